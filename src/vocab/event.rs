@@ -1,0 +1,249 @@
+//! Events are the only truth: the book, the tables and every document derive from them.
+//!
+//! Stored as postcard bytes, chained in order. Variants and fields are only ever appended as new variants; a stored
+//! event is never re-encoded (`tests/it/frozen.rs` holds the bytes).
+
+use super::ids::{CodeRef, DeviceNo, JobNo, LevelNo, PackNo, ParentNo, Passage, StationNo};
+use super::sscc::RangeRule;
+use super::states::{Doubt, ItemState, JobState, PackMl, Reason};
+use serde::{Deserialize, Serialize};
+
+/// At most this many bytes of something unrecognised are kept, in hex, inside an event (promise noise-is-noise).
+pub const MAX_UNKNOWN: usize = 256;
+
+/// A code as a passage saw it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Seen {
+    Known(CodeRef),
+    /// In no accepted pack: its first 256 bytes.
+    Unknown(Vec<u8>),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum NameKind {
+    Level,
+    Station,
+    Device,
+}
+
+/// Where a pack's codes stand.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Origin {
+    /// Segment files `packs/<id>-<n>.seg`; sha256 of the delivered files' bytes in order.
+    Segments { sha256: [u8; 32] },
+    /// A formula.
+    Range(RangeRule),
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Event {
+    /// A name got its number in this store.
+    Named {
+        kind: NameKind,
+        no: u8,
+        name: String,
+    },
+    /// A daemon started. `missed`: what each trigger counter advanced while no daemon ran (`None`: it went backwards
+    /// or was never seen). Journal: `restart`.
+    Started {
+        clean: bool,
+        missed: Vec<(StationNo, Option<u32>)>,
+    },
+    /// A daemon ended in order.
+    Stopped,
+    PackAccepted {
+        pack: PackNo,
+        id: String,
+        level: String,
+        product: String,
+        count: u32,
+        origin: Origin,
+    },
+    JobCreated {
+        job: JobNo,
+        id: String,
+        product: String,
+        lot: String,
+        target: Option<u32>,
+        expiry: Option<String>,
+    },
+    /// Journal: `job{id,to}`.
+    JobMoved {
+        job: JobNo,
+        to: JobState,
+    },
+    /// `count` codes of a pack from ordinal `from` belong to the job now. Journal: `leased{pack,from,count}`.
+    Leased {
+        job: JobNo,
+        pack: PackNo,
+        from: u32,
+        count: u32,
+    },
+    /// Unused at the job's end: pooled again.
+    Unleased {
+        job: JobNo,
+        pack: PackNo,
+        from: u32,
+        count: u32,
+    },
+    /// Committed before the first byte of any of them leaves.
+    Sent {
+        device: DeviceNo,
+        codes: Vec<CodeRef>,
+    },
+    /// The printer says so.
+    Printed {
+        device: DeviceNo,
+        codes: Vec<CodeRef>,
+    },
+    Doubtful {
+        device: Option<DeviceNo>,
+        codes: Vec<CodeRef>,
+        why: Doubt,
+    },
+    /// Never to be used again.
+    Void {
+        codes: Vec<CodeRef>,
+    },
+    /// Printed, and its reader's passage is over without it.
+    Missing {
+        codes: Vec<CodeRef>,
+    },
+    /// Known good until now, and withdrawn (a restart found them short of their gate).
+    Withdrawn {
+        codes: Vec<CodeRef>,
+        reason: Reason,
+    },
+    /// A code seen that is not a passage's verdict: late evidence, a repeated scan. Journal: `read`.
+    Read {
+        station: StationNo,
+        seen: Seen,
+    },
+    /// The verdict on a passage. `to`: the state its code gets, if any. `revises`: an earlier good verdict on the same
+    /// passage is taken back.
+    Verdict {
+        station: StationNo,
+        passage: Passage,
+        good: bool,
+        reason: Option<Reason>,
+        seen: Option<Seen>,
+        to: Option<ItemState>,
+        revises: bool,
+    },
+    /// Its gate time went by under a living daemon. `queue`: the sequence station that now expects it.
+    Through {
+        station: StationNo,
+        code: CodeRef,
+        queue: Option<StationNo>,
+    },
+    /// A rejected passage is shown to have got by.
+    Escaped {
+        station: StationNo,
+        passage: Passage,
+        was: Reason,
+        code: CodeRef,
+    },
+    /// `code`: of a pre-printed parent.
+    Opened {
+        parent: ParentNo,
+        station: StationNo,
+        level: LevelNo,
+        code: Option<CodeRef>,
+    },
+    /// A child joined an open parent.
+    Gathered {
+        parent: ParentNo,
+        code: CodeRef,
+    },
+    /// Children fixed, number burnt.
+    Closed {
+        parent: ParentNo,
+        code: Option<CodeRef>,
+        children: Vec<CodeRef>,
+    },
+    /// Its label is ordered from the printer.
+    Labelling {
+        parent: ParentNo,
+    },
+    /// The label was read on the thing itself: children packed, its own code verified.
+    Sealed {
+        parent: ParentNo,
+        station: StationNo,
+    },
+    /// The label was not read in time or another was: this number is void, `next` is the new one for the same children.
+    Relabelled {
+        parent: ParentNo,
+        void: CodeRef,
+        next: CodeRef,
+    },
+    /// The parent is no more; its children are loose again. `broken`: it had been sealed.
+    Undone {
+        parent: ParentNo,
+        broken: bool,
+        reason: Option<Reason>,
+    },
+    /// A child left a parent. Journal: `taken-out`.
+    TakenOut {
+        parent: ParentNo,
+        code: CodeRef,
+        why: String,
+    },
+    /// Out of step: what a sequence station expected is forgotten.
+    Purged {
+        station: StationNo,
+    },
+    /// Someone says that the physical parent of this station is empty.
+    StationCleared {
+        station: StationNo,
+    },
+    /// The wall clock stepped against the monotonic one. `suspect`: the flag from now on.
+    Clock {
+        step_ms: i64,
+        suspect: bool,
+    },
+    /// The line's PackML state changed.
+    LineMoved {
+        to: PackMl,
+        reason: Option<String>,
+    },
+    /// An alarm came or went.
+    Alarm {
+        name: String,
+        on: bool,
+    },
+    /// A trigger counter's reading when this many passages had been decided: the base for what is missed later.
+    Counter {
+        station: StationNo,
+        value: u32,
+    },
+    /// From now on these stations' passages count for the job.
+    Headline {
+        stations: Vec<StationNo>,
+    },
+    /// The first answer to a request with a key, given again for every repetition.
+    Answered {
+        key: String,
+        answer: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_survive_their_bytes() {
+        let e = Event::Verdict {
+            station: StationNo(1),
+            passage: Passage(77),
+            good: false,
+            reason: Some(Reason::NoRead),
+            seen: None,
+            to: None,
+            revises: false,
+        };
+        let bytes = postcard::to_stdvec(&e).unwrap();
+        assert_eq!(postcard::from_bytes::<Event>(&bytes).unwrap(), e);
+        assert!(bytes.len() < 12, "{} bytes", bytes.len());
+    }
+}

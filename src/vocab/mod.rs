@@ -1,0 +1,21 @@
+//! The words everybody shares: codes, ids, states, reasons, events, time, and the plan of a line.
+//!
+//! Must never know: any other room, IO, SQL, clocks.
+
+pub mod code;
+pub mod event;
+pub mod ids;
+pub mod plan;
+pub mod report;
+pub mod rng;
+pub mod sscc;
+pub mod states;
+pub mod time;
+
+pub use code::{Code, KeyRule, MatchKey};
+pub use event::{Event, Seen};
+pub use ids::{CodeRef, DeviceNo, JobNo, LevelNo, PackNo, ParentNo, Passage, StationNo};
+pub use plan::Plan;
+pub use report::{Order, Report};
+pub use states::{Doubt, ItemState, JobState, PackMl, ParentState, Promise, Reason};
+pub use time::Now;

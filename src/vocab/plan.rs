@@ -1,0 +1,308 @@
+//! The plan of a line: what the configuration says, checked, with numbers instead of names. Built by `config`, read by
+//! everybody, changed by nobody while the line runs.
+
+use super::ids::{DeviceNo, LevelNo, StationNo};
+use super::sscc::RangeRule;
+use std::collections::BTreeMap;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    pub line: String,
+    pub name: String,
+    pub site: String,
+    pub language: Language,
+    pub timezone: String,
+    /// Continue by itself after a crash, once adopted and flushed.
+    pub resume_after_crash: bool,
+    pub min_spacing_ms: u32,
+    pub fail_open_accepted: bool,
+    pub run_permit: Option<Permit>,
+    pub products: Vec<Product>,
+    /// Bottom first.
+    pub levels: Vec<Level>,
+    pub devices: Vec<Device>,
+    /// In the order of the file, which is the order of the belt.
+    pub stations: Vec<Station>,
+    pub limits: Limits,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    Chinese,
+    English,
+}
+
+/// The run permit: a level rewritten every `heartbeat_ms`; the I/O module's watchdog drops it `watchdog_ms` after the
+/// last request, and the belt stands `belt_stop_ms` later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Permit {
+    pub output: Point,
+    pub heartbeat_ms: u32,
+    pub watchdog_ms: u32,
+    pub belt_stop_ms: u32,
+}
+
+/// A point of an I/O module: `io1:out.8`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Point {
+    pub device: DeviceNo,
+    pub kind: PointKind,
+    pub number: u16,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PointKind {
+    Input,
+    Output,
+    Counter,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Product {
+    pub id: String,
+    pub gtin: Option<String>,
+    pub name: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Level {
+    pub no: LevelNo,
+    pub name: String,
+    pub codes: CodeSource,
+    /// Children of one parent of this level; 0 at the bottom.
+    pub holds: u32,
+    /// For generated codes.
+    pub range: Option<RangeRule>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CodeSource {
+    Printed,
+    Preprinted,
+    Generated,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Device {
+    pub no: DeviceNo,
+    pub id: String,
+    pub profile: String,
+    pub address: Address,
+    pub settings: BTreeMap<String, Setting>,
+    pub traits: Traits,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// We connect.
+    Tcp { host: String, port: u16 },
+    /// The device connects to us.
+    Listen { host: String, port: u16 },
+    /// `path` as written, absolute or relative to the configuration (then a pty's symlink).
+    Serial { path: String, baud: u32, parity: Parity },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parity {
+    None,
+    Even,
+    Odd,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Setting {
+    Text(String),
+    Number(i64),
+    Flag(bool),
+}
+
+/// What the line must know of a device, taken from its profile and settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Traits {
+    Printer(PrinterTraits),
+    Reader(ReaderTraits),
+    Io,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PrinterTraits {
+    /// Codes its buffer holds beyond the one being printed; 1 for a one-deep printer.
+    pub depth: u32,
+    /// Reports each print (an event, an index, a readiness change).
+    pub confirms: bool,
+    /// Its buffer is cleared when it is adopted.
+    pub clear_on_adopt: bool,
+    /// It prints labels from a template, one at a time, instead of a code on a thing.
+    pub label: bool,
+    /// Prints the last code again when nothing new came: dangerous.
+    pub repeats_on_empty: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReaderTraits {
+    /// An unread position leaves its marker in place.
+    pub positional: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    Print,
+    Verify,
+    Pack,
+    Rework,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gather {
+    Frame,
+    Sequence,
+    ParentFirst,
+    ParentLast,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Station {
+    pub no: StationNo,
+    pub id: String,
+    pub role: Role,
+    pub level: LevelNo,
+    pub lane: Option<String>,
+    pub device: Option<DeviceNo>,
+    /// An input (rising edge) or a counter.
+    pub trigger: Option<Point>,
+    pub gather: Option<Gather>,
+    pub message: Option<String>,
+    pub fields: BTreeMap<String, String>,
+    /// The text of the label template; the profile's plain one when absent.
+    pub label: Option<String>,
+    pub ignore: Vec<Ignore>,
+    pub min_spacing_ms: u32,
+    pub read_deadline_ms: u32,
+    pub pair_ms: u32,
+    pub label_wait_ms: u32,
+    pub transit_ms: Option<u32>,
+    pub unread_labels_accepted: bool,
+    pub gate: Option<Gate>,
+}
+
+/// A code that is not ours and is passed over: the retail EAN on the same bottle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ignore {
+    /// `*` stands for any run of characters.
+    Pattern(String),
+    /// The two characters after `]` of an AIM identifier, or its first.
+    Symbology(String),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gate {
+    pub output: Point,
+    pub polarity: Polarity,
+    pub after: After,
+    pub pulse_ms: u32,
+    pub tolerance_ms: u32,
+    pub confirm: Option<Point>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Polarity {
+    /// Energise to let pass.
+    Pass,
+    /// Energise to reject.
+    Reject,
+}
+
+/// When the middle of the thing is at the gate, counted from its trigger edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum After {
+    Pulses { n: u32, encoder: Point },
+    Ms { ms: u32, belt: Option<Point> },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Most codes a crash may burn per printer: bounds buffer plus feed-ahead.
+    pub max_burn: u32,
+    pub feed_ahead_ms: u32,
+    pub commit_limit_ms: u32,
+    /// Passages after which a printer that cannot be cleared counts as empty.
+    pub adopt_passages: u32,
+    pub consecutive_rejects: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_burn: 32, feed_ahead_ms: 300, commit_limit_ms: 2000, adopt_passages: 32, consecutive_rejects: 10 }
+    }
+}
+
+impl Plan {
+    pub fn station(&self, no: StationNo) -> &Station {
+        self.stations.iter().find(|s| s.no == no).expect("station numbers come from this plan")
+    }
+
+    pub fn device(&self, no: DeviceNo) -> &Device {
+        self.devices.iter().find(|d| d.no == no).expect("device numbers come from this plan")
+    }
+
+    pub fn level(&self, no: LevelNo) -> &Level {
+        self.levels.iter().find(|l| l.no == no).expect("level numbers come from this plan")
+    }
+
+    pub fn level_named(&self, name: &str) -> Option<&Level> {
+        self.levels.iter().find(|l| l.name == name)
+    }
+
+    /// The level whose things go into one of `no`.
+    pub fn child_level(&self, no: LevelNo) -> Option<&Level> {
+        let i = self.levels.iter().position(|l| l.no == no)?;
+        i.checked_sub(1).map(|i| &self.levels[i])
+    }
+
+    /// The level whose things hold those of `no`.
+    pub fn parent_level(&self, no: LevelNo) -> Option<&Level> {
+        let i = self.levels.iter().position(|l| l.no == no)?;
+        self.levels.get(i + 1)
+    }
+
+    /// The print station of a level.
+    pub fn print_station(&self, level: LevelNo) -> Option<&Station> {
+        self.stations.iter().find(|s| s.role == Role::Print && s.level == level)
+    }
+
+    /// Stations read by `device`, in belt order.
+    pub fn stations_of(&self, device: DeviceNo) -> impl Iterator<Item = &Station> {
+        self.stations.iter().filter(move |s| s.device == Some(device))
+    }
+
+    /// Puts the store's own numbers in place of the configuration's provisional ones. The closures answer the number
+    /// of a name in this store.
+    pub fn renumber(&mut self, level: impl Fn(&str) -> LevelNo, station: impl Fn(&str) -> StationNo, device: impl Fn(&str) -> DeviceNo) {
+        let levels: BTreeMap<LevelNo, LevelNo> = self.levels.iter().map(|l| (l.no, level(&l.name))).collect();
+        let devices: BTreeMap<DeviceNo, DeviceNo> = self.devices.iter().map(|d| (d.no, device(&d.id))).collect();
+        let point = |p: &mut Point| p.device = devices[&p.device];
+        for l in &mut self.levels {
+            l.no = levels[&l.no];
+        }
+        for d in &mut self.devices {
+            d.no = devices[&d.no];
+        }
+        if let Some(p) = &mut self.run_permit {
+            point(&mut p.output);
+        }
+        for s in &mut self.stations {
+            s.no = station(&s.id);
+            s.level = levels[&s.level];
+            s.device = s.device.map(|d| devices[&d]);
+            s.trigger.iter_mut().for_each(&point);
+            if let Some(g) = &mut s.gate {
+                point(&mut g.output);
+                g.confirm.iter_mut().for_each(&point);
+                match &mut g.after {
+                    After::Pulses { encoder, .. } => point(encoder),
+                    After::Ms { belt, .. } => belt.iter_mut().for_each(&point),
+                }
+            }
+        }
+    }
+}

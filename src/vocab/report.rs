@@ -1,0 +1,81 @@
+//! What passes between the line and a device's conversation: orders out, reports in. The line knows no protocol, a
+//! conversation knows no rule of packing; both know these words.
+
+use super::ids::CodeRef;
+
+/// The line asks a device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Printer: identify, clear where that is safe, select the message, set its fixed fields, arm print events.
+    /// Answered by `Report::Ready`. A conversation that loses its link repeats it by itself after reconnecting.
+    Arm { message: Option<String>, fields: Vec<(String, String)> },
+    /// Printer: put this code on the next thing (or label). Sent only after *sent* is committed. Orders are taken in
+    /// sequence; a conversation may hold several (feed-ahead) and offers each to the device once, except after the
+    /// device's explicit refusal of that very request where the profile says a refusal means "not taken".
+    Print { code: CodeRef, bytes: Vec<u8> },
+    /// Printer: drop the orders not yet offered, then empty the device's buffer. Answered by `Report::Cleared`, or
+    /// by `Report::Down` when the device does not answer.
+    Clear,
+    /// Printer: stop printing; no job is running.
+    Disarm,
+    /// I/O: write this output now.
+    Output { number: u16, on: bool },
+}
+
+/// A device tells the line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// Connected and, where the profile can, identified.
+    Up { identity: Option<String> },
+    /// The link is gone, or was dropped by us after a silence. Whatever was on its way is unknown.
+    Down { why: String },
+    /// Printer: armed. `cleared`: its buffer was emptied by an acknowledged clear, so nothing of ours is in it.
+    Ready { cleared: bool },
+    /// Printer: cannot print now, with the device's own words (paper out, fault 011, head open).
+    NotReady { why: String },
+    /// Printer: this code is in its buffer.
+    Taken { code: CodeRef },
+    /// Printer: this many things were printed since the last report, oldest taken first.
+    Printed { count: u32 },
+    /// Printer: an acknowledged clear; nothing of ours is in it.
+    Cleared,
+    /// Printer: a reply was lost or came twice; what it holds in which order is no longer known. The conversation
+    /// re-arms by itself (`Ready` follows).
+    OutOfStep { why: String },
+    /// Reader: one frame.
+    Frame(Frame),
+    /// I/O: one poll.
+    Polled(Poll),
+    /// Bytes that mean nothing, counted; at most 256 of them kept.
+    Noise { bytes: Vec<u8>, count: u32 },
+}
+
+/// One reader frame, classified by its profile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Frame {
+    /// The reader says that it read nothing.
+    NoRead,
+    /// The fields of a data frame in order.
+    Data(Vec<Field>),
+    /// A fault word (OVER, NC): not a code.
+    Fault(String),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// A position's no-read marker.
+    NoRead,
+    /// The bytes of a code as the reader sent them.
+    Code(Vec<u8>),
+}
+
+/// What one poll of an I/O module saw. Only points in use are listed.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Poll {
+    /// Monotonic µs at which the module answered.
+    pub at_us: u64,
+    pub inputs: Vec<(u16, bool)>,
+    pub counters: Vec<(u16, u32)>,
+    /// The module says that its watchdog had dropped the outputs (where it can say so).
+    pub safe: bool,
+}

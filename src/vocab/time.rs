@@ -1,0 +1,32 @@
+//! Time as the line sees it: a monotonic reading to measure with, a wall reading to write down.
+
+/// One reading of both clocks, taken by the shell (`floor`) or by the simulator and handed inwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Now {
+    /// Microseconds since the start of this boot; never goes back.
+    pub mono_us: u64,
+    /// Microseconds since the Unix epoch, UTC; may step.
+    pub wall_us: i64,
+}
+
+impl Now {
+    pub const fn new(mono_us: u64, wall_us: i64) -> Self {
+        Self { mono_us, wall_us }
+    }
+}
+
+/// Microseconds in a millisecond.
+pub const MS: u64 = 1_000;
+
+/// RFC 3339 in UTC with microseconds, as the journal prints it.
+pub fn rfc3339(wall_us: i64) -> String {
+    chrono::DateTime::from_timestamp_micros(wall_us).unwrap_or_default().to_rfc3339_opts(chrono::SecondsFormat::Micros, true)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn wall_time_prints_as_rfc3339_utc() {
+        assert_eq!(super::rfc3339(1_700_000_000_123_456), "2023-11-14T22:13:20.123456Z");
+    }
+}
