@@ -52,6 +52,22 @@ pub struct Book {
     pub line: LineRow,
     pub answers: HashMap<String, String>,
     dirty: Dirty,
+    index: Index,
+}
+
+/// Found again from the rest; never compared, never stored.
+#[derive(Clone, Debug, Default)]
+struct Index {
+    /// Codes that are sent, printed or doubtful.
+    unsettled: BTreeSet<CodeRef>,
+    /// Verified codes whose gate time has not gone by.
+    short_of_gate: BTreeSet<CodeRef>,
+    /// Parents that are open, closed or labelling.
+    live: BTreeSet<ParentNo>,
+    /// The parent that carries (or last carried) a number.
+    number: HashMap<CodeRef, ParentNo>,
+    /// Touched codes beyond the pool, per pack.
+    used: HashMap<PackNo, u64>,
 }
 
 /// What changed since the rows were last taken.
@@ -91,6 +107,7 @@ impl Default for Book {
             },
             answers: HashMap::new(),
             dirty: Dirty::default(),
+            index: Index::default(),
         }
     }
 }
@@ -141,6 +158,10 @@ impl Book {
                 b.parents.get_mut(&life.parent).expect("a child's parent is in the book").children.insert(*code);
             }
         }
+        let codes: Vec<CodeRef> = b.codes.keys().copied().collect();
+        codes.into_iter().for_each(|c| b.index_code(c, ItemState::Pooled));
+        let parents: Vec<ParentNo> = b.parents.keys().copied().collect();
+        parents.into_iter().for_each(|p| b.index_parent(p));
         b
     }
 
@@ -210,7 +231,63 @@ impl Book {
         assert!(item_may(from, to), "a code may not go from {from} to {to} ({}:{})", code.pack.0, code.ordinal);
         let life = self.touch(code);
         life.state = to;
-        life
+        self.index_code(code, from);
+        self.codes.get_mut(&code).expect("just touched")
+    }
+
+    fn index_code(&mut self, code: CodeRef, from: ItemState) {
+        let life = self.codes[&code];
+        let pooled = |s| matches!(s, ItemState::Pooled | ItemState::Leased);
+        if pooled(from) && !pooled(life.state) {
+            *self.index.used.entry(code.pack).or_default() += 1;
+        }
+        if matches!(life.state, ItemState::Sent | ItemState::Printed | ItemState::Doubtful) {
+            self.index.unsettled.insert(code);
+        } else {
+            self.index.unsettled.remove(&code);
+        }
+        if life.state == ItemState::Verified && !life.through {
+            self.index.short_of_gate.insert(code);
+        } else {
+            self.index.short_of_gate.remove(&code);
+        }
+    }
+
+    fn index_parent(&mut self, no: ParentNo) {
+        let p = &self.parents[&no];
+        if matches!(p.state, ParentState::Open | ParentState::Closed | ParentState::Labelling) {
+            self.index.live.insert(no);
+        } else {
+            self.index.live.remove(&no);
+        }
+        if let Some(c) = p.code {
+            self.index.number.insert(c, no);
+        }
+    }
+
+    /// Codes that are sent, printed or doubtful.
+    pub fn unsettled(&self) -> impl Iterator<Item = CodeRef> {
+        self.index.unsettled.iter().copied()
+    }
+
+    /// Verified codes whose gate time has not gone by.
+    pub fn short_of_gate(&self) -> impl Iterator<Item = CodeRef> {
+        self.index.short_of_gate.iter().copied()
+    }
+
+    /// Parents that are open, closed or labelling, oldest first.
+    pub fn live_parents(&self) -> impl Iterator<Item = ParentNo> {
+        self.index.live.iter().copied()
+    }
+
+    /// The parent that carries (or last carried) this number.
+    pub fn parent_of_number(&self, code: CodeRef) -> Option<ParentNo> {
+        self.index.number.get(&code).copied()
+    }
+
+    /// Codes of a pack that left the pool.
+    pub fn used(&self, pack: PackNo) -> u64 {
+        self.index.used.get(&pack).copied().unwrap_or(0)
     }
 
     fn move_all(&mut self, codes: &[CodeRef], to: ItemState) {
@@ -224,7 +301,8 @@ impl Book {
         let p = self.parents.get_mut(&no).expect("a parent is opened before it moves");
         assert!(parent_may(p.state, to), "a parent may not go from {} to {to} ({})", p.state, no.0);
         p.state = to;
-        p
+        self.index_parent(no);
+        self.parents.get_mut(&no).expect("just moved")
     }
 
     fn station_row(&mut self, no: StationNo) -> &mut StationRow {
@@ -287,7 +365,7 @@ impl Book {
             Event::Sent { codes, .. } => codes.iter().for_each(|c| self.send(*c)),
             Event::Printed { codes, .. } => self.move_all(codes, ItemState::Printed),
             Event::Doubtful { codes, .. } => codes.iter().for_each(|c| self.doubt(*c)),
-            Event::Void { codes } => self.move_all(codes, ItemState::Void),
+            Event::Void { codes } => codes.iter().for_each(|c| self.void(*c)),
             Event::Missing { codes } => self.move_all(codes, ItemState::Missing),
             Event::Withdrawn { codes, reason } => {
                 for c in codes {
@@ -301,7 +379,9 @@ impl Book {
             }
             Event::Verdict { .. } => self.verdict(event),
             Event::Through { code, queue, .. } => {
+                let from = self.touch(*code).state;
                 self.touch(*code).through = true;
+                self.index_code(*code, from);
                 if let Some(s) = queue {
                     self.queues.entry(*s).or_default().push_back(*code);
                     self.dirty.queues.insert(*s);
@@ -324,6 +404,7 @@ impl Book {
                 };
                 assert!(self.parents.insert(*parent, row).is_none(), "a parent number is given once");
                 self.dirty.parents.insert(*parent);
+                self.index_parent(*parent);
             }
             Event::Gathered { parent, code } => self.gather(*parent, *code),
             Event::Closed { parent, code, children } => {
@@ -335,6 +416,7 @@ impl Book {
                 let p = self.move_parent(*parent, ParentState::Closed);
                 p.code = code.or(p.code);
                 assert_eq!(p.children.len(), children.len(), "a parent closes with the children it gathered");
+                self.index_parent(*parent);
             }
             Event::Labelling { parent } => {
                 self.move_parent(*parent, ParentState::Labelling);
@@ -347,6 +429,8 @@ impl Book {
                 assert_eq!(p.code, Some(*void), "the number replaced is the parent's");
                 p.code = Some(*next);
                 p.relabels += 1;
+                p.state = ParentState::Closed;
+                self.index_parent(*parent);
             }
             Event::Undone { parent, broken, .. } => {
                 let to = if *broken { ParentState::Broken } else { ParentState::Void };
@@ -382,6 +466,7 @@ impl Book {
                     l.alarms.remove(name);
                 }
             }
+            Event::Forgiven { station } => self.station_row(*station).rejects_in_row = 0,
             Event::Headline { stations } => self.line_mut().headline.clone_from(stations),
             Event::Counter { station, value } => {
                 let s = self.station_row(*station);
@@ -435,12 +520,24 @@ impl Book {
     }
 
     fn send(&mut self, code: CodeRef) {
-        let i = self.leases.iter().rposition(|l| l.pack == code.pack && l.from + l.used == code.ordinal && l.used < l.count);
-        let i = i.expect("codes are sent in the order of their lease");
-        self.leases[i].used += 1;
-        self.dirty.leases.insert(i);
-        let job = self.leases[i].job;
+        let job = self.use_lease(code).expect("only a leased code is sent");
         self.move_item(code, ItemState::Sent).job = job;
+    }
+
+    /// Counts a leased code as used; the job it was leased to.
+    fn use_lease(&mut self, code: CodeRef) -> Option<JobNo> {
+        let i = self.leases.iter().rposition(|l| l.pack == code.pack && (l.from..l.from + l.count).contains(&code.ordinal))?;
+        let l = &mut self.leases[i];
+        l.used = l.used.max(code.ordinal + 1 - l.from);
+        self.dirty.leases.insert(i);
+        Some(l.job)
+    }
+
+    fn void(&mut self, code: CodeRef) {
+        if self.state(code) == ItemState::Leased {
+            self.use_lease(code);
+        }
+        self.move_item(code, ItemState::Void);
     }
 
     fn doubt(&mut self, code: CodeRef) {
@@ -478,6 +575,7 @@ impl Book {
         let life = self.move_item(code, ItemState::Verified);
         life.job = job;
         life.through = false;
+        self.index_code(code, ItemState::Verified);
     }
 
     fn verdict(&mut self, event: &Event) {
@@ -505,7 +603,7 @@ impl Book {
             if !*revises {
                 life.seen += 1;
             }
-            if to.is_some() {
+            if to.is_some() || *good {
                 life.station = *station;
                 life.passage = *passage;
             }

@@ -33,7 +33,7 @@ pub const fn parent_may(from: P, to: P) -> bool {
         (from, to),
         (P::Open, P::Closed | P::Void)
             | (P::Closed, P::Labelling | P::Sealed | P::Void)
-            | (P::Labelling, P::Sealed | P::Void)
+            | (P::Labelling, P::Sealed | P::Void | P::Closed) // closed again: a new number for the same children
             | (P::Sealed, P::Broken)
     )
 }

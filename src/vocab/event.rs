@@ -216,6 +216,10 @@ pub enum Event {
         station: StationNo,
         value: u32,
     },
+    /// The rejects in a row were looked into; counting starts anew.
+    Forgiven {
+        station: StationNo,
+    },
     /// From now on these stations' passages count for the job.
     Headline {
         stations: Vec<StationNo>,

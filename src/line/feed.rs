@@ -1,0 +1,246 @@
+//! Feeding printers: leases, the window of sent codes, feed-ahead, and what happens when a printer's memory is lost.
+//!
+//! Order of things: book, then ink. A code's `Sent` is committed before `Effect::Print` leaves the shell; the window
+//! (sent, not seen printed) is at most `max_burn`.
+
+use super::input::Effect;
+use super::law::Law;
+use super::live::{BeltOrder, Line};
+use crate::vocab::event::Event;
+use crate::vocab::plan::{CodeSource, PrinterTraits, Role, Station, Traits};
+use crate::vocab::{CodeRef, DeviceNo, Doubt, ItemState, LevelNo, Order, PackMl};
+
+/// Codes leased at a time.
+const LEASE: u32 = 1_000;
+/// Unread passages without a print in between after which a printer's buffer is taken for lost.
+const SILENT_PASSAGES: u32 = 3;
+
+impl<L: Law> Line<L> {
+    pub(super) fn printer_traits(&self, device: DeviceNo) -> Option<&PrinterTraits> {
+        match &self.plan.device(device).traits {
+            Traits::Printer(t) => Some(t),
+            _ => None,
+        }
+    }
+
+    /// Print stations whose printer puts codes on passing things.
+    pub(super) fn item_printers(&self) -> Vec<(Station, DeviceNo)> {
+        self.plan
+            .stations
+            .iter()
+            .filter(|s| s.role == Role::Print && self.plan.level(s.level).codes == CodeSource::Printed)
+            .filter_map(|s| Some((s.clone(), s.device?)))
+            .collect()
+    }
+
+    /// Most codes in the window: what the printer holds, and enough ahead that it never waits for the disk.
+    pub(super) fn window_limit(&self, s: &Station, depth: u32) -> usize {
+        let spacing_ms =
+            self.plan.stations.iter().find(|v| v.level == s.level && v.role != Role::Print).map_or(s.min_spacing_ms, |v| v.min_spacing_ms);
+        let ahead = self.plan.limits.feed_ahead_ms.div_ceil(spacing_ms.max(1)).max(1);
+        (depth + ahead).min(self.plan.limits.max_burn).max(1) as usize
+    }
+
+    pub(super) fn feed(&mut self) {
+        if !matches!(self.book.line.state, PackMl::Execute | PackMl::Starting | PackMl::Unholding | PackMl::Suspended)
+            || self.ending.is_some()
+        {
+            return;
+        }
+        self.print_labels();
+        for (s, device) in self.item_printers() {
+            if !self.devices[&device].ready {
+                continue;
+            }
+            let depth = self.printer_traits(device).map_or(1, |t| t.depth);
+            let limit = self.window_limit(&s, depth);
+            let w = &self.windows[&device];
+            if w.clearing {
+                continue;
+            }
+            let held = w.codes.len() + w.ghosts.len();
+            let room = limit.saturating_sub(held);
+            // In small batches, so that a commit carries several; at once when the printer itself would run dry.
+            if room == 0 || (held >= depth as usize && room * 2 < limit.saturating_sub(depth as usize)) {
+                continue;
+            }
+            let codes = self.next_codes(s.level, room);
+            if codes.is_empty() {
+                continue;
+            }
+            self.emit(Event::Sent { device, codes: codes.clone() });
+            self.windows.get_mut(&device).expect("a printer has a window").codes.extend(&codes);
+            self.out.after.extend(codes.into_iter().map(|code| Effect::Print { device, code }));
+        }
+    }
+
+    /// The next `n` leased codes of a level, leasing more where needed: oldest import first, in pack order.
+    fn next_codes(&mut self, level: LevelNo, n: usize) -> Vec<CodeRef> {
+        let Some(job) = self.book.current_job().map(|j| j.no) else { return Vec::new() };
+        let name = self.plan.level(level).name.clone();
+        let mut codes = Vec::new();
+        while codes.len() < n {
+            let skip = codes.len() as u32;
+            let lease = self.book.leases.iter().find(|l| {
+                l.job == job
+                    && l.count > l.used
+                    && self.book.packs[&l.pack].level == name
+                    && !codes.iter().any(|c: &CodeRef| c.pack == l.pack && c.ordinal + 1 == l.from + l.count)
+            });
+            match lease.map(|l| (l.pack, l.from + l.used, l.from + l.count)) {
+                Some((pack, first, end)) => {
+                    let done = codes.iter().filter(|c| c.pack == pack).count() as u32;
+                    let take = (n as u32 - skip).min(end - first - done);
+                    codes.extend((first + done..first + done + take).map(|o| CodeRef::new(pack, o)));
+                }
+                None if !self.lease_more(&name) => break,
+                None => {}
+            }
+        }
+        if codes.len() < n {
+            self.raise(format!("pool-empty:{name}"));
+        }
+        codes
+    }
+
+    /// Leases the next run of a level's oldest pack with codes left.
+    pub(super) fn lease_more(&mut self, level: &str) -> bool {
+        let Some(job) = self.book.current_job().map(|j| (j.no, j.product.clone())) else { return false };
+        let pack = self.book.packs.values().find(|p| p.level == level && p.product == job.1 && p.next < p.count);
+        let Some((pack, from, count)) = pack.map(|p| (p.no, p.next, LEASE.min(p.count - p.next))) else { return false };
+        self.emit(Event::Leased { job: job.0, pack, from, count });
+        true
+    }
+
+    pub(super) fn taken(&mut self, device: DeviceNo, code: CodeRef) {
+        let w = self.windows.entry(device).or_default();
+        if w.codes.get(w.taken) == Some(&code) {
+            w.taken += 1;
+        }
+    }
+
+    /// The printer says so: the oldest taken codes left it, in order.
+    pub(super) fn printed(&mut self, device: DeviceNo, count: u32) {
+        let w = self.windows.entry(device).or_default();
+        let n = w.taken.min(count as usize);
+        let gone: Vec<CodeRef> = w.codes.drain(..n).collect();
+        w.taken -= n;
+        w.ghost_passages = 0;
+        let codes: Vec<CodeRef> = gone.into_iter().filter(|c| self.book.state(*c) == ItemState::Sent).collect();
+        if codes.is_empty() {
+            return;
+        }
+        if let Some(level) = self.level_of_printer(device) {
+            self.orders.entry(level).or_default().codes.extend(&codes);
+        }
+        self.emit(Event::Printed { device, codes });
+    }
+
+    /// The level on whose things a printer prints; `None` for a label printer.
+    fn level_of_printer(&self, device: DeviceNo) -> Option<LevelNo> {
+        self.item_printers().into_iter().find(|(_, d)| *d == device).map(|(s, _)| s.level)
+    }
+
+    /// A link lost, a silence, a reset: what is in the window is doubtful and stays so.
+    pub(super) fn printer_lost(&mut self, device: DeviceNo, why: Doubt) {
+        if self.printer_traits(device).is_none() {
+            return;
+        }
+        self.doubt_window(device, why);
+        if let Some(d) = self.devices.get_mut(&device) {
+            d.ready = false;
+        }
+        if self.running() && self.level_of_printer(device).is_some() {
+            let id = self.plan.device(device).id.clone();
+            self.suspend(&format!("device-down:{id}"));
+        }
+    }
+
+    fn doubt_window(&mut self, device: DeviceNo, why: Doubt) {
+        let keeps = self.printer_traits(device).is_some_and(|t| !t.clear_on_adopt && !t.label);
+        let w = self.windows.entry(device).or_default();
+        let codes: Vec<CodeRef> = w.codes.drain(..).collect();
+        (w.taken, w.clearing, w.ghost_passages) = (0, false, 0);
+        let codes: Vec<CodeRef> = codes.into_iter().filter(|c| self.book.state(*c) == ItemState::Sent).collect();
+        if keeps {
+            self.windows.get_mut(&device).expect("just made").ghosts.extend(&codes);
+        }
+        if L::RESENDS_DOUBTFUL {
+            let again: Vec<Effect> = codes.iter().map(|code| Effect::Print { device, code: *code }).collect();
+            self.out.after.extend(again);
+        }
+        if !codes.is_empty() {
+            self.emit(Event::Doubtful { device: Some(device), codes, why });
+        }
+        if let Some(level) = self.level_of_printer(device) {
+            self.orders.insert(level, BeltOrder::default());
+        }
+    }
+
+    pub(super) fn printer_ready(&mut self, device: DeviceNo, cleared: bool) {
+        // Whatever was believed to be in it before this moment is not known to be there.
+        self.doubt_window(device, if cleared { Doubt::Cleared } else { Doubt::Reset });
+        if cleared {
+            self.windows.get_mut(&device).expect("a printer has a window").ghosts.clear();
+        }
+        let id = self.plan.device(device).id.clone();
+        if let Some(d) = self.devices.get_mut(&device) {
+            (d.ready, d.trouble) = (true, None);
+        }
+        self.lower(&format!("printer-not-ready:{id}"));
+        self.lower(&format!("device-down:{id}"));
+    }
+
+    pub(super) fn cleared(&mut self, device: DeviceNo) {
+        self.doubt_window(device, Doubt::Cleared);
+        self.windows.get_mut(&device).expect("a printer has a window").ghosts.clear();
+    }
+
+    /// Passages of a level: doubtful codes leave an uncleared buffer with them, and unread ones without any print in
+    /// between tell that a buffer was lost.
+    pub(super) fn count_ghost_passages(&mut self, level: LevelNo, passages: u32) {
+        let limit = self.plan.limits.adopt_passages;
+        for (s, device) in self.item_printers() {
+            if s.level != level {
+                continue;
+            }
+            let w = self.windows.get_mut(&device).expect("a printer has a window");
+            if !w.ghosts.is_empty() {
+                w.ghost_passages += passages;
+                if w.ghost_passages >= limit {
+                    w.ghosts.clear();
+                }
+            }
+        }
+    }
+
+    /// An unread passage at the verify station of `level`.
+    pub(super) fn count_unread(&mut self, level: LevelNo) {
+        for (s, device) in self.item_printers() {
+            let confirms = self.printer_traits(device).is_some_and(|t| t.confirms);
+            let ready = self.devices[&device].ready;
+            let w = self.windows.get_mut(&device).expect("a printer has a window");
+            if s.level != level || !confirms || !ready || w.clearing || w.taken == 0 || !w.ghosts.is_empty() {
+                continue;
+            }
+            w.ghost_passages += 1;
+            if w.ghost_passages >= SILENT_PASSAGES {
+                (w.clearing, w.ghost_passages) = (true, 0);
+                self.order_now(device, Order::Clear);
+            }
+        }
+    }
+
+    /// A read at the camera proves that everything sent before it has left the printer.
+    pub(super) fn read_past(&mut self, code: CodeRef) {
+        let found = self.windows.iter().find_map(|(d, w)| w.codes.iter().position(|c| *c == code).map(|i| (*d, i)));
+        let Some((device, i)) = found else { return };
+        let w = self.windows.get_mut(&device).expect("just found");
+        let gone: Vec<CodeRef> = w.codes.drain(..=i).collect();
+        w.taken = w.taken.saturating_sub(i + 1);
+        let codes: Vec<CodeRef> = gone.into_iter().filter(|c| *c != code && self.book.state(*c) == ItemState::Sent).collect();
+        if !codes.is_empty() {
+            self.emit(Event::Printed { device, codes });
+        }
+    }
+}

@@ -1,0 +1,363 @@
+//! Gates: from the trigger edge to the moment the thing is in front of the gate, in encoder pulses or in milliseconds
+//! of running belt. A thing passes only by positive word that is on disk; a reject waits for nothing.
+//!
+//! Invariants: one job per passage, in the order of the edges; `Through` is written only after a poll answered later
+//! than the end of the pulse (the module works requests in order, so the pulse was carried out).
+
+use super::law::Law;
+use super::live::Line;
+use crate::vocab::event::Event;
+use crate::vocab::plan::{After, Gate, Point, PointKind, Polarity, Station};
+use crate::vocab::report::Poll;
+use crate::vocab::time::MS;
+use crate::vocab::{CodeRef, DeviceNo, Passage, Reason, StationNo};
+use std::collections::VecDeque;
+
+/// Running time of a belt, from its input.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Belt {
+    on: bool,
+    total_us: u64,
+    at_us: u64,
+}
+
+impl Belt {
+    fn total(&self, at_us: u64) -> u64 {
+        self.total_us + if self.on { at_us.saturating_sub(self.at_us) } else { 0 }
+    }
+}
+
+/// An encoder's count and rate.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Encoder {
+    count: u32,
+    /// Pulses since the first poll; does not wrap.
+    total: u64,
+    at_us: u64,
+    /// Pulses a second, of late.
+    rate: f64,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct GateLane {
+    jobs: VecDeque<Job>,
+    /// Energised by us.
+    on: bool,
+    /// Everything before this position is unknown and rejected (after a start or a lost module).
+    flush_to: Option<u64>,
+    last_poll_us: u64,
+    confirm_level: Option<bool>,
+    unconfirmed: u32,
+}
+
+#[derive(Clone, Debug)]
+struct Job {
+    no: Passage,
+    /// Position of the thing's middle at the gate: pulses, or µs of running belt.
+    due: u64,
+    word: Word,
+    fired: Option<u64>,
+    /// The pulse is over since then (mono µs).
+    over_us: Option<u64>,
+    /// The module was silent around the pulse: what it did is unknown.
+    unsure: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Word {
+    None,
+    Good { code: CodeRef, ticket: u64 },
+    Reject,
+}
+
+impl<L: Law> Line<L> {
+    pub(super) fn move_belts(&mut self, device: DeviceNo, poll: &Poll) {
+        for (number, on) in &poll.inputs {
+            let b = self.belts.entry(Point { device, kind: PointKind::Input, number: *number }).or_default();
+            b.total_us = b.total(poll.at_us);
+            (b.on, b.at_us) = (*on, poll.at_us);
+        }
+        for (number, value) in &poll.counters {
+            let e = self.encoders.entry(Point { device, kind: PointKind::Counter, number: *number }).or_default();
+            let by = if e.at_us == 0 { 0 } else { value.wrapping_sub(e.count) };
+            let by = if by > u32::MAX / 2 { 0 } else { by };
+            let dt = poll.at_us.saturating_sub(e.at_us).max(1);
+            if e.at_us != 0 {
+                e.rate = e.rate * 0.7 + 0.3 * f64::from(by) * 1e6 / dt as f64;
+            }
+            (e.count, e.total, e.at_us) = (*value, e.total + u64::from(by), poll.at_us);
+        }
+    }
+
+    /// Where a thing at the trigger stands now, in the gate's own measure.
+    fn position(&self, gate: &Gate, at_us: u64) -> u64 {
+        match gate.after {
+            After::Pulses { encoder, .. } => self.encoders.get(&encoder).map_or(0, |e| {
+                let ahead = e.rate * at_us.saturating_sub(e.at_us).min(50 * MS) as f64 / 1e6;
+                e.total + ahead as u64
+            }),
+            After::Ms { belt: Some(p), .. } => self.belts.get(&p).map_or(0, |b| b.total(at_us)),
+            After::Ms { belt: None, .. } => at_us,
+        }
+    }
+
+    /// `us` of travel in the gate's own measure.
+    fn travel(&self, gate: &Gate, us: u64) -> u64 {
+        match gate.after {
+            After::Pulses { encoder, .. } => self.encoders.get(&encoder).map_or(0, |e| (e.rate * us as f64 / 1e6).round() as u64),
+            After::Ms { .. } => us,
+        }
+    }
+
+    /// When a position will be reached, if the belt moves.
+    fn time_of(&self, gate: &Gate, position: u64) -> Option<u64> {
+        let now_us = self.now.mono_us;
+        match gate.after {
+            After::Pulses { encoder, .. } => {
+                let e = self.encoders.get(&encoder)?;
+                (e.rate > 0.5).then(|| e.at_us + (position.saturating_sub(e.total) as f64 * 1e6 / e.rate) as u64)
+            }
+            After::Ms { belt: Some(p), .. } => {
+                let b = self.belts.get(&p)?;
+                b.on.then(|| b.at_us + position.saturating_sub(b.total_us))
+            }
+            After::Ms { belt: None, .. } => Some(position),
+        }
+        .map(|t| t.max(now_us))
+    }
+
+    pub(super) fn gate_open(&mut self, s: &Station, no: Passage, at_us: u64) {
+        let Some(gate) = s.gate else { return };
+        let here = self.position(&gate, at_us);
+        let due = here
+            + match gate.after {
+                After::Pulses { n, .. } => u64::from(n),
+                After::Ms { ms, .. } => u64::from(ms) * MS,
+            };
+        let half_gap = self.travel(&gate, u64::from(s.min_spacing_ms) * MS / 2);
+        let lane = self.gates.get_mut(&s.no).expect("a gated station has a gate lane");
+        if let Some(f) = &mut lane.flush_to {
+            *f = (*f).min(due.saturating_sub(half_gap));
+        }
+        lane.jobs.push_back(Job { no, due, word: Word::None, fired: None, over_us: None, unsure: false });
+    }
+
+    pub(super) fn gate_accept(&mut self, station: StationNo, no: Passage, code: CodeRef) {
+        let ticket = self.this_ticket();
+        match self.gate_job(station, no) {
+            Some(j) => j.word = Word::Good { code, ticket },
+            None => self.pass_through(station, code),
+        }
+    }
+
+    pub(super) fn gate_reject(&mut self, station: StationNo, no: Passage) {
+        if let Some(j) = self.gate_job(station, no) {
+            j.word = Word::Reject;
+        }
+    }
+
+    /// The code of a good passage that is still on its way to the gate.
+    pub(super) fn gate_code(&self, station: StationNo, no: Passage) -> Option<CodeRef> {
+        let j = self.gates.get(&station)?.jobs.iter().find(|j| j.no == no)?;
+        match j.word {
+            Word::Good { code, .. } => Some(code),
+            _ => None,
+        }
+    }
+
+    fn gate_job(&mut self, station: StationNo, no: Passage) -> Option<&mut Job> {
+        self.gates.get_mut(&station)?.jobs.iter_mut().find(|j| j.no == no)
+    }
+
+    /// The thing is past its station for good: a sequence station may now expect it.
+    pub(super) fn pass_through(&mut self, station: StationNo, code: CodeRef) {
+        let queue = self.sequence_after(station);
+        if queue.is_some() {
+            self.queued_at.insert(code, self.running_time_us());
+        }
+        self.emit(Event::Through { station, code, queue });
+    }
+
+    /// After a start or a lost module: what stands between trigger and gate is unknown, reject until it has gone by.
+    pub(super) fn flush_gates(&mut self, device: Option<DeviceNo>) {
+        let now_us = self.now.mono_us;
+        for s in self.plan.clone().stations.iter() {
+            let Some(gate) = s.gate else { continue };
+            if gate.polarity != Polarity::Reject || device.is_some_and(|d| d != gate.output.device) {
+                continue;
+            }
+            let to = self.position(&gate, now_us)
+                + match gate.after {
+                    After::Pulses { n, .. } => u64::from(n),
+                    After::Ms { ms, .. } => u64::from(ms) * MS,
+                }
+                + self.travel(&gate, u64::from(s.min_spacing_ms) * MS / 2);
+            self.gates.get_mut(&s.no).expect("a gated station has a gate lane").flush_to = Some(to);
+        }
+    }
+
+    /// The module is gone: nothing in front of its gates is known to have passed.
+    pub(super) fn io_down(&mut self, device: DeviceNo) {
+        let plan = self.plan.clone();
+        let mine: Vec<&Station> = plan.stations.iter().filter(|s| s.gate.is_some_and(|g| g.output.device == device)).collect();
+        for s in &mine {
+            let jobs: Vec<(Passage, Word)> = self.gates[&s.no].jobs.iter().map(|j| (j.no, j.word)).collect();
+            for (no, word) in jobs {
+                match word {
+                    Word::Good { .. } => self.take_back(s.no, no, Reason::Late),
+                    Word::None => self.reject(s.no, no, Reason::NoRead, None, None),
+                    Word::Reject => {}
+                }
+            }
+            let lane = self.gates.get_mut(&s.no).expect("a gated station has a gate lane");
+            lane.jobs.clear();
+            (lane.on, lane.last_poll_us) = (false, 0);
+        }
+        if plan.devices.iter().any(|d| d.no == device && d.traits == crate::vocab::plan::Traits::Io) {
+            self.forget_counters(device);
+            self.counters_seen = false;
+            self.belts.retain(|p, _| p.device != device);
+            self.encoders.retain(|p, _| p.device != device);
+            if self.running() {
+                self.auto_resume |= self.plan.resume_after_crash;
+                self.hold("device-down");
+            }
+        }
+    }
+
+    /// A poll answered: pulses that ended before it are known to be done.
+    pub(super) fn gates_polled(&mut self, device: DeviceNo, poll: &Poll) {
+        if poll.safe {
+            let id = self.plan.device(device).id.clone();
+            self.raise(format!("io-safe:{id}"));
+        }
+        for s in self.plan.clone().stations.iter() {
+            let Some(gate) = s.gate.filter(|g| g.output.device == device) else { continue };
+            let lane = self.gates.get_mut(&s.no).expect("a gated station has a gate lane");
+            let before = std::mem::replace(&mut lane.last_poll_us, poll.at_us);
+            let silence = before != 0 && poll.at_us - before > u64::from(gate.pulse_ms) * MS / 2;
+            let mut done = Vec::new();
+            for j in &mut lane.jobs {
+                let fired = j.fired.is_some_and(|f| f <= poll.at_us);
+                if fired && j.over_us.is_none_or(|o| o >= before) && (silence || poll.safe) {
+                    j.unsure = true;
+                }
+                if j.over_us.is_some_and(|o| o < poll.at_us) {
+                    done.push((j.no, j.word, j.unsure));
+                }
+            }
+            lane.jobs.retain(|j| j.over_us.is_none_or(|o| o >= poll.at_us));
+            for (no, word, unsure) in done {
+                match word {
+                    Word::Good { code, .. } if unsure => {
+                        self.withdraw(s.no, no, code, Reason::Late);
+                        self.raise(format!("gate-late:{}", s.id));
+                    }
+                    Word::Good { code, .. } => self.pass_through(s.no, code),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    pub(super) fn gates_due(&mut self) {
+        let now_us = self.now.mono_us;
+        for s in self.plan.clone().stations.iter() {
+            let Some(gate) = s.gate else { continue };
+            let here = self.position(&gate, now_us);
+            let half = self.travel(&gate, u64::from(gate.pulse_ms) * MS / 2);
+            self.fire(s, &gate, here, half);
+            // The level the coil must have now: in the pulse of a thing that needs it, or flushing.
+            let lane = self.gates.get_mut(&s.no).expect("a gated station has a gate lane");
+            if lane.flush_to.is_some_and(|f| here >= f) {
+                lane.flush_to = None;
+            }
+            let mut want = lane.flush_to.is_some() && (self.permit_wanted || self.plan.run_permit.is_none());
+            for j in &mut lane.jobs {
+                if j.fired.is_none() {
+                    continue;
+                }
+                if here >= j.due + half {
+                    j.over_us.get_or_insert(now_us);
+                } else {
+                    let good = matches!(j.word, Word::Good { .. });
+                    want |= good == (gate.polarity == Polarity::Pass);
+                }
+            }
+            let up = self.devices.get(&gate.output.device).is_some_and(|d| d.up);
+            if lane.on != want && up {
+                lane.on = want;
+                self.output(gate.output, want);
+            }
+        }
+    }
+
+    /// Things whose pulse begins now: the word that is on disk decides, else the thing is late.
+    fn fire(&mut self, s: &Station, gate: &Gate, here: u64, half: u64) {
+        let committed = self.committed;
+        let now_us = self.now.mono_us;
+        loop {
+            let lane = &self.gates[&s.no];
+            let Some(j) = lane.jobs.iter().find(|j| j.fired.is_none() && here + half >= j.due) else { return };
+            let (no, word, missed) = (j.no, j.word, here > j.due);
+            let live = self.devices.get(&gate.output.device).is_some_and(|d| d.up);
+            match word {
+                Word::Good { ticket, .. } if ticket > committed || missed || !live => self.take_back(s.no, no, Reason::Late),
+                Word::Good { .. } | Word::Reject => {}
+                Word::None => self.reject(s.no, no, Reason::Late, None, None),
+            }
+            if missed {
+                self.raise(format!("gate-late:{}", s.id));
+            }
+            let rejected = !matches!(self.gates[&s.no].jobs.iter().find(|j| j.no == no).map(|j| j.word), Some(Word::Good { .. }));
+            if rejected && gate.confirm.is_some() {
+                let lane = self.gates.get_mut(&s.no).expect("a gated station has a gate lane");
+                lane.unconfirmed += 1;
+                if lane.unconfirmed > 3 {
+                    self.raise(format!("reject-not-confirmed:{}", s.id));
+                }
+            }
+            if let Some(j) = self.gate_job(s.no, no) {
+                j.fired = Some(now_us);
+            }
+        }
+    }
+
+    /// The sensor in the mouth of the reject bin.
+    pub(super) fn watch_confirm(&mut self, device: DeviceNo, poll: &Poll) {
+        for s in self.plan.clone().stations.iter() {
+            let Some(p) = s.gate.and_then(|g| g.confirm).filter(|p| p.device == device) else { continue };
+            let Some((_, on)) = poll.inputs.iter().find(|i| i.0 == p.number) else { continue };
+            let lane = self.gates.get_mut(&s.no).expect("a gated station has a gate lane");
+            let rose = *on && lane.confirm_level.replace(*on) == Some(false);
+            lane.confirm_level = Some(*on);
+            if rose {
+                lane.unconfirmed = 0;
+                self.lower(&format!("reject-not-confirmed:{}", s.id));
+            }
+        }
+    }
+
+    pub(super) fn gates_deadline(&self) -> Option<u64> {
+        if !self.booted {
+            return None;
+        }
+        self.plan
+            .stations
+            .iter()
+            .filter_map(|s| {
+                let gate = s.gate?;
+                let half = self.travel(&gate, u64::from(gate.pulse_ms) * MS / 2);
+                let lane = self.gates.get(&s.no)?;
+                let jobs = lane
+                    .jobs
+                    .iter()
+                    .filter(|j| j.over_us.is_none())
+                    .filter_map(|j| self.time_of(&gate, if j.fired.is_none() { j.due.saturating_sub(half) } else { j.due + half }));
+                jobs.chain(lane.flush_to.and_then(|f| self.time_of(&gate, f))).min()
+            })
+            // A position reached "now" by estimate must not spin.
+            .map(|t| t.max(self.now.mono_us + 250))
+            .min()
+    }
+}

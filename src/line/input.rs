@@ -1,0 +1,171 @@
+//! What goes into the line and what comes out: one `Input` in, one `Decision` out.
+
+use crate::vocab::event::Origin;
+use crate::vocab::report::Poll;
+use crate::vocab::{CodeRef, DeviceNo, Event, Order, PackNo, Report};
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// The first input of a boot. `last_wall_us`: the wall time of the newest event, if any; `restored`: codes that an
+    /// older copy of the ledger does not know to be sent.
+    Booted {
+        clean: bool,
+        last_wall_us: Option<i64>,
+        restored: Vec<CodeRef>,
+    },
+    /// Anything a device tells except frames and polls.
+    Report {
+        device: DeviceNo,
+        report: Report,
+    },
+    /// A reader's frame, its codes resolved in the segments.
+    Frame {
+        device: DeviceNo,
+        at_us: u64,
+        reading: Reading,
+    },
+    Poll {
+        device: DeviceNo,
+        poll: Poll,
+    },
+    /// Everything up to this ticket is on disk.
+    Committed {
+        ticket: u64,
+    },
+    /// How the writer stands; asked for at least every 100 ms while events wait.
+    Writer {
+        oldest_ms: u64,
+        full: bool,
+    },
+    Command {
+        id: u64,
+        key: Option<String>,
+        op: Op,
+    },
+    /// An import ended well; the segment files stand.
+    PackReady {
+        id: u64,
+        key: Option<String>,
+        pack: NewPack,
+    },
+    /// Orderly end (SIGTERM).
+    Stop,
+    Tick,
+}
+
+/// A frame with its codes resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reading {
+    NoRead,
+    Fault(String),
+    Data(Vec<Mark>),
+}
+
+/// One position of a frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// The reader saw nothing at this position.
+    NoRead,
+    /// In no accepted pack.
+    Unknown(Vec<u8>),
+    /// `exact`: byte for byte, after the declared normalisation.
+    Code { code: CodeRef, exact: bool },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewPack {
+    pub no: PackNo,
+    pub id: String,
+    pub level: String,
+    pub product: String,
+    pub count: u32,
+    pub origin: Origin,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Op {
+    JobCreate { id: String, product: String, lot: String, target: Option<u32>, expiry: Option<String> },
+    JobStart { id: String },
+    JobHold { id: String },
+    JobResume { id: String },
+    JobComplete { id: String, void_open: bool },
+    JobAbort { id: String },
+    StationClear { station: String },
+}
+
+/// A reply. A refusal of a business rule is a value, not an error.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    pub ok: bool,
+    /// Short and stable; empty when ok.
+    pub code: String,
+    /// What happened, as a sentence.
+    pub message: String,
+    /// What to do next.
+    pub act: String,
+    /// Further fields of a good answer.
+    pub fields: Vec<(String, String)>,
+}
+
+impl Answer {
+    pub fn ok() -> Self {
+        Self { ok: true, code: String::new(), message: String::new(), act: String::new(), fields: Vec::new() }
+    }
+
+    pub fn with(mut self, name: &str, value: impl ToString) -> Self {
+        self.fields.push((name.into(), value.to_string()));
+        self
+    }
+
+    pub fn refused(code: &str, message: impl Into<String>, act: impl Into<String>) -> Self {
+        Self { ok: false, code: code.into(), message: message.into(), act: act.into(), fields: Vec::new() }
+    }
+}
+
+/// What the shell is to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    Order {
+        device: DeviceNo,
+        order: Order,
+    },
+    /// Put this code on the next thing: the shell looks up its bytes.
+    Print {
+        device: DeviceNo,
+        code: CodeRef,
+    },
+    /// As `Print`, rendered as a label.
+    Label {
+        device: DeviceNo,
+        code: CodeRef,
+        label: Label,
+    },
+    Reply {
+        id: u64,
+        answer: Answer,
+    },
+    /// Everything is settled: end the program.
+    Exit,
+}
+
+/// What a label says beside its code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    pub template: Option<String>,
+    pub sscc: bool,
+    pub lot: String,
+    pub count: u32,
+}
+
+/// Events commit together; `now` effects leave at once, `after` effects when `ticket` is on disk.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Decision {
+    /// The newest ticket given; grows by one with every decision that has events.
+    pub ticket: u64,
+    pub events: Vec<Event>,
+    pub now: Vec<Effect>,
+    pub after: Vec<Effect>,
+    /// Somebody waits for the commit.
+    pub wait: bool,
+}

@@ -1,0 +1,445 @@
+//! A job's life: create, start (or a plain sentence per missing thing), hold, resume, complete, abort; and the orderly
+//! end of the program.
+
+use super::input::{Answer, Effect, NewPack, Op};
+use super::law::Law;
+use super::live::{Line, Pending};
+use crate::vocab::event::Event;
+use crate::vocab::plan::{CodeSource, Role};
+use crate::vocab::time::MS;
+use crate::vocab::{CodeRef, DeviceNo, Doubt, ItemState, JobNo, JobState, Order, PackMl, ParentNo, ParentState};
+
+/// How long an end waits for printers to acknowledge their clear.
+const CLEAR_WAIT_US: u64 = 3_000 * MS;
+/// How long an orderly stop waits for belts and passages to come to rest.
+const REST_US: u64 = 600 * MS;
+
+/// A job on its way out.
+#[derive(Clone, Debug)]
+pub(super) struct Ending {
+    pending: Option<Pending>,
+    to: JobState,
+    began_us: u64,
+}
+
+impl<L: Law> Line<L> {
+    pub(super) fn command(&mut self, id: u64, key: Option<String>, op: Op) {
+        let to = Pending { id, key };
+        if self.answer_again(&to) {
+            return;
+        }
+        let answer = match op {
+            Op::JobCreate { id, product, lot, target, expiry } => self.create(id, product, lot, target, expiry),
+            Op::JobStart { id } => self.start(&id),
+            Op::JobHold { id } => self.operator_hold(&id),
+            Op::JobResume { id } => self.resume(&id),
+            Op::JobComplete { id, void_open } => match self.complete(&id, void_open) {
+                Ok(()) => return self.begin_ending(to, JobState::Completed),
+                Err(answer) => answer,
+            },
+            Op::JobAbort { id } => match self.running_job(&id) {
+                Ok(_) => return self.begin_ending(to, JobState::Aborted),
+                Err(answer) => answer,
+            },
+            Op::StationClear { station } => self.clear_station(&station),
+        };
+        self.reply(&to, answer);
+    }
+
+    /// A repeated key gets the first answer.
+    fn answer_again(&mut self, to: &Pending) -> bool {
+        let Some(text) = to.key.as_ref().and_then(|k| self.book.answers.get(k)) else { return false };
+        let answer = serde_json::from_str(text)
+            .unwrap_or_else(|_| Answer::refused("internal", "the first answer is unreadable", "ask again without a key"));
+        self.out.after.push(Effect::Reply { id: to.id, answer });
+        true
+    }
+
+    pub(super) fn pack_ready(&mut self, id: u64, key: Option<String>, pack: NewPack) {
+        let to = Pending { id, key };
+        if self.answer_again(&to) {
+            return;
+        }
+        let NewPack { no, id: name, level, product, count, origin } = pack;
+        let sha = match &origin {
+            crate::vocab::event::Origin::Segments { sha256 } => crate::vocab::code::hex(sha256),
+            crate::vocab::event::Origin::Range(_) => String::new(),
+        };
+        self.emit(Event::PackAccepted { pack: no, id: name.clone(), level: level.clone(), product, count, origin });
+        self.lower(&format!("pool-empty:{level}"));
+        self.reply(&to, Answer::ok().with("pack", name).with("count", count).with("sha256", sha));
+    }
+
+    fn create(&mut self, id: String, product: String, lot: String, target: Option<u32>, expiry: Option<String>) -> Answer {
+        let fit = |s: &str| !s.is_empty() && s.len() <= 64 && s.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+        if !fit(&id) {
+            return Answer::refused("bad-id", format!("a job id has 1 to 64 of A-Z a-z 0-9 . _ -, not “{id}”"), "choose another id");
+        }
+        if self.book.jobs.values().any(|j| j.id == id) {
+            return Answer::refused("job-exists", format!("job {id} exists already"), "choose another id, or start that one");
+        }
+        if !self.plan.products.iter().any(|p| p.id == product) {
+            let known: Vec<&str> = self.plan.products.iter().map(|p| p.id.as_str()).collect();
+            return Answer::refused(
+                "unknown-product",
+                format!("product {product} is not in the configuration"),
+                format!("use one of: {}", known.join(", ")),
+            );
+        }
+        if lot.is_empty() || lot.len() > 64 {
+            return Answer::refused("bad-lot", "a lot has 1 to 64 characters", "give the lot that is printed on the goods");
+        }
+        let job = JobNo(self.book.jobs.keys().next_back().map_or(1, |j| j.0 + 1));
+        self.emit(Event::JobCreated { job, id: id.clone(), product, lot, target, expiry });
+        Answer::ok().with("job", id)
+    }
+
+    fn start(&mut self, id: &str) -> Answer {
+        let Some(job) = self.book.jobs.values().find(|j| j.id == id).cloned() else {
+            return Answer::refused("unknown-job", format!("there is no job {id}"), "create it first (job create)");
+        };
+        if let Some(current) = self.book.current_job() {
+            let what = if current.id == id {
+                "is on the line already".to_string()
+            } else {
+                format!("cannot start while {} is on the line", current.id)
+            };
+            return Answer::refused("line-busy", format!("job {id} {what}"), "complete or abort the one on the line, or resume it");
+        }
+        if job.state != JobState::Created {
+            return Answer::refused("job-over", format!("job {id} is {}", job.state), "create a new job");
+        }
+        let missing = self.missing_to_start(&job.product);
+        if !missing.is_empty() {
+            return Answer::refused("not-ready", missing.join("\n"), "mend each point, then start again");
+        }
+        self.emit(Event::JobMoved { job: job.no, to: JobState::Running });
+        self.move_line(PackMl::Starting, None);
+        self.arm_printers();
+        Answer::ok().with("job", id)
+    }
+
+    /// One plain sentence per thing that is missing.
+    pub(super) fn missing_to_start(&self, product: &str) -> Vec<String> {
+        let mut missing = Vec::new();
+        for d in &self.plan.devices {
+            if !self.devices[&d.no].up {
+                let why = self.devices[&d.no].trouble.clone().unwrap_or_else(|| "never connected".into());
+                missing.push(format!("device {} is not connected ({why}): check its power, cable and address", d.id));
+            }
+        }
+        if !self.counters_seen && self.plan.stations.iter().any(|s| s.trigger.is_some()) {
+            missing.push("the I/O module has not been read yet: wait a moment".into());
+        }
+        for l in &self.plan.levels {
+            let left: u64 = self.pool_left(&l.name, product);
+            if left == 0 && self.plan.stations.iter().any(|s| s.level == l.no) {
+                missing.push(format!("no {} codes are left for product {product}: import a pack for this level and product", l.name));
+            }
+        }
+        if self.book.line.clock_suspect {
+            missing.push("the clock is not trusted: set it, then clear the alarm".into());
+        }
+        for (no, r) in &self.book.stations {
+            if r.out_of_step
+                && let Some(s) = self.plan.stations.iter().find(|s| s.no == *no)
+            {
+                missing.push(format!("station {} is out of step: empty its parent, then packmark station clear {}", s.id, s.id));
+            }
+        }
+        missing
+    }
+
+    /// Codes of a level that this product's jobs could still use.
+    pub(super) fn pool_left(&self, level: &str, product: &str) -> u64 {
+        let mine = |p: &&super::rows::PackRow| p.level == level && (p.product == product || p.product == "*");
+        let preprinted = self.plan.level_named(level).is_some_and(|l| l.codes == CodeSource::Preprinted);
+        let job = self.book.current_job().map(|j| j.no);
+        let packs = self.book.packs.values().filter(mine);
+        if preprinted {
+            return packs.map(|p| u64::from(p.count) - self.book.used(p.no)).sum();
+        }
+        packs
+            .map(|p| {
+                let leased = self.book.leases.iter().filter(|l| l.pack == p.no && Some(l.job) == job);
+                u64::from(p.count - p.next) + leased.map(|l| u64::from(l.count - l.used)).sum::<u64>()
+            })
+            .sum()
+    }
+
+    fn operator_hold(&mut self, id: &str) -> Answer {
+        if let Err(a) = self.running_job(id) {
+            return a;
+        }
+        self.auto_resume = false;
+        self.hold("operator");
+        Answer::ok().with("job", id)
+    }
+
+    fn resume(&mut self, id: &str) -> Answer {
+        if let Err(a) = self.running_job(id) {
+            return a;
+        }
+        if self.running() {
+            return Answer::ok().with("job", id);
+        }
+        let mut missing: Vec<String> = Vec::new();
+        for d in self.plan.devices.iter().filter(|d| !self.devices[&d.no].up) {
+            missing.push(format!("device {} is not connected: check its power, cable and address", d.id));
+        }
+        for s in self.plan.stations.iter().filter(|s| self.book.stations.get(&s.no).is_some_and(|r| r.out_of_step)) {
+            missing.push(format!("station {} is out of step: empty its parent, then packmark station clear {}", s.id, s.id));
+        }
+        if !missing.is_empty() {
+            return Answer::refused("not-ready", missing.join("\n"), "mend each point, then resume");
+        }
+        self.begin_resume();
+        Answer::ok().with("job", id)
+    }
+
+    pub(super) fn begin_resume(&mut self) {
+        let Some(job) = self.book.current_job().map(|j| (j.no, j.state)) else { return };
+        if job.1 == JobState::Held {
+            self.emit(Event::JobMoved { job: job.0, to: JobState::Running });
+        }
+        let stale: Vec<String> = self
+            .book
+            .line
+            .alarms
+            .iter()
+            .filter(|a| a.starts_with("consecutive-rejects:") || a.starts_with("label-unread:"))
+            .cloned()
+            .collect();
+        stale.iter().for_each(|a| self.lower(a));
+        self.forgive_rejects();
+        self.move_line(PackMl::Unholding, None);
+        self.arm_printers();
+    }
+
+    /// Printers that are not armed get what they need for this job.
+    pub(super) fn arm_printers(&mut self) {
+        let Some(job) = self.book.current_job().cloned() else { return };
+        let mut seen: Vec<DeviceNo> = Vec::new();
+        for s in self.plan.clone().stations.iter().filter(|s| s.role == Role::Print) {
+            let Some(device) = s.device.filter(|d| !seen.contains(d)) else { continue };
+            seen.push(device);
+            if self.devices[&device].ready {
+                continue;
+            }
+            let fields = s.fields.iter().map(|(k, v)| (k.clone(), v.replace("{lot}", &job.lot))).collect();
+            self.order_now(device, Order::Arm { message: s.message.clone(), fields });
+        }
+    }
+
+    /// Starting and Unholding end when everything is ready and every printer holds its first code.
+    pub(super) fn starting_due(&mut self) {
+        if self.auto_resume && self.book.line.state == PackMl::Held && self.counters_seen && self.devices.values().all(|d| d.up) {
+            self.auto_resume = false;
+            self.begin_resume();
+        }
+        if !matches!(self.book.line.state, PackMl::Starting | PackMl::Unholding | PackMl::Suspended) || self.ending.is_some() {
+            return;
+        }
+        let up = self.devices.values().all(|d| d.up && d.ready) && self.counters_seen;
+        let fed = self.item_printers().iter().all(|(_, d)| {
+            let w = &self.windows[d];
+            !w.clearing && (w.taken > 0 || !w.ghosts.is_empty())
+        });
+        if up && fed {
+            self.move_line(PackMl::Execute, None);
+        }
+    }
+
+    /// An outer cause (a printer gone): permit off until it is back, then on again by itself.
+    pub(super) fn suspend(&mut self, reason: &str) {
+        if self.running() {
+            self.move_line(PackMl::Suspended, Some(reason));
+        }
+    }
+
+    fn running_job(&self, id: &str) -> Result<JobNo, Answer> {
+        match self.book.current_job() {
+            Some(j) if j.id == id && j.state != JobState::Completing => Ok(j.no),
+            Some(j) if j.id == id => Err(Answer::refused("completing", format!("job {id} is completing"), "wait for it")),
+            Some(j) => Err(Answer::refused("other-job", format!("job {} is on the line, not {id}", j.id), "name the job on the line")),
+            None => match self.book.jobs.values().find(|j| j.id == id) {
+                Some(j) => Err(Answer::refused("not-running", format!("job {id} is {}", j.state), "start it first")),
+                None => Err(Answer::refused("unknown-job", format!("there is no job {id}"), "create it first (job create)")),
+            },
+        }
+    }
+
+    fn complete(&mut self, id: &str, void_open: bool) -> Result<(), Answer> {
+        self.running_job(id)?;
+        let open: Vec<String> = self.live_parents().iter().map(|p| self.name_parent(*p)).collect();
+        if !open.is_empty() && !void_open {
+            return Err(Answer::refused(
+                "parent-open",
+                format!("not finished: {}", open.join(", ")),
+                "fill and seal them, or complete with --open void (their numbers become void, their children stay verified)",
+            ));
+        }
+        Ok(())
+    }
+
+    fn live_parents(&self) -> Vec<ParentNo> {
+        self.book.live_parents().collect()
+    }
+
+    fn name_parent(&self, no: ParentNo) -> String {
+        let p = &self.book.parents[&no];
+        let l = self.plan.level(p.level);
+        format!("{} {} ({} of {}, {})", l.name, no.0, p.children.len(), l.holds, p.state)
+    }
+
+    fn begin_ending(&mut self, pending: Pending, to: JobState) {
+        let job = self.book.current_job().expect("only a job on the line ends").no;
+        self.auto_resume = false;
+        self.emit(Event::JobMoved { job, to: JobState::Completing });
+        self.move_line(if to == JobState::Completed { PackMl::Completing } else { PackMl::Aborting }, None);
+        self.clear_printers();
+        self.ending = Some(Ending { pending: Some(pending), to, began_us: self.now.mono_us });
+    }
+
+    fn clear_printers(&mut self) {
+        for (_, device) in self.item_printers() {
+            if self.devices[&device].up {
+                self.windows.get_mut(&device).expect("a printer has a window").clearing = true;
+                self.order_now(device, Order::Clear);
+            }
+        }
+    }
+
+    pub(super) fn begin_stop(&mut self) {
+        if self.stop_deadline_us.is_some() {
+            return;
+        }
+        self.auto_resume = false;
+        self.stop_deadline_us = Some(self.now.mono_us + CLEAR_WAIT_US);
+        let job = self.book.current_job().map(|j| (j.no, j.state));
+        if let Some((no, JobState::Running)) = job {
+            self.emit(Event::JobMoved { job: no, to: JobState::Held });
+        }
+        self.move_line(PackMl::Stopping, None);
+        self.want_permit(false);
+        self.clear_printers();
+    }
+
+    pub(super) fn ending_due(&mut self) {
+        let now_us = self.now.mono_us;
+        let clearing = self.windows.values().any(|w| w.clearing);
+        let undecided: u64 = self.lanes.values().map(|l| l.undecided()).sum();
+        if let Some(e) = &self.ending {
+            let rested = now_us >= e.began_us + REST_US && undecided == 0 && !clearing;
+            if rested || now_us >= e.began_us + CLEAR_WAIT_US {
+                let e = self.ending.take().expect("just seen");
+                self.settle_job(e);
+            }
+        }
+        if let Some(deadline) = self.stop_deadline_us {
+            let began = deadline - CLEAR_WAIT_US;
+            let rested = now_us >= began + REST_US && undecided == 0 && !clearing && self.ending.is_none();
+            if (rested || now_us >= deadline) && self.book.line.state != PackMl::Stopped {
+                let printers: Vec<DeviceNo> = self.windows.keys().copied().collect();
+                printers.into_iter().for_each(|d| self.printer_lost(d, Doubt::Cleared));
+                self.move_line(PackMl::Stopped, None);
+                self.emit(Event::Stopped);
+                self.out.after.push(Effect::Exit);
+            }
+        }
+    }
+
+    pub(super) fn ending_deadline(&self) -> Option<u64> {
+        let e = self.ending.as_ref().map(|e| e.began_us);
+        let s = self.stop_deadline_us.filter(|_| self.book.line.state != PackMl::Stopped).map(|d| d - CLEAR_WAIT_US);
+        let began = e.into_iter().chain(s).min()?;
+        let next = if self.now.mono_us < began + REST_US { began + REST_US } else { began + CLEAR_WAIT_US };
+        Some(next.max(self.now.mono_us + MS))
+    }
+
+    /// What is unaccounted is settled by name; leases go back; both balances close.
+    fn settle_job(&mut self, e: Ending) {
+        let job = self.book.current_job().expect("only a job on the line ends").clone();
+        let printers: Vec<DeviceNo> = self.windows.keys().copied().collect();
+        printers.into_iter().for_each(|d| self.printer_lost(d, Doubt::Cleared));
+        for p in self.live_parents() {
+            let code = self.book.parents[&p].code;
+            self.emit(Event::Undone { parent: p, broken: false, reason: None });
+            if let Some(c) = code.filter(|_| self.book.parents[&p].state == ParentState::Void) {
+                self.void_number(c);
+            }
+        }
+        self.label_waits.clear();
+        let unsettled: Vec<CodeRef> = self.book.unsettled().filter(|c| self.book.life(*c).job == job.no).collect();
+        let of = |state: ItemState| unsettled.iter().copied().filter(|c| self.book.state(*c) == state).collect::<Vec<_>>();
+        let (sent, doubtful, printed) = (of(ItemState::Sent), of(ItemState::Doubtful), of(ItemState::Printed));
+        let void: Vec<CodeRef> = sent.into_iter().chain(doubtful).collect();
+        if !void.is_empty() {
+            self.emit(Event::Void { codes: void });
+        }
+        if !printed.is_empty() {
+            self.emit(Event::Missing { codes: printed });
+        }
+        let mut unused: Vec<super::rows::Lease> =
+            self.book.leases.iter().filter(|l| l.job == job.no && l.count > l.used).cloned().collect();
+        unused.reverse();
+        for l in unused {
+            self.emit(Event::Unleased { job: job.no, pack: l.pack, from: l.from + l.used, count: l.count - l.used });
+        }
+        let queued: Vec<_> = self.book.queues.keys().copied().collect();
+        for station in queued {
+            self.emit(Event::StationCleared { station });
+        }
+        for g in self.gates.values_mut() {
+            *g = super::gate::GateLane::default();
+        }
+        self.orders.clear();
+        self.missing_at.clear();
+        self.emit(Event::JobMoved { job: job.no, to: e.to });
+        self.move_line(if e.to == JobState::Completed { PackMl::Complete } else { PackMl::Aborted }, None);
+        for (_, device) in self.item_printers() {
+            self.order_now(device, Order::Disarm);
+            if let Some(d) = self.devices.get_mut(&device) {
+                d.ready = false;
+            }
+        }
+        if let Some(p) = e.pending {
+            self.reply(&p, Answer::ok().with("job", &job.id).with("state", e.to));
+        }
+    }
+
+    /// Someone says that the physical parent of this station is empty.
+    fn clear_station(&mut self, id: &str) -> Answer {
+        let Some(s) = self.plan.clone().stations.iter().find(|s| s.id == id).cloned() else {
+            let known: Vec<String> = self.plan.stations.iter().map(|s| s.id.clone()).collect();
+            return Answer::refused("unknown-station", format!("there is no station {id}"), format!("use one of: {}", known.join(", ")));
+        };
+        if s.role != Role::Pack {
+            return Answer::refused(
+                "not-a-pack-station",
+                format!("station {id} packs nothing"),
+                "name the station whose parent was emptied",
+            );
+        }
+        if let Some(parent) = self.open_parent(s.no) {
+            self.emit(Event::Undone { parent, broken: false, reason: None });
+        }
+        self.emit(Event::StationCleared { station: s.no });
+        self.lower(&format!("out-of-step:{id}"));
+        if self.book.line.state == PackMl::Held
+            && self.book.line.reason.as_deref() == Some("out-of-step")
+            && self.book.line.alarms.iter().all(|a| !a.starts_with("out-of-step:"))
+        {
+            self.auto_resume = self.plan.resume_after_crash;
+        }
+        Answer::ok().with("station", id)
+    }
+
+    fn forgive_rejects(&mut self) {
+        for s in self.plan.clone().stations.iter() {
+            if self.book.stations.get(&s.no).is_some_and(|r| r.rejects_in_row > 0) {
+                self.emit(Event::Forgiven { station: s.no });
+            }
+        }
+    }
+}

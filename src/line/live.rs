@@ -1,0 +1,402 @@
+//! The line while it runs: the book, and beside it everything that belongs to this boot only.
+
+use super::book::Book;
+use super::gate::{Belt, Encoder, GateLane};
+use super::input::{Answer, Decision, Effect, Input};
+use super::law::{Law, Sound};
+use super::passage::Lane;
+use crate::vocab::event::Event;
+use crate::vocab::plan::{Point, Role, Traits};
+use crate::vocab::time::MS;
+use crate::vocab::{CodeRef, DeviceNo, LevelNo, Now, Order, PackMl, ParentNo, Plan, Report, StationNo};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+/// A device as this boot knows it.
+#[derive(Clone, Debug, Default)]
+pub struct DeviceLive {
+    pub up: bool,
+    pub up_since_us: u64,
+    pub identity: Option<String>,
+    /// Printers: armed. Others: same as `up`.
+    pub ready: bool,
+    /// In the device's own words.
+    pub trouble: Option<String>,
+    pub heard_us: u64,
+    pub last_kind: &'static str,
+}
+
+/// A printer's window: what was sent and not yet seen to leave.
+#[derive(Clone, Debug, Default)]
+pub struct Window {
+    /// Sent, oldest first; the first `taken` of them are in the printer.
+    pub codes: VecDeque<CodeRef>,
+    pub taken: usize,
+    /// Doubtful codes that may still sit in a buffer nobody could clear.
+    pub ghosts: Vec<CodeRef>,
+    /// Passages seen since the ghosts appeared.
+    pub ghost_passages: u32,
+    /// A clear was asked for.
+    pub clearing: bool,
+}
+
+/// Codes in the order they go by the verify station, for telling which one an unread thing carries.
+#[derive(Clone, Debug, Default)]
+pub struct BeltOrder {
+    pub codes: VecDeque<CodeRef>,
+    /// The front is known to be the next thing (a read said so).
+    pub anchored: bool,
+}
+
+/// A request that is answered later.
+#[derive(Clone, Debug)]
+pub(super) struct Pending {
+    pub id: u64,
+    pub key: Option<String>,
+}
+
+pub struct Line<L: Law = Sound> {
+    pub(super) plan: Arc<Plan>,
+    pub(super) book: Book,
+    pub(super) out: Decision,
+    pub(super) now: Now,
+    pub(super) ticket: u64,
+    pub(super) committed: u64,
+    pub(super) devices: BTreeMap<DeviceNo, DeviceLive>,
+    pub(super) windows: BTreeMap<DeviceNo, Window>,
+    pub(super) orders: BTreeMap<LevelNo, BeltOrder>,
+    pub(super) lanes: BTreeMap<StationNo, Lane>,
+    pub(super) gates: BTreeMap<StationNo, GateLane>,
+    pub(super) belts: BTreeMap<Point, Belt>,
+    pub(super) encoders: BTreeMap<Point, Encoder>,
+    /// How long each labelled parent has waited for its read-back, in µs of running time.
+    pub(super) label_waits: BTreeMap<ParentNo, u64>,
+    pub(super) label_clock_us: u64,
+    /// Which passage a missing code was credited to.
+    pub(super) missing_at: HashMap<CodeRef, (StationNo, crate::vocab::Passage)>,
+    pub(super) queued_at: HashMap<CodeRef, u64>,
+    pub(super) permit_wanted: bool,
+    pub(super) permit_due_us: u64,
+    pub(super) running_us: u64,
+    pub(super) running_since: Option<u64>,
+    pub(super) wall_offset_us: Option<i64>,
+    pub(super) alarm_since: BTreeMap<String, i64>,
+    pub(super) ending: Option<super::jobs::Ending>,
+    pub(super) stop_deadline_us: Option<u64>,
+    pub(super) auto_resume: bool,
+    pub(super) counters_seen: bool,
+    pub(super) started_clean: bool,
+    pub(super) last_verdict: Option<super::summary::LastVerdict>,
+    pub(super) verdict_times: VecDeque<u64>,
+    pub(super) booted: bool,
+    pub(super) boot_counted: bool,
+    law: PhantomData<L>,
+}
+
+impl<L: Law> Line<L> {
+    /// `plan` must carry the numbers of `book` (see `number_plan`).
+    pub fn new(plan: Arc<Plan>, book: Book) -> Self {
+        let devices = plan.devices.iter().map(|d| (d.no, DeviceLive { last_kind: "none", ..DeviceLive::default() })).collect();
+        let windows = plan.devices.iter().filter(|d| matches!(d.traits, Traits::Printer(_))).map(|d| (d.no, Window::default())).collect();
+        let lanes = plan.stations.iter().filter(|s| s.role != Role::Print).map(|s| (s.no, Lane::new(s, &book))).collect();
+        let gates = plan.stations.iter().filter(|s| s.gate.is_some()).map(|s| (s.no, GateLane::default())).collect();
+        Self {
+            plan,
+            book,
+            out: Decision::default(),
+            now: Now::default(),
+            ticket: 0,
+            committed: 0,
+            devices,
+            windows,
+            orders: BTreeMap::new(),
+            lanes,
+            gates,
+            belts: BTreeMap::new(),
+            encoders: BTreeMap::new(),
+            label_waits: BTreeMap::new(),
+            label_clock_us: 0,
+            missing_at: HashMap::new(),
+            queued_at: HashMap::new(),
+            permit_wanted: false,
+            permit_due_us: 0,
+            running_us: 0,
+            running_since: None,
+            wall_offset_us: None,
+            alarm_since: BTreeMap::new(),
+            ending: None,
+            stop_deadline_us: None,
+            auto_resume: false,
+            counters_seen: false,
+            started_clean: true,
+            last_verdict: None,
+            verdict_times: VecDeque::new(),
+            booted: false,
+            boot_counted: false,
+            law: PhantomData,
+        }
+    }
+
+    pub fn book(&self) -> &Book {
+        &self.book
+    }
+
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The rows that the events of the last decision changed.
+    pub fn take_rows(&mut self) -> Vec<super::Row> {
+        self.book.take_rows()
+    }
+
+    /// One input, one decision. Everything due by `now` is done first, so that a late call decides as a timely one.
+    pub fn handle(&mut self, input: Input, now: Now) -> Decision {
+        self.now = Now { mono_us: now.mono_us.max(self.now.mono_us), wall_us: now.wall_us };
+        self.watch_clock();
+        match input {
+            Input::Booted { clean, last_wall_us, restored } => self.boot(clean, last_wall_us, restored),
+            Input::Report { device, report } => self.report(device, report),
+            Input::Frame { device, at_us, reading } => {
+                self.heard(device, "frame");
+                self.frame(device, at_us, reading);
+            }
+            Input::Poll { device, poll } => {
+                self.heard(device, "poll");
+                self.poll(device, &poll);
+            }
+            Input::Committed { ticket } => {
+                self.committed = self.committed.max(ticket);
+                self.gates_due();
+            }
+            Input::Writer { oldest_ms, full } => self.writer(oldest_ms, full),
+            Input::Command { id, key, op } => self.command(id, key, op),
+            Input::PackReady { id, key, pack } => self.pack_ready(id, key, pack),
+            Input::Stop => self.begin_stop(),
+            Input::Tick => {}
+        }
+        self.due();
+        self.finish()
+    }
+
+    fn finish(&mut self) -> Decision {
+        let mut d = std::mem::take(&mut self.out);
+        if !d.events.is_empty() {
+            self.ticket += 1;
+        }
+        d.ticket = self.ticket;
+        d.wait |= !d.after.is_empty();
+        d
+    }
+
+    /// Work that time or an earlier step made due.
+    fn due(&mut self) {
+        if !self.booted {
+            return;
+        }
+        self.passages_due();
+        self.gates_due();
+        self.labels_due();
+        self.starting_due();
+        self.ending_due();
+        self.feed();
+        self.permit_due();
+    }
+
+    /// The next moment (mono µs) at which `handle(Input::Tick)` must be called.
+    pub fn deadline(&self) -> Option<u64> {
+        [self.passages_deadline(), self.gates_deadline(), self.labels_deadline(), self.permit_deadline(), self.ending_deadline()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    pub(super) fn emit(&mut self, event: Event) {
+        self.book.apply(&event);
+        self.out.events.push(event);
+    }
+
+    /// The ticket that the events of this decision will get.
+    pub(super) fn this_ticket(&self) -> u64 {
+        self.ticket + 1
+    }
+
+    pub(super) fn order_now(&mut self, device: DeviceNo, order: Order) {
+        self.out.now.push(Effect::Order { device, order });
+    }
+
+    pub(super) fn output(&mut self, point: Point, on: bool) {
+        self.order_now(point.device, Order::Output { number: point.number, on });
+    }
+
+    pub(super) fn reply(&mut self, to: &Pending, answer: Answer) {
+        if let Some(key) = &to.key
+            && !self.book.answers.contains_key(key)
+        {
+            let text = serde_json::to_string(&answer).expect("an answer is plain strings");
+            self.emit(Event::Answered { key: key.clone(), answer: text });
+        }
+        self.out.after.push(Effect::Reply { id: to.id, answer });
+    }
+
+    pub(super) fn raise(&mut self, name: String) {
+        if !self.book.line.alarms.contains(&name) {
+            self.alarm_since.insert(name.clone(), self.now.wall_us);
+            self.emit(Event::Alarm { name, on: true });
+        }
+    }
+
+    pub(super) fn lower(&mut self, name: &str) {
+        if self.book.line.alarms.contains(name) {
+            self.alarm_since.remove(name);
+            self.emit(Event::Alarm { name: name.into(), on: false });
+        }
+    }
+
+    pub(super) fn move_line(&mut self, to: PackMl, reason: Option<&str>) {
+        if self.book.line.state == to && self.book.line.reason.as_deref() == reason {
+            return;
+        }
+        self.set_running(to == PackMl::Execute);
+        self.emit(Event::LineMoved { to, reason: reason.map(Into::into) });
+    }
+
+    fn set_running(&mut self, on: bool) {
+        match (on, self.running_since) {
+            (true, None) => self.running_since = Some(self.now.mono_us),
+            (false, Some(since)) => {
+                self.running_us += self.now.mono_us - since;
+                self.running_since = None;
+            }
+            _ => {}
+        }
+        self.want_permit(on);
+    }
+
+    /// Microseconds the line has been in Execute during this boot.
+    pub(super) fn running_time_us(&self) -> u64 {
+        self.running_us + self.running_since.map_or(0, |s| self.now.mono_us - s)
+    }
+
+    pub(super) fn running(&self) -> bool {
+        self.book.line.state == PackMl::Execute
+    }
+
+    fn heard(&mut self, device: DeviceNo, kind: &'static str) {
+        if let Some(d) = self.devices.get_mut(&device) {
+            d.heard_us = self.now.mono_us;
+            d.last_kind = kind;
+        }
+    }
+
+    fn report(&mut self, device: DeviceNo, report: Report) {
+        let now_us = self.now.mono_us;
+        let id = self.plan.device(device).id.clone();
+        let kind = match &report {
+            Report::Up { .. } => "up",
+            Report::Down { .. } => "down",
+            Report::Ready { .. } => "ready",
+            Report::NotReady { .. } => "not-ready",
+            Report::Taken { .. } => "taken",
+            Report::Printed { .. } => "printed",
+            Report::Cleared => "cleared",
+            Report::OutOfStep { .. } => "out-of-step",
+            Report::Frame(_) => "frame",
+            Report::Polled(_) => "poll",
+            Report::Noise { .. } => "noise",
+        };
+        self.heard(device, kind);
+        let printer = matches!(self.plan.device(device).traits, Traits::Printer(_));
+        match report {
+            Report::Up { identity } => {
+                let d = self.devices.get_mut(&device).expect("every device of the plan is known");
+                d.up = true;
+                d.up_since_us = now_us;
+                d.ready = !printer;
+                d.identity = identity;
+                d.trouble = None;
+                self.lower(&format!("device-down:{id}"));
+                self.reader_up(device);
+            }
+            Report::Down { why } => {
+                let d = self.devices.get_mut(&device).expect("every device of the plan is known");
+                (d.up, d.ready, d.trouble) = (false, false, Some(why));
+                if self.book.current_job().is_some() {
+                    self.raise(format!("device-down:{id}"));
+                }
+                self.printer_lost(device, crate::vocab::Doubt::Reset);
+                self.reader_down(device);
+                self.io_down(device);
+            }
+            Report::Ready { cleared } => self.printer_ready(device, cleared),
+            Report::NotReady { why } => {
+                let d = self.devices.get_mut(&device).expect("every device of the plan is known");
+                (d.ready, d.trouble) = (false, Some(why));
+                self.raise(format!("printer-not-ready:{id}"));
+            }
+            Report::Taken { code } => self.taken(device, code),
+            Report::Printed { count } => self.printed(device, count),
+            Report::Cleared => self.cleared(device),
+            Report::OutOfStep { .. } => self.printer_lost(device, crate::vocab::Doubt::Silence),
+            Report::Noise { .. } => self.raise(format!("reader-noise:{id}")),
+            Report::Frame(_) | Report::Polled(_) => debug_assert!(false, "frames and polls have their own inputs"),
+        }
+    }
+
+    fn watch_clock(&mut self) {
+        let offset = self.now.wall_us - self.now.mono_us as i64;
+        let Some(before) = self.wall_offset_us.replace(offset) else { return };
+        let step_ms = (offset - before) / 1000;
+        if step_ms.unsigned_abs() > 2000 && self.booted {
+            self.emit(Event::Clock { step_ms, suspect: true });
+            self.raise("clock-suspect".into());
+        }
+    }
+
+    fn writer(&mut self, oldest_ms: u64, full: bool) {
+        if full || oldest_ms > u64::from(self.plan.limits.commit_limit_ms) {
+            if self.running() {
+                self.hold("writer-slow");
+            }
+            self.raise("writer-slow".into());
+        } else if oldest_ms < 500 {
+            self.lower("writer-slow");
+        }
+    }
+
+    /// Permit off, Held, reason shown. Nothing moves until somebody (or `auto_resume`) resumes.
+    pub(super) fn hold(&mut self, reason: &str) {
+        use crate::vocab::JobState;
+        if let Some(job) = self.book.current_job().map(|j| (j.no, j.state)) {
+            if job.1 == JobState::Running {
+                self.emit(Event::JobMoved { job: job.0, to: JobState::Held });
+            }
+            if job.1 != JobState::Completing {
+                self.move_line(PackMl::Held, Some(reason));
+            }
+        }
+    }
+
+    pub(super) fn want_permit(&mut self, on: bool) {
+        if self.permit_wanted != on {
+            self.permit_wanted = on;
+            self.permit_due_us = self.now.mono_us;
+        }
+    }
+
+    fn permit_due(&mut self) {
+        let Some(p) = self.plan.run_permit else { return };
+        if self.now.mono_us >= self.permit_due_us {
+            let up = self.devices.get(&p.output.device).is_some_and(|d| d.up);
+            if up {
+                self.output(p.output, self.permit_wanted);
+            }
+            self.permit_due_us = self.now.mono_us + u64::from(p.heartbeat_ms) * MS;
+        }
+    }
+
+    fn permit_deadline(&self) -> Option<u64> {
+        self.plan.run_permit.map(|_| self.permit_due_us)
+    }
+}
