@@ -556,6 +556,14 @@ impl Book {
         let p = self.parents.get_mut(&parent).expect("a parent is opened before it gathers");
         assert_eq!(p.state, ParentState::Open, "children of a closed parent are bound");
         p.children.insert(code);
+        let station = p.station;
+        if let Some(q) = self.queues.get_mut(&station).filter(|q| q.front() == Some(&code)) {
+            q.pop_front();
+            if q.is_empty() {
+                self.queues.remove(&station);
+            }
+            self.dirty.queues.insert(station);
+        }
     }
 
     fn loosen(&mut self, code: CodeRef) {

@@ -21,6 +21,8 @@ mod passage;
 pub mod rows;
 pub mod start;
 pub mod summary;
+#[cfg(test)]
+mod tests;
 
 pub use book::Book;
 pub use input::{Answer, Decision, Effect, Input, Label, Mark, NewPack, Op, Reading};

@@ -1,0 +1,3 @@
+//! One integration binary for everything that looks at the program from outside.
+
+mod tidy;
