@@ -1,1 +1,5 @@
-fn main() {}
+//! The thin end: words in, exit code out.
+
+fn main() -> std::process::ExitCode {
+    std::process::ExitCode::from(packmark::cli::main())
+}

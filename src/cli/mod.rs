@@ -1,1 +1,240 @@
-//! x
+//! The words of the command line, and nothing else: each command is carried out by `floor`, `control` or `ledger`.
+//!
+//! Exit: 0 done, 1 refused or failed, 2 usage or configuration, 3 daemon not reachable, 4 an audit found a violation.
+
+mod ask;
+mod books;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::{Path, PathBuf};
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    Done = 0,
+    Refused = 1,
+    Usage = 2,
+    Unreachable = 3,
+    Violation = 4,
+}
+
+#[derive(Parser, Debug)]
+#[command(name = "packmark", version, about = "One packing line, one book: codes to printers, every print checked, bottle to pallet.")]
+pub struct Cli {
+    #[command(flatten)]
+    pub globals: Globals,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Args, Debug, Clone, Default)]
+pub struct Globals {
+    /// The line's configuration (TOML)
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The ledger's folder; beats the one in the configuration
+    #[arg(long, global = true, value_name = "DIR")]
+    pub store: Option<PathBuf>,
+    /// The daemon's socket
+    #[arg(long, global = true, value_name = "PATH")]
+    pub socket: Option<PathBuf>,
+    /// Folder of firmware profiles (default: profiles/ beside the configuration)
+    #[arg(long, global = true, value_name = "DIR")]
+    pub profiles: Option<PathBuf>,
+    /// Results as JSON alone on stdout
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Language of sentences
+    #[arg(long, global = true, value_enum)]
+    pub lang: Option<Lang>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum, PartialEq, Eq)]
+pub enum Lang {
+    Zh,
+    En,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Run the line
+    Run(RunArgs),
+    /// Check a configuration: every complaint at once
+    Check,
+    /// Code packs
+    #[command(subcommand)]
+    Pack(PackCommand),
+    /// Jobs on the line
+    #[command(subcommand)]
+    Job(JobCommand),
+    /// Stations
+    #[command(subcommand)]
+    Station(StationCommand),
+    /// What the line does now
+    Status {
+        /// Go on printing
+        #[arg(long)]
+        watch: bool,
+    },
+    /// The operator's console
+    Tui,
+    /// Everything the book knows of a code
+    Trace(TraceArgs),
+    /// Touched codes, parents and packs, a JSON line each
+    Dump,
+    /// Events in order, a JSON line each
+    Journal {
+        /// Only events after this number
+        #[arg(long, value_name = "SEQ")]
+        since: Option<u64>,
+    },
+    /// Judge the book (and what physically happened)
+    Audit {
+        /// What physically happened, as `simulate` writes it
+        #[arg(long, value_name = "FILE")]
+        truth: Option<PathBuf>,
+    },
+    /// Play the devices and the belt of a line
+    Simulate(crate::sim::SimulateArgs),
+    /// See a whole line run, simulated, in a minute
+    Demo(crate::floor::DemoArgs),
+}
+
+#[derive(Args, Debug, Clone, Default)]
+pub struct RunArgs {
+    #[arg(long, hide = true, value_name = "K=V,…")]
+    pub test_hooks: Option<String>,
+    /// Go on although an older copy of the ledger was put back: the codes it does not know of become doubtful
+    #[arg(long)]
+    pub accept_restored: bool,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum PackCommand {
+    /// Import files as one pack
+    Import(ImportArgs),
+    /// Packs and what is left of them
+    List,
+}
+
+#[derive(Args, Debug, Clone)]
+pub struct ImportArgs {
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    #[arg(long)]
+    pub level: String,
+    #[arg(long)]
+    pub product: String,
+    #[arg(long)]
+    pub id: Option<String>,
+    /// Column of the code, by number from 1 or by header name: code=1
+    #[arg(long, value_name = "code=N")]
+    pub column: Option<String>,
+    /// What the code is for (recorded with the pack)
+    #[arg(long)]
+    pub purpose: Option<String>,
+}
+
+#[derive(Args, Debug, Clone)]
+pub struct Keyed {
+    pub job: String,
+    /// Answered once: the same key gives the same answer
+    #[arg(long)]
+    pub key: Option<String>,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum JobCommand {
+    Create {
+        #[arg(long)]
+        id: String,
+        #[arg(long)]
+        product: String,
+        #[arg(long)]
+        lot: String,
+        #[arg(long)]
+        target: Option<u32>,
+        #[arg(long)]
+        expiry: Option<String>,
+        #[arg(long)]
+        key: Option<String>,
+    },
+    Start(Keyed),
+    Hold(Keyed),
+    Resume(Keyed),
+    Complete {
+        #[command(flatten)]
+        keyed: Keyed,
+        /// What to do with parents still open: void
+        #[arg(long, value_parser = ["void"])]
+        open: Option<String>,
+    },
+    Abort(Keyed),
+}
+
+#[derive(Subcommand, Debug)]
+pub enum StationCommand {
+    /// Say that the physical parent of a station is empty
+    Clear {
+        station: String,
+        #[arg(long)]
+        key: Option<String>,
+    },
+}
+
+#[derive(Args, Debug, Clone)]
+#[group(required = true, multiple = false)]
+pub struct TraceArgs {
+    pub code: Option<String>,
+    #[arg(long)]
+    pub hex: Option<String>,
+}
+
+/// Parses, carries out, answers the exit code.
+pub fn main() -> u8 {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => {
+            let help = !e.use_stderr();
+            let _ = e.print();
+            return if help { Exit::Done as u8 } else { Exit::Usage as u8 };
+        }
+    };
+    let g = &cli.globals;
+    let exit = match cli.command {
+        Command::Run(args) => crate::floor::run::run(g, &args),
+        Command::Check => books::check(g),
+        Command::Pack(PackCommand::Import(args)) => ask::pack_import(g, &args),
+        Command::Pack(PackCommand::List) => books::pack_list(g),
+        Command::Job(job) => ask::job(g, &job),
+        Command::Station(StationCommand::Clear { station, key }) => ask::station_clear(g, &station, key),
+        Command::Status { watch } => ask::status(g, watch),
+        Command::Tui => ask::tui(g),
+        Command::Trace(args) => books::trace(g, &args),
+        Command::Dump => books::dump(g),
+        Command::Journal { since } => books::journal(g, since),
+        Command::Audit { truth } => books::audit(g, truth.as_deref()),
+        Command::Simulate(args) => crate::floor::simulate(g, &args),
+        Command::Demo(args) => crate::floor::demo::demo(g, &args),
+    };
+    exit as u8
+}
+
+impl Globals {
+    /// The language of sentences: the flag, else English (the configuration's is the console's).
+    pub fn english(&self) -> bool {
+        self.lang != Some(Lang::Zh)
+    }
+
+    pub fn profiles_dir(&self) -> Option<PathBuf> {
+        self.profiles.clone().or_else(|| {
+            let beside = self.config.as_deref()?.parent().unwrap_or(Path::new(".")).join("profiles");
+            beside.is_dir().then_some(beside)
+        })
+    }
+}
+
+/// One sentence to stderr.
+pub fn say(sentence: impl std::fmt::Display) {
+    eprintln!("packmark: {sentence}");
+}
