@@ -1,0 +1,170 @@
+//! What must hold between the sections (CONTRACT, "Configuration"; DESIGN §4).
+
+use super::Config;
+use super::node::Report;
+use super::read::Places;
+use crate::vocab::plan::*;
+
+pub(super) fn check(c: &Config, at: &Places, report: &Report<'_>) {
+    let p = &c.plan;
+    permit(p, at, report);
+    for (i, s) in p.stations.iter().enumerate() {
+        let say = |what: &str, right: &str| report.complain(at.stations[i], format!("[[station]] {}: {what}", s.id), right);
+        devices_fit(p, s, &say);
+        gathers(p, s, &say);
+        labels(p, s, &say);
+        if let Some(g) = &s.gate {
+            gate(p, s, g, at.pulses[i], report, &say);
+        }
+        if s.read_deadline_ms > s.min_spacing_ms {
+            say("read_deadline_ms is longer than min_spacing_ms", "a passage must be over before the next begins: 80 % is the default");
+        }
+    }
+    for (i, l) in p.levels.iter().enumerate() {
+        let say = |what: &str, right: &str| report.complain(at.levels[i], format!("[[level]] {}: {what}", l.name), right);
+        let has = |role: Role| p.stations.iter().any(|s| s.level == l.no && s.role == role);
+        if l.codes == CodeSource::Printed && !has(Role::Print) {
+            say("codes are printed, but no station prints them", "add a [[station]] with role = \"print\" for this level");
+        }
+        if l.codes == CodeSource::Generated && !has(Role::Print) {
+            say("numbers are generated, but no station labels them", "add a [[station]] with role = \"print\" for this level");
+        }
+        if i > 0 && !has(Role::Pack) && p.stations.iter().any(|s| s.level == l.no) {
+            say("nothing packs this level", "add a [[station]] with role = \"pack\" for it");
+        }
+    }
+    for (i, d) in p.devices.iter().enumerate() {
+        if let Traits::Printer(t) = &d.traits
+            && !t.label
+            && t.depth >= p.limits.max_burn
+        {
+            report.complain(
+                if c.plan.limits == Limits::default() { at.devices[i] } else { at.limits },
+                format!("[[device]] {}: its buffer of {} is not below max_burn = {}", d.id, t.depth, p.limits.max_burn),
+                "raise [limits] max_burn above the depth, or lower the depth",
+            );
+        }
+    }
+    if p.products.is_empty() {
+        report.complain(at.line, "there is no [[product]]", "add the products that this line packs");
+    }
+}
+
+fn permit(p: &Plan, at: &Places, report: &Report<'_>) {
+    if let Some(r) = &p.run_permit
+        && r.heartbeat_ms * 2 > r.watchdog_ms
+    {
+        report.complain(at.permit, "[line] run_permit: watchdog_ms is less than two heartbeats", "raise watchdog_ms or lower heartbeat_ms");
+    }
+    let pole = p.stations.iter().position(|s| s.gate.is_some_and(|g| g.polarity == Polarity::Reject));
+    if let Some(i) = pole.filter(|_| p.run_permit.is_none() && !p.fail_open_accepted) {
+        report.complain(
+            at.pulses[i],
+            format!("[[station]] {}: polarity \"reject\" lets everything pass when this program stands still", p.stations[i].id),
+            "add [line] run_permit on an output with a watchdog, or fail_open = \"accepted\"",
+        );
+    }
+}
+
+fn devices_fit(p: &Plan, s: &Station, say: &dyn Fn(&str, &str)) {
+    let traits = s.device.map(|d| &p.device(d).traits);
+    match (s.role, traits) {
+        (Role::Print, None) => say("a print station needs its printer", "add device = \"…\""),
+        (Role::Print, Some(Traits::Printer(t))) => {
+            let generated = p.level(s.level).codes == CodeSource::Generated;
+            if t.label != generated {
+                say(
+                    if generated {
+                        "an inkjet printer cannot label a generated level"
+                    } else {
+                        "a label printer cannot print codes on things"
+                    },
+                    "name a printer of the other kind",
+                );
+            }
+            if p.level(s.level).codes == CodeSource::Preprinted {
+                say("codes of this level are pre-printed", "remove the station, or set codes = \"printed\"");
+            }
+        }
+        (Role::Print, Some(_)) => say("its device is no printer", "name a device with a printer's profile"),
+        (Role::Verify, None) => say("a verify station needs its reader", "add device = \"…\""),
+        (Role::Pack, None) if s.gather != Some(Gather::Sequence) => {
+            say("it needs the reader that sees the children", "add device = \"…\", or gather = \"sequence\"")
+        }
+        (_, Some(Traits::Printer(_) | Traits::Io)) => say("its device is no reader", "name a device with a reader's profile"),
+        _ => {}
+    }
+    if s.role == Role::Print && s.gate.is_some() {
+        say("a print station has no gate", "put the gate at the verify station behind it");
+    }
+}
+
+fn gathers(p: &Plan, s: &Station, say: &dyn Fn(&str, &str)) {
+    match (s.role, s.gather) {
+        (Role::Pack, None) => say("gather is missing", "add gather = \"frame\", \"sequence\", \"parent-first\" or \"parent-last\""),
+        (Role::Pack, Some(g)) => {
+            if p.child_level(s.level).is_none() {
+                return say("nothing goes into the bottom level", "name a level above it");
+            }
+            if matches!(g, Gather::Sequence | Gather::Frame) && s.trigger.is_none() {
+                say("it needs a trigger", "add trigger = \"io1:cnt.N\"");
+            }
+            if g == Gather::Sequence {
+                let child = p.child_level(s.level).map(|l| l.no);
+                if !p.stations.iter().take_while(|x| x.no != s.no).any(|x| Some(x.level) == child && x.role != Role::Print) {
+                    say(
+                        "a sequence needs a station before it that checks what goes in",
+                        "put the verify or pack station of the level below before it",
+                    );
+                }
+                if p.level(s.level).codes == CodeSource::Preprinted {
+                    say("a pre-printed parent is never read at a sequence", "use gather = \"frame\", \"parent-first\" or \"parent-last\"");
+                }
+            }
+            if g == Gather::ParentFirst && p.level(s.level).codes != CodeSource::Preprinted {
+                say("only a pre-printed parent can be scanned first", "use gather = \"parent-last\"");
+            }
+        }
+        (_, Some(_)) => say("only a pack station gathers", "remove gather"),
+        _ => {}
+    }
+}
+
+/// A label that nobody reads is a label that may be on the wrong thing.
+fn labels(p: &Plan, s: &Station, say: &dyn Fn(&str, &str)) {
+    let label = s.role == Role::Print && p.level(s.level).codes == CodeSource::Generated;
+    if !label {
+        if s.label.is_some() {
+            say("only a print station of a generated level has a label", "remove label");
+        }
+        return;
+    }
+    let read = p.stations.iter().any(|x| x.level == s.level && (x.role == Role::Verify || x.gather == Some(Gather::ParentLast)));
+    if !read && !s.unread_labels_accepted {
+        say(
+            "its labels are never read back",
+            "add a verify station for the level, gather by parent-last, or set unread_labels = \"accepted\"",
+        );
+    }
+}
+
+fn gate(p: &Plan, s: &Station, g: &Gate, at: usize, report: &Report<'_>, say: &dyn Fn(&str, &str)) {
+    if g.pulse_ms + 2 * g.tolerance_ms > s.min_spacing_ms {
+        report.complain(
+            at,
+            format!(
+                "[[station]] {}: pulse_ms {} + 2 × tolerance_ms {} is more than min_spacing_ms {}",
+                s.id, g.pulse_ms, g.tolerance_ms, s.min_spacing_ms
+            ),
+            format!("pulse_ms may be at most {}", s.min_spacing_ms.saturating_sub(2 * g.tolerance_ms)),
+        );
+    }
+    if s.trigger.is_none() {
+        say("a gate needs a trigger to count from", "add trigger = \"io1:cnt.N\"");
+    }
+    if p.run_permit.is_some_and(|r| r.output == g.output)
+        || p.stations.iter().any(|o| o.no != s.no && o.gate.is_some_and(|x| x.output == g.output))
+    {
+        say("its gate's output is used twice", "give each gate and the run permit an output of its own");
+    }
+}

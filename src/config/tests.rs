@@ -1,0 +1,118 @@
+//! The contract's own example stands as it is; each mistake has its sentence and its line.
+
+use super::*;
+use crate::vocab::plan::*;
+
+const LINE: &str = include_str!("../../tests/data/line.toml");
+
+/// Profiles as the tests need them: the contract's five names.
+fn profiles(name: &str, settings: &BTreeMap<String, Setting>) -> Result<Traits, Vec<String>> {
+    let depth = match settings.get("depth") {
+        Some(Setting::Number(n)) => *n as u32,
+        _ => 1,
+    };
+    match name {
+        "domino-codenet" => Ok(Traits::Printer(PrinterTraits { depth, confirms: true, clear_on_adopt: true, label: false, repeats_on_empty: false })),
+        "zebra-zpl" => Ok(Traits::Printer(PrinterTraits { depth: 1, confirms: true, clear_on_adopt: true, label: true, repeats_on_empty: false })),
+        "keyence-sr" | "line-reader" => Ok(Traits::Reader(ReaderTraits { positional: false })),
+        "modbus-io" => Ok(Traits::Io),
+        other => Err(vec![format!("there is no profile \"{other}\"; use one of the shipped ones")]),
+    }
+}
+
+fn load(text: &str) -> Result<Config, Vec<Complaint>> {
+    Config::parse(Path::new("line.toml"), text, &profiles)
+}
+
+fn complaints(text: &str) -> String {
+    load(text).expect_err("it is wrong").iter().map(|c| format!("{c}\n")).collect()
+}
+
+#[test]
+fn the_example_of_the_contract_stands() {
+    let c = load(LINE).unwrap_or_else(|e| panic!("{}", e.iter().map(|c| format!("{c}\n")).collect::<String>()));
+    let p = &c.plan;
+    assert_eq!((p.levels.len(), p.devices.len(), p.stations.len()), (4, 7, 8));
+    let check = &p.stations[1];
+    assert_eq!((check.min_spacing_ms, check.read_deadline_ms, check.pair_ms), (100, 80, 30));
+    assert_eq!(p.stations[2].read_deadline_ms, 400, "80 % of the station's own spacing");
+    assert_eq!(p.stations[3].transit_ms, Some(4000));
+    assert_eq!(check.gate.unwrap().tolerance_ms, 10);
+    assert!(p.resume_after_crash);
+    assert_eq!(c.store.file_name().unwrap(), "store");
+}
+
+#[test]
+fn every_mistake_has_its_sentence_and_line() {
+    let cases: &[(&str, &str, &str)] = &[
+        ("language = \"zh\"", "language = \"de\"", "language = \"de\" is not known; it must be \"zh\" or \"en\""),
+        ("min_spacing_ms = 100", "min_spacing = 100", "unknown key min_spacing; did you mean min_spacing_ms?"),
+        ("min_spacing_ms = 100", "min_spacing_ms = \"100\"", "min_spacing_ms is a string; it must be a whole number"),
+        ("watchdog_ms = 300", "watchdog_ms = 150", "less than two heartbeats"),
+        ("id = \"L1\"", "id = \"L 1\"", "id \"L 1\" is not an id"),
+        ("status_tcp = \"127.0.0.1:0\"", "status_tcp = \"here\"", "is not an address"),
+        ("gtin = \"06901234567892\"", "gtin = \"06901234567893\"", "its check digit should be 2"),
+        ("holds = 6", "", "holds is missing"),
+        ("codes = \"printed\"", "codes = \"inked\"", "codes = \"inked\" is not known"),
+        ("prefix = \"6901234\", extension = 0", "prefix = \"69O1234\", extension = 0", "is no GS1 company prefix"),
+        ("profile = \"domino-codenet\"", "profile = \"domino\"", "there is no profile \"domino\""),
+        ("address = \"tcp://127.0.0.1:17000\"", "address = \"127.0.0.1:17000\"", "address is wrong; write tcp://HOST:PORT"),
+        ("address = \"serial://hand1.tty?baud=9600\"", "address = \"serial://hand1.tty?parity=x\"", "parity must be n, e or o"),
+        ("trigger = \"io1:cnt.1\"", "trigger = \"io1:out.1\"", "is the wrong kind of point; it must be in.N or cnt.N"),
+        ("trigger = \"io1:cnt.1\"", "trigger = \"io9:cnt.1\"", "there is no device \"io9\""),
+        ("trigger = \"io1:cnt.1\"", "trigger = \"cam1:cnt.1\"", "device \"cam1\" has no points"),
+        ("trigger = \"io1:cnt.1\"", "", "a gate needs a trigger to count from"),
+        ("pulse_ms = 60", "pulse_ms = 90", "pulse_ms 90 + 2 × tolerance_ms 10 is more than min_spacing_ms 100; pulse_ms may be at most 80"),
+        ("polarity = \"pass\"", "polarity = \"open\"", "polarity = \"open\" is not known"),
+        ("gather = \"frame\"", "", "gather is missing"),
+        ("gather = \"frame\"", "gather = \"parent-last\"\nrole2 = 1", "unknown key role2; did you mean role?"),
+        ("device = \"ijp1\"", "device = \"zpl1\"", "a label printer cannot print codes on things"),
+        ("device = \"ijp1\"", "device = \"cam1\"", "its device is no printer"),
+        ("device = \"cam1\"", "device = \"ijp1\"", "its device is no reader"),
+        ("device = \"cam1\"", "device = \"nobody\"", "there is no device \"nobody\""),
+        ("settings = { depth = 8, ack_char = \"A\" }", "settings = { depth = 64, ack_char = \"A\" }", "its buffer of 64 is not below max_burn = 32"),
+        ("level = \"bottle\"\ndevice = \"cam1\"", "level = \"flask\"\ndevice = \"cam1\"", "there is no level \"flask\""),
+        ("transit_ms = 4000", "transit_ms = -1", "transit_ms is out of range"),
+    ];
+    for (from, to, sentence) in cases {
+        assert!(LINE.contains(from), "{from}");
+        let text = LINE.replacen(from, to, 1);
+        let said = complaints(&text);
+        let one = said.lines().find(|l| l.contains(sentence)).unwrap_or_else(|| panic!("{to:?} said:\n{said}"));
+        let line: usize = one.split(':').nth(1).unwrap().parse().unwrap();
+        assert!(line > 0 && line <= text.lines().count(), "{one}");
+    }
+}
+
+#[test]
+fn a_gate_that_fails_open_is_refused_unless_accepted() {
+    let open = LINE.lines().filter(|l| !l.starts_with("run_permit")).collect::<Vec<_>>().join("\n");
+    assert!(complaints(&open).contains("lets everything pass when this program stands still"));
+    let accepted = open.replacen("min_spacing_ms = 100", "min_spacing_ms = 100\nfail_open = \"accepted\"", 1);
+    assert!(load(&accepted).is_ok());
+}
+
+#[test]
+fn labels_that_nobody_reads_are_refused_unless_accepted() {
+    let text = LINE.replacen("role = \"verify\"\nlevel = \"case\"", "role = \"rework\"\nlevel = \"case\"", 1);
+    assert!(complaints(&text).contains("its labels are never read back"));
+}
+
+#[test]
+fn all_at_once_in_the_order_of_lines() {
+    let text = LINE
+        .replacen("language = \"zh\"", "language = \"fr\"", 1)
+        .replacen("holds = 6", "holds = 0", 1)
+        .replacen("pulse_ms = 60", "pulse_ms = 600", 1)
+        .replacen("trigger = \"io1:cnt.7\"", "trigger = \"io1:cnt\"", 1)
+        .replacen("device = \"hand1\"", "device = \"hand2\"", 1);
+    let e = load(&text).unwrap_err();
+    assert!(e.len() >= 5, "{e:?}");
+    assert!(e.windows(2).all(|w| w[0].line <= w[1].line));
+}
+
+#[test]
+fn not_toml_is_said_with_its_line() {
+    let e = load("[line]\nid = \n").unwrap_err();
+    assert_eq!(e[0].line, 2);
+}
