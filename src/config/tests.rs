@@ -12,8 +12,12 @@ fn profiles(name: &str, settings: &BTreeMap<String, Setting>) -> Result<Traits, 
         _ => 1,
     };
     match name {
-        "domino-codenet" => Ok(Traits::Printer(PrinterTraits { depth, confirms: true, clear_on_adopt: true, label: false, repeats_on_empty: false })),
-        "zebra-zpl" => Ok(Traits::Printer(PrinterTraits { depth: 1, confirms: true, clear_on_adopt: true, label: true, repeats_on_empty: false })),
+        "domino-codenet" => {
+            Ok(Traits::Printer(PrinterTraits { depth, confirms: true, clear_on_adopt: true, label: false, repeats_on_empty: false }))
+        }
+        "zebra-zpl" => {
+            Ok(Traits::Printer(PrinterTraits { depth: 1, confirms: true, clear_on_adopt: true, label: true, repeats_on_empty: false }))
+        }
         "keyence-sr" | "line-reader" => Ok(Traits::Reader(ReaderTraits { positional: false })),
         "modbus-io" => Ok(Traits::Io),
         other => Err(vec![format!("there is no profile \"{other}\"; use one of the shipped ones")]),
@@ -70,7 +74,11 @@ fn every_mistake_has_its_sentence_and_line() {
         ("device = \"ijp1\"", "device = \"cam1\"", "its device is no printer"),
         ("device = \"cam1\"", "device = \"ijp1\"", "its device is no reader"),
         ("device = \"cam1\"", "device = \"nobody\"", "there is no device \"nobody\""),
-        ("settings = { depth = 8, ack_char = \"A\" }", "settings = { depth = 64, ack_char = \"A\" }", "its buffer of 64 is not below max_burn = 32"),
+        (
+            "settings = { depth = 8, ack_char = \"A\" }",
+            "settings = { depth = 64, ack_char = \"A\" }",
+            "its buffer of 64 is not below max_burn = 32",
+        ),
         ("level = \"bottle\"\ndevice = \"cam1\"", "level = \"flask\"\ndevice = \"cam1\"", "there is no level \"flask\""),
         ("transit_ms = 4000", "transit_ms = -1", "transit_ms is out of range"),
     ];

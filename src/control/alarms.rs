@@ -1,0 +1,142 @@
+//! Every alarm and hold an operator can see: a stable short name, a sentence and what to do, in Chinese and English.
+//! A name may be followed by `:` and what it is about (`device-down:cam1`).
+
+pub struct Alarm {
+    pub name: &'static str,
+    pub zh: &'static str,
+    pub en: &'static str,
+    pub do_zh: &'static str,
+    pub do_en: &'static str,
+}
+
+/// The alarm of a full name.
+pub fn find(full: &str) -> Option<&'static Alarm> {
+    let name = full.split(':').next().unwrap_or(full);
+    ALARMS.iter().find(|a| a.name == name)
+}
+
+pub const ALARMS: &[Alarm] = &[
+    Alarm {
+        name: "device-down",
+        zh: "设备断线",
+        en: "a device is not connected",
+        do_zh: "检查电源、网线和地址；恢复后自动继续",
+        do_en: "check its power, cable and address; the line goes on when it is back",
+    },
+    Alarm {
+        name: "printer-not-ready",
+        zh: "打印机不能打印",
+        en: "a printer cannot print",
+        do_zh: "看打印机屏幕，排除故障",
+        do_en: "look at the printer's own screen and clear its fault",
+    },
+    Alarm {
+        name: "out-of-step",
+        zh: "装箱顺序错位",
+        en: "a packing station lost step",
+        do_zh: "清空该工位的箱子和来料，再执行 station clear",
+        do_en: "empty its parent and what is on the way to it, then station clear",
+    },
+    Alarm {
+        name: "consecutive-rejects",
+        zh: "连续剔除",
+        en: "too many rejects in a row",
+        do_zh: "查看最近的剔除原因，修好后继续",
+        do_en: "see the newest reasons, mend the cause, resume",
+    },
+    Alarm {
+        name: "label-unread",
+        zh: "标签多次未读到",
+        en: "a label was not read, several times",
+        do_zh: "取出该箱，检查贴标和读码",
+        do_en: "take the parent off the line, check the applicator and the reader",
+    },
+    Alarm {
+        name: "reject-not-confirmed",
+        zh: "剔除未确认",
+        en: "rejects are not seen in the bin",
+        do_zh: "检查剔除器、气压和料箱传感器",
+        do_en: "check the rejecter, its air and the bin's sensor",
+    },
+    Alarm {
+        name: "gate-late",
+        zh: "闸门动作过迟",
+        en: "a gate word came too late",
+        do_zh: "检查工控机负载和 I/O 网络；产品已按剔除处理",
+        do_en: "check the PC's load and the I/O network; the thing counts as rejected",
+    },
+    Alarm { name: "pool-low", zh: "码快用完", en: "few codes are left", do_zh: "导入新的码包", do_en: "import the next pack" },
+    Alarm {
+        name: "pool-empty",
+        zh: "码已用完",
+        en: "no codes are left",
+        do_zh: "导入新的码包，然后继续",
+        do_en: "import a pack, then resume",
+    },
+    Alarm {
+        name: "writer-slow",
+        zh: "磁盘写入慢",
+        en: "the disk is slow",
+        do_zh: "检查磁盘；恢复后继续",
+        do_en: "check the disk, then resume",
+    },
+    Alarm {
+        name: "disk-full", zh: "磁盘已满", en: "the disk is full", do_zh: "腾出空间后重新启动", do_en: "make room, then start again"
+    },
+    Alarm {
+        name: "clock-suspect",
+        zh: "时钟不可信",
+        en: "the clock is not trusted",
+        do_zh: "校准系统时间",
+        do_en: "set the system's time",
+    },
+    Alarm {
+        name: "io-safe",
+        zh: "I/O 模块曾进入安全状态",
+        en: "an I/O module had dropped its outputs",
+        do_zh: "检查 I/O 网络",
+        do_en: "check the I/O network",
+    },
+    Alarm {
+        name: "restored",
+        zh: "账本是旧副本",
+        en: "an older copy of the ledger was put back",
+        do_zh: "中间的码已作废处理；查明原因",
+        do_en: "codes in between are doubtful; find out who put it back",
+    },
+    Alarm {
+        name: "pack-unused",
+        zh: "码包与配置不符，未使用",
+        en: "a pack's level or product is not in the configuration; it is not used",
+        do_zh: "核对码包的层级和产品",
+        do_en: "check the pack's level and product",
+    },
+    Alarm {
+        name: "reader-noise",
+        zh: "收到无法识别的数据",
+        en: "a device sends what nobody understands",
+        do_zh: "检查接线、波特率和设备设置",
+        do_en: "check wiring, baud rate and the device's settings",
+    },
+    Alarm {
+        name: "restart",
+        zh: "程序刚重新启动",
+        en: "the program started again",
+        do_zh: "确认现场后继续",
+        do_en: "look at the line, then resume",
+    },
+    Alarm { name: "operator", zh: "操作员暂停", en: "held by an operator", do_zh: "可以时继续", do_en: "resume when ready" },
+];
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn names_are_stable_words() {
+        let mut seen = std::collections::BTreeSet::new();
+        for a in super::ALARMS {
+            assert!(seen.insert(a.name) && a.name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'), "{}", a.name);
+            assert!(!a.do_zh.is_empty() && !a.do_en.is_empty() && !a.zh.is_ascii());
+        }
+        assert_eq!(super::find("device-down:cam1").unwrap().name, "device-down");
+    }
+}
