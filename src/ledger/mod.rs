@@ -1,1 +1,27 @@
-//! To be written.
+//! The book on disk: the only SQL. One writer, many readers, immutable segments, marks beside them.
+//!
+//! Must never know: devices, upstream formats, packing rules (it stores the row images that `line` hands out).
+//!
+//! Invariants: events of one decision commit together with their rows and the chain's head; a `Sent` is committed only
+//! when the pack's mark on disk lies above it; after an error nothing more is written.
+
+pub mod codebook;
+pub mod core;
+mod error;
+pub mod import;
+mod load;
+mod lock;
+mod marks;
+mod public;
+pub mod reader;
+mod schema;
+mod segment;
+pub mod writer;
+
+pub use codebook::Codebook;
+pub use core::{Core, Hooks, OpenHow, Opened, Submission};
+pub use error::{CommitError, OpenError};
+pub use writer::{Outcome, Writer};
+
+#[cfg(test)]
+mod tests;

@@ -103,7 +103,7 @@ pub struct Lease {
 }
 
 /// Passages decided: `verified + rejected + escaped` (the open ones are the floor's).
-#[derive(Clone, PartialEq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct Counts {
     pub verified: u64,
     pub rejected: BTreeMap<Reason, u64>,
@@ -116,7 +116,7 @@ impl Counts {
     }
 }
 
-#[derive(Clone, PartialEq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct StationRow {
     pub counts: Counts,
     /// Highest passage number with a verdict.
@@ -130,7 +130,7 @@ pub struct StationRow {
     pub out_of_step: bool,
 }
 
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, serde::Serialize, serde::Deserialize)]
 pub struct LineRow {
     pub state: PackMl,
     pub reason: Option<String>,

@@ -1,0 +1,276 @@
+//! Import of a pack from text files: read, check, write segments aside. The caller registers it by committing
+//! `PackAccepted`; until then nothing of it counts, and files without a registered pack are swept at the next start.
+
+use super::codebook::Codebook;
+use super::segment::{self, Hasher};
+use crate::line::NewPack;
+use crate::vocab::code::MAX_CODE_LEN;
+use crate::vocab::event::Origin;
+use crate::vocab::{KeyRule, PackNo};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Duplicates named before the rest is left unsaid.
+const NAMED: usize = 10;
+
+#[derive(Clone, Debug, Default)]
+pub struct ImportHow {
+    pub no: PackNo,
+    pub id: String,
+    pub level: String,
+    pub product: String,
+    /// `code=1` or `code=HEADER`.
+    pub column: Option<String>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    #[error("{path} cannot be read ({source}): check the path and its rights; nothing was imported")]
+    Read {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("the segment could not be written ({0}): check the disk; nothing was imported")]
+    Write(#[source] std::io::Error),
+    #[error("{path} line {line}: {what}; nothing was imported")]
+    Line { path: PathBuf, line: usize, what: String },
+    #[error("the files hold no code: is it the right file? nothing was imported")]
+    Empty,
+    #[error("{}; the whole pack was refused, nothing was imported", .0.join("; "))]
+    Duplicates(Vec<String>),
+    #[error("the column “{0}” is not understood: write code=2, or code= and a header's name")]
+    Column(String),
+}
+
+struct Place {
+    file: usize,
+    line: usize,
+}
+
+/// Reads, checks and writes; answers what to register.
+pub fn prepare(book: &Codebook, files: &[PathBuf], how: &ImportHow) -> Result<NewPack, ImportError> {
+    prepare_with(book, &book.hasher(), files, how)
+}
+
+pub(super) fn prepare_with(book: &Codebook, hasher: &Hasher, files: &[PathBuf], how: &ImportHow) -> Result<NewPack, ImportError> {
+    let mut sha = Sha256::new();
+    let (mut codes, mut places): (Vec<Vec<u8>>, Vec<Place>) = (Vec::new(), Vec::new());
+    for (f, path) in files.iter().enumerate() {
+        let bytes = std::fs::read(path).map_err(|source| ImportError::Read { path: path.clone(), source })?;
+        sha.update(&bytes);
+        read_codes(path, f, &bytes, how.column.as_deref(), &mut codes, &mut places)?;
+    }
+    if codes.is_empty() {
+        return Err(ImportError::Empty);
+    }
+    let rule = KeyRule::Identity;
+    let mut written = Vec::new();
+    let mut found = Vec::new();
+    let mut indexes: Vec<Vec<u64>> = Vec::new();
+    for chunk in codes.chunks(segment::MAX_CODES) {
+        indexes.push(segment::index(chunk, rule, hasher));
+    }
+    let at = |o: usize| format!("{} line {}", files[places[o].file].display(), places[o].line);
+    within(&codes, &indexes, rule, &at, &mut found);
+    for (n, index) in indexes.iter().enumerate() {
+        let base = n * segment::MAX_CODES;
+        book.each_segment(|id, s, first| {
+            against(
+                index,
+                |o| &codes[base + o],
+                s,
+                rule,
+                |mine, theirs| {
+                    found.push(format!("{} is in pack {id} already (its code {})", at(base + mine), first + theirs + 1));
+                    found.len() < NAMED
+                },
+            )
+        })
+        .map_err(ImportError::Write)?;
+    }
+    for (o, c) in codes.iter().enumerate() {
+        if found.len() >= NAMED {
+            break;
+        }
+        if let Some(id) = book.in_range(c) {
+            found.push(format!("{} is a number of {id}", at(o)));
+        }
+    }
+    if !found.is_empty() {
+        if found.len() >= NAMED {
+            found.push("and perhaps more".into());
+        }
+        return Err(ImportError::Duplicates(found));
+    }
+    for (n, (chunk, index)) in codes.chunks(segment::MAX_CODES).zip(&indexes).enumerate() {
+        written.push(segment::write(book.dir(), &how.id, n as u32, &book.store, rule, chunk, index).map_err(ImportError::Write)?);
+    }
+    for tmp in written {
+        segment::publish(&tmp).map_err(ImportError::Write)?;
+    }
+    Ok(NewPack {
+        no: how.no,
+        id: how.id.clone(),
+        level: how.level.clone(),
+        product: how.product.clone(),
+        count: codes.len() as u32,
+        origin: Origin::Segments { sha256: sha.finalize().into() },
+    })
+}
+
+/// One code a line; LF or CRLF; BOM dropped; empty lines skipped; nothing trimmed.
+fn read_codes(
+    path: &Path,
+    file: usize,
+    bytes: &[u8],
+    column: Option<&str>,
+    codes: &mut Vec<Vec<u8>>,
+    places: &mut Vec<Place>,
+) -> Result<(), ImportError> {
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let mut at: Option<usize> = None;
+    let mut header: Option<&str> = None;
+    if let Some(c) = column {
+        match c.strip_prefix("code=").map(|v| (v, v.parse::<usize>())) {
+            Some((_, Ok(n))) if n > 0 => at = Some(n - 1),
+            Some((name, Err(_))) if !name.is_empty() => header = Some(name),
+            _ => return Err(ImportError::Column(c.into())),
+        }
+    }
+    for (i, raw) in text.split(|b| *b == b'\n').enumerate() {
+        let line = raw.strip_suffix(b"\r").unwrap_or(raw);
+        if line.is_empty() {
+            continue;
+        }
+        let wrong = |what: String| ImportError::Line { path: path.into(), line: i + 1, what };
+        let code = if column.is_some() {
+            let fields = split(line).ok_or_else(|| wrong("a quote is not closed".into()))?;
+            if let Some(name) = header.take() {
+                at = Some(fields.iter().position(|f| f == name.as_bytes()).ok_or_else(|| wrong(format!("no header is named “{name}”")))?);
+                continue;
+            }
+            let n = at.expect("a column is known by now");
+            fields.into_iter().nth(n).ok_or_else(|| wrong(format!("there is no column {}", n + 1)))?
+        } else {
+            line.to_vec()
+        };
+        if code.is_empty() {
+            return Err(wrong("the code is empty".into()));
+        }
+        if code.len() > MAX_CODE_LEN {
+            return Err(wrong(format!("the code has {} bytes, at most {MAX_CODE_LEN} are possible", code.len())));
+        }
+        if code.contains(&4) || code.contains(&0) {
+            return Err(wrong("the code holds a control byte (NUL or EOT) that no printer can take".into()));
+        }
+        codes.push(code);
+        places.push(Place { file, line: i + 1 });
+        if codes.len() > u32::MAX as usize {
+            return Err(wrong("a pack holds at most 2^32 - 1 codes".into()));
+        }
+    }
+    Ok(())
+}
+
+/// Fields of one CSV line (RFC 4180 quotes); `None` when a quote stays open.
+fn split(line: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let (mut out, mut field, mut quoted, mut i) = (Vec::new(), Vec::new(), false, 0);
+    while i < line.len() {
+        match (line[i], quoted) {
+            (b'"', true) if line.get(i + 1) == Some(&b'"') => {
+                field.push(b'"');
+                i += 1;
+            }
+            (b'"', true) => quoted = false,
+            (b'"', false) if field.is_empty() => quoted = true,
+            (b',', false) => out.push(std::mem::take(&mut field)),
+            (b, _) => field.push(b),
+        }
+        i += 1;
+    }
+    out.push(field);
+    (!quoted).then_some(out)
+}
+
+/// Duplicates inside the pack: every pair in a run of equal hashes is compared by match key.
+fn within(codes: &[Vec<u8>], indexes: &[Vec<u64>], rule: KeyRule, at: &dyn Fn(usize) -> String, found: &mut Vec<String>) {
+    // Runs across chunks of one pack meet in a map only when there are several chunks.
+    let mut runs: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+    for (n, index) in indexes.iter().enumerate() {
+        let mut i = 0;
+        while i < index.len() {
+            let hash = index[i] >> 24;
+            let end = i + index[i..].partition_point(|e| e >> 24 == hash);
+            if end - i > 1 || indexes.len() > 1 {
+                let ordinals = index[i..end].iter().map(|e| n * segment::MAX_CODES + (e & 0xff_ffff) as usize);
+                runs.entry(hash).or_default().extend(ordinals);
+            }
+            i = end;
+        }
+    }
+    for run in runs.values().filter(|r| r.len() > 1) {
+        let mut seen: BTreeMap<&[u8], usize> = BTreeMap::new();
+        let mut run = run.clone();
+        run.sort_unstable();
+        for o in run {
+            match seen.get(rule.strip(&codes[o])) {
+                Some(first) => found.push(format!("{} stands at {} too", at(o), at(*first))),
+                None => drop(seen.insert(rule.strip(&codes[o]), o)),
+            }
+            if found.len() >= NAMED {
+                return;
+            }
+        }
+    }
+}
+
+/// Merges a sorted index with a segment's: the cross product of equal-hash runs, compared by match key.
+fn against<'c>(
+    mine: &[u64],
+    code: impl Fn(usize) -> &'c Vec<u8>,
+    seg: &segment::Segment,
+    rule: KeyRule,
+    mut hit: impl FnMut(usize, u32) -> bool,
+) -> std::io::Result<()> {
+    const PAGE: u32 = 1 << 16;
+    let mut i = 0;
+    let mut at = 0;
+    // Entries of the run that a page's end may have cut stay for the next page.
+    let mut theirs: Vec<u64> = Vec::new();
+    while i < mine.len() && (at < seg.count || !theirs.is_empty()) {
+        if at < seg.count {
+            let to = (at + PAGE).min(seg.count);
+            theirs.extend(seg.entries(at, to)?);
+            at = to;
+        }
+        let last = at == seg.count;
+        let cut = if last { theirs.len() } else { theirs.partition_point(|e| e >> 24 < theirs[theirs.len() - 1] >> 24) };
+        let mut j = 0;
+        while i < mine.len() && j < cut {
+            let (a, b) = (mine[i] >> 24, theirs[j] >> 24);
+            if a < b {
+                i += mine[i..].partition_point(|e| e >> 24 < b);
+            } else if b < a {
+                j += theirs[j..cut].partition_point(|e| e >> 24 < a);
+            } else {
+                let (ei, ej) = (i + mine[i..].partition_point(|e| e >> 24 == a), j + theirs[j..cut].partition_point(|e| e >> 24 == a));
+                for x in &mine[i..ei] {
+                    for y in &theirs[j..ej] {
+                        let (x, y) = ((x & 0xff_ffff) as usize, (y & 0xff_ffff) as u32);
+                        if rule.strip(code(x)) == seg.rule.strip(&seg.code(y)?) && !hit(x, y) {
+                            return Ok(());
+                        }
+                    }
+                }
+                (i, j) = (ei, ej);
+            }
+        }
+        theirs.drain(..cut);
+        if last {
+            break;
+        }
+    }
+    Ok(())
+}
