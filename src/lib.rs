@@ -78,11 +78,10 @@
 //! 8. The job ends: what is unaccounted is settled by name, leases go back, both balances close.
 
 pub mod audit;
-
 pub mod config;
 pub mod control;
 pub mod device;
-
+pub mod floor;
 pub mod ledger;
 pub mod line;
 pub mod profile;

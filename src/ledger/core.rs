@@ -478,7 +478,7 @@ fn upsert(tx: &Transaction<'_>, batch: &[Submission]) -> rusqlite::Result<()> {
             }
             Row::Lease(l) => drop(tx.prepare_cached(schema::LEASE)?.execute(params![l.job.0, l.pack.0, l.from, l.count, l.used])?),
             Row::Station(no, s) => {
-                drop(tx.prepare_cached(schema::STATION)?.execute(params![no.0, postcard::to_stdvec(s).expect("a station encodes")])?);
+                tx.prepare_cached(schema::STATION)?.execute(params![no.0, postcard::to_stdvec(s).expect("a station encodes")])?;
             }
             Row::Queue(no, codes) => {
                 tx.prepare_cached(schema::QUEUE_CLEAR)?.execute([no.0])?;

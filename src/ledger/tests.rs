@@ -1,1 +1,1 @@
-
+//! The ledger against its own promises.

@@ -302,7 +302,9 @@ impl<L: Law> Line<L> {
             let (no, word, missed) = (j.no, j.word, here > j.due);
             let live = self.devices.get(&gate.output.device).is_some_and(|d| d.up);
             match word {
-                Word::Good { ticket, .. } if ticket > committed || missed || !live => self.take_back(s.no, no, Reason::Late),
+                Word::Good { ticket, .. } if (ticket > committed && !L::ACKS_BEFORE_COMMIT) || missed || !live => {
+                    self.take_back(s.no, no, Reason::Late)
+                }
                 Word::Good { .. } | Word::Reject => {}
                 Word::None => self.reject(s.no, no, Reason::Late, None, None),
             }

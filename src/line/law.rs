@@ -9,6 +9,10 @@ pub trait Law: Send + 'static {
     const SEALS_UNVERIFIED: bool = false;
     /// A frame that came after its passage's deadline is credited to the next passage.
     const CREDITS_LATE_FRAMES: bool = false;
+    /// A code's bytes leave before its *sent* is on disk.
+    const INKS_BEFORE_BOOK: bool = false;
+    /// A reply, or a gate, says "good" before its commit.
+    const ACKS_BEFORE_COMMIT: bool = false;
 }
 
 /// The law as it stands.

@@ -1,1 +1,6 @@
-//! To be written.
+//! The simulated world: devices that speak the real protocols, a belt with things on it, faults, an operator; in its own
+//! process over sockets (`simulate`), or in one thread on virtual time from one seed (`shift`).
+//!
+//! Nothing here is known to the daemon's rooms; the world meets the daemon on the wire alone.
+
+pub mod bench;

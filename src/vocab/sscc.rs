@@ -100,7 +100,7 @@ mod tests {
                 assert_eq!(r.ordinal(&r.code(o).unwrap()), Some(o));
             }
         }
-        assert_eq!(ranges[0].code(0).unwrap(), b"169012340000000011".to_vec());
+        assert_eq!(ranges[0].code(0).unwrap(), b"169012340000000013".to_vec());
         assert_eq!(ranges[0].ordinal(b"169012340000000012"), None, "wrong check digit");
         assert_eq!(RangeRule::Serial { prefix: "C".into(), digits: 2, start: 98 }.count(), 2);
     }

@@ -1,1 +1,35 @@
-//! To be written.
+//! Conversations with printers, readers and I/O modules, sans-IO: bytes and orders in, bytes and reports out.
+//!
+//! Must never know: tokio, clocks, SQL, packing rules. Time is a number handed in; a socket is somebody else's.
+//!
+//! Invariants: input is bounded (a framer drops what nobody ends); no input panics; a code is offered to a device once,
+//! and again only after that device's explicit refusal of that very request where the profile says so.
+
+use crate::vocab::{Order, Report};
+
+/// Our half of a conversation over one link. The driver (tokio, or a simulator's virtual time) calls in, then drains
+/// `poll` to quiet; `deadline` says when `due` must be called at the latest.
+pub trait Conversation: Send {
+    /// The link is open.
+    fn opened(&mut self, now_us: u64);
+    /// The link is gone, for whatever reason; the driver opens another by itself. Tells `Report::Down`.
+    fn closed(&mut self, now_us: u64, why: &str);
+    fn received(&mut self, bytes: &[u8], now_us: u64);
+    fn ordered(&mut self, order: Order, now_us: u64);
+    /// Work that time made due.
+    fn due(&mut self, now_us: u64);
+    /// The next moment (mono µs) at which `due` must be called.
+    fn deadline(&self) -> Option<u64>;
+    /// What is to be done next; `None`: nothing for now.
+    fn poll(&mut self) -> Option<Action>;
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Bytes for the device, in order.
+    Send(Vec<u8>),
+    /// News for the line.
+    Tell(Report),
+    /// Drop the link (a silence after a request: whatever comes later is not its answer). `closed` follows.
+    HangUp { why: String },
+}
