@@ -4,3 +4,4 @@
 //! Nothing here is known to the daemon's rooms; the world meets the daemon on the wire alone.
 
 pub mod bench;
+pub mod world;
