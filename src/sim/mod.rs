@@ -4,3 +4,5 @@
 //! Nothing here is known to the daemon's rooms; the world meets the daemon on the wire alone.
 
 pub mod bench;
+pub mod emul;
+pub mod rig;
