@@ -5,4 +5,6 @@
 
 pub mod bench;
 pub mod emul;
+pub mod example;
 pub mod rig;
+pub mod world;
