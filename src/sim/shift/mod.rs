@@ -12,6 +12,7 @@ use crate::ledger::import::{self, ImportHow};
 use crate::line::{Law, Op};
 use crate::sim::example::{LINE, token, tightened};
 use crate::profile::{Bound, Profiles};
+use crate::sim::emul::{Emission, Link};
 use crate::sim::rig::Rig;
 use crate::sim::world::{Faults, World, WorldHow};
 use crate::vocab::rng::Rng;
@@ -69,8 +70,7 @@ pub struct Outcome {
 }
 
 /// A configuration's plan and its devices' bound profiles.
-pub fn read_line(text: &str) -> Result<(Plan, BTreeMap<String, Bound>), String> {
-    let profiles = Profiles::load(None).map_err(|e| e.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
+pub fn read_line(profiles: &Profiles, text: &str) -> Result<(Plan, BTreeMap<String, Bound>), String> {
     let ask = |name: &str, settings: &BTreeMap<_, _>| profiles.bind(name, settings).map(|b| b.traits());
     let config = Config::parse(Path::new("line.toml"), text, &ask)
         .map_err(|e| e.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
@@ -166,7 +166,8 @@ pub struct Shift<L: Law, O: Opener> {
 impl<L: Law, O: Opener> Shift<L, O> {
     /// `dir`: an empty folder for packs (and the ledger, if the opener keeps it there).
     pub fn new(how: ShiftHow, dir: &Path, opener: O) -> Result<Self, String> {
-        let (plan, bound) = read_line(&tightened(&how.line, how.rate_per_min))?;
+        let profiles = Profiles::load(None).map_err(|e| e.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
+        let (plan, bound) = read_line(&profiles, &tightened(&how.line, how.rate_per_min))?;
         let mut rng = Rng::new(how.seed);
         let codes = how.bottles + how.bottles / 10 + 200;
         let mut preprinted = BTreeMap::new();
@@ -174,7 +175,7 @@ impl<L: Law, O: Opener> Shift<L, O> {
         for l in plan.levels.iter().filter(|l| l.codes == crate::vocab::plan::CodeSource::Preprinted) {
             preprinted.insert(l.name.clone(), boxes.clone());
         }
-        let world = World::new(
+        let mut world = World::new(
             Arc::new(plan.clone()),
             WorldHow {
                 units: Some(how.bottles),
@@ -184,7 +185,8 @@ impl<L: Law, O: Opener> Shift<L, O> {
                 preprinted,
             },
         )?;
-        let rig = Rig::new(&plan, &bound, rng.next_u64());
+        world.begin(EPOCH_US + SECOND as i64, SECOND);
+        let rig = Rig::new(&plan, &profiles, rng.next_u64()).map_err(|e| e.join("\n"))?;
         let links = Links {
             heap: BinaryHeap::new(),
             parcels: BTreeMap::new(),
@@ -224,7 +226,7 @@ impl<L: Law, O: Opener> Shift<L, O> {
         let opened = self.opener.open(&format!("boot{}-{}", self.how.seed, self.boots), wall_us)?;
         let rng = self.rng.fork(u64::from(self.boots));
         self.host = Some(Host::boot(&self.plan, &self.bound, opened, self.now_us, self.wall_us, rng));
-        self.world.operator_hears(&serde_json::json!({"type": "hello", "boot": format!("boot{}", self.boots)}), self.now_us);
+        self.world.operator_hears(&serde_json::json!({"type": "hello", "boot": format!("boot{}", self.boots)}));
         Ok(())
     }
 
@@ -363,10 +365,11 @@ impl<L: Law, O: Opener> Shift<L, O> {
         for d in self.plan.devices.iter().map(|d| d.no).collect::<Vec<_>>() {
             if self.links.is_up(d) {
                 self.links.cut(d);
-                self.rig.disconnected(d, self.now_us);
+                self.rig.disconnected(d, Link::FIRST, self.now_us);
             }
         }
         self.asked.clear();
+        self.world.operator_left();
         Ok(())
     }
 
@@ -396,7 +399,7 @@ impl<L: Law, O: Opener> Shift<L, O> {
             self.drain();
             let Some(parcel) = self.links.take(now_us) else { break };
             match parcel {
-                Parcel::ToDevice(d, bytes) => self.rig.received(d, &bytes, now_us),
+                Parcel::ToDevice(d, bytes) => self.rig.received(d, Link::FIRST, &bytes, now_us),
                 Parcel::ToHost(d, bytes) => {
                     if let Some(h) = &mut self.host {
                         h.received(d, &bytes, now_us);
@@ -410,7 +413,7 @@ impl<L: Law, O: Opener> Shift<L, O> {
                 }
                 Parcel::HostHangsUp(d) => {
                     self.links.cut(d);
-                    self.rig.disconnected(d, now_us);
+                    self.rig.disconnected(d, Link::FIRST, now_us);
                 }
             }
         }
@@ -428,7 +431,7 @@ impl<L: Law, O: Opener> Shift<L, O> {
             let taken = !self.links.is_up(d) && self.rig.accepts(d, now_us);
             if taken {
                 self.links.up.insert(d, true);
-                self.rig.connected(d, now_us);
+                self.rig.connected(d, Link::FIRST, now_us);
             }
             host.connected(d, taken, now_us);
         }
@@ -443,14 +446,16 @@ impl<L: Law, O: Opener> Shift<L, O> {
                 Wire::HangUp(d) => self.links.send(d, false, Parcel::HostHangsUp(d), now_us),
             }
         }
-        while let Some((d, emission)) = self.rig.poll() {
-            use crate::sim::emul::Emission;
-            if !self.links.is_up(d) {
-                continue;
-            }
-            match emission {
-                Emission::Send(bytes) => self.links.send(d, true, Parcel::ToHost(d, bytes), now_us),
-                Emission::HangUp => self.links.send(d, true, Parcel::DeviceHangsUp(d), now_us),
+        for i in 0..self.plan.devices.len() {
+            let d = self.plan.devices[i].no;
+            while let Some((_, emission)) = self.rig.poll(d) {
+                if !self.links.is_up(d) {
+                    continue;
+                }
+                match emission {
+                    Emission::Send(bytes) => self.links.send(d, true, Parcel::ToHost(d, bytes), now_us),
+                    Emission::HangUp => self.links.send(d, true, Parcel::DeviceHangsUp(d), now_us),
+                }
             }
         }
     }
@@ -461,22 +466,22 @@ impl<L: Law, O: Opener> Shift<L, O> {
         let Some(host) = &mut self.host else { return };
         for event in host.take_news() {
             if let Some(v) = office::news(host, &event) {
-                self.world.operator_hears(&v, now_us);
+                self.world.operator_hears(&v);
             }
         }
         for (id, answer) in host.take_replies() {
             if let Some(json_id) = self.asked.remove(&id) {
-                self.world.operator_hears(&office::reply(&json_id, &answer), now_us);
+                self.world.operator_hears(&office::reply(&json_id, &answer));
             }
         }
-        while let Some(v) = self.world.operator_says(now_us) {
+        while let Some(v) = self.world.operator_says() {
             match office::request(host, &v) {
                 Ok(op) => {
                     self.asked.insert(self.next_ask, v["id"].clone());
                     host.command(self.next_ask, op, now_us);
                     self.next_ask += 1;
                 }
-                Err(answer) => self.world.operator_hears(&answer, now_us),
+                Err(answer) => self.world.operator_hears(&answer),
             }
         }
     }
