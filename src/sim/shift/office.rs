@@ -61,6 +61,13 @@ pub fn news<L: Law, S: Store>(host: &Host<L, S>, event: &Event) -> Option<Value>
             }
             v
         }
+        Event::Opened { parent, station: s, level: l, .. } => {
+            json!({"k": "opened", "id": parent.0, "level": level(*l), "station": station(*s)})
+        }
+        Event::Closed { parent, children, .. } => {
+            let children: Vec<String> = children.iter().map(|c| hex(&bytes(host, *c))).collect();
+            json!({"k": "closed", "id": parent.0, "level": parent_level(*parent), "children": children})
+        }
         Event::Sealed { parent, station: s } => {
             json!({"k": "sealed", "id": parent.0, "level": parent_level(*parent), "station": station(*s)})
         }
