@@ -44,6 +44,7 @@ pub enum Fault {
     LabelSwapped,
     LabelNotApplied,
     PrinterFault,
+    GateStuck,
 }
 
 use Fault::*;
@@ -65,6 +66,7 @@ const HARD: &[Fault] = &[
     LabelSwapped,
     LabelNotApplied,
     PrinterFault,
+    GateStuck,
 ];
 
 /// Items from card to card: at least this many, and up to as many more.
@@ -103,6 +105,7 @@ impl Fault {
             LabelSwapped => "label-swapped",
             LabelNotApplied => "label-not-applied",
             PrinterFault => "printer-fault",
+            GateStuck => "gate-stuck",
         }
     }
 }
@@ -183,6 +186,7 @@ fn possible(f: Fault, lay: &Layout) -> bool {
         ReaderLink | Split | Glue | StaleFrame | DoubleFrame => !lay.readers.is_empty(),
         ModuleLink => !lay.modules.is_empty(),
         BeltStop => true,
+        GateStuck => lay.eyes.iter().any(|e| e.level == 0 && e.gate.is_some()) && lay.levels[0].end == End::Frame,
         Reversal => lay.eyes.iter().any(|e| jerkable(lay, e)),
         LabelSwapped | LabelNotApplied => lay.levels.iter().any(|l| l.labelled_on_belt()),
     }
@@ -237,7 +241,7 @@ impl World {
                 self.things[item].doomed = true;
                 return;
             }
-            Duplicate | FrameShort | Reversal | LabelSwapped | LabelNotApplied => return p.armed.push(card),
+            Duplicate | FrameShort | Reversal | LabelSwapped | LabelNotApplied | GateStuck => return p.armed.push(card),
             BeltStop => {
                 let ms = p.ms(200, 1_500);
                 self.inject(card, None, None);
@@ -283,6 +287,15 @@ impl World {
         let child = self.things[parent].children[self.faults.rng.below(children) as usize];
         self.inject(FrameShort, Some(child), None);
         Some(child)
+    }
+
+    /// The flap does not move for this item, which its gate rejects: it gets by.
+    pub(super) fn plot_stuck(&mut self, thing: ThingNo) -> bool {
+        let befalls = self.things[thing].level == 0 && self.lay.levels[0].end == End::Frame && self.faults.disarm(GateStuck);
+        if befalls {
+            self.inject(GateStuck, Some(thing), None);
+        }
+        befalls
     }
 
     /// Does this fault of the applicator befall this thing?

@@ -22,7 +22,7 @@ const CLEAR_OF_GATE_US: u64 = 40 * MS;
 /// Holds that the operator ends when nothing else is wrong.
 const RESUMABLE: &[&str] = &["restart", "consecutive-rejects", "device-down", "pool-empty", "writer-slow", "out-of-step"];
 /// Alarms under which the operator touches nothing.
-const SERIOUS: &[&str] = &["disk-full", "clock-suspect", "restored"];
+const SERIOUS: &[&str] = &["disk-full", "restored"];
 
 #[derive(Debug, Default)]
 pub struct Operator {
@@ -226,6 +226,13 @@ impl World {
     }
 
     fn see_state(&mut self, s: &Value) {
+        let clock = s["alarms"].as_array().into_iter().flatten().any(|a| a["name"] == "clock-suspect");
+        if clock && self.now_us >= self.operator.busy_until {
+            // The clock on the wall is right again.
+            self.operator.say(json!({"op": "clock.trust"}));
+            self.operator.busy_until = self.now_us + RETRY_US;
+            return;
+        }
         if s["state"]["name"] != "held" {
             self.operator.held_since = None;
             return;
