@@ -255,6 +255,7 @@ impl Speaker {
                 one("headline", json!({"stations": stations.iter().map(|s| self.station(*s)).collect::<Vec<_>>()}))
             }
             Event::Answered { key, .. } => one("answered", json!({"key": key})),
+            Event::Forgotten { keys } => one("forgotten", json!({"keys": keys})),
         }
     }
 
