@@ -213,9 +213,12 @@ pub struct Status {
     pub alarms: Vec<AlarmOn>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub last: Option<Last>,
+    #[serde(default)]
     pub speed_per_min: u32,
     /// `ok` or `suspect`.
+    #[serde(default)]
     pub clock: String,
+    #[serde(default)]
     pub seq: u64,
     /// The line's name, in the language of the floor.
     #[serde(skip_serializing_if = "Option::is_none", default)]

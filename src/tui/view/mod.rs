@@ -50,7 +50,7 @@ fn panels_and_table(buf: &mut Buffer, body: Rect, model: &Model, status: &Status
     let height = 6 + (spare / 3).min(5);
     let block = rows(body, top, height);
     let third = block.width / 3;
-    panels::verdict(buf, columns(block, 0, third), status, model.stale_ms(), lang);
+    panels::verdict(buf, columns(block, 0, third), model, status);
     panels::open(buf, columns(block, third + 1, block.width - 2 * third - 2), status, lang);
     panels::stock(buf, columns(block, block.width - third, third), status, lang);
     top += height + u16::from(spare >= 10);
@@ -68,7 +68,7 @@ fn panels_and_table(buf: &mut Buffer, body: Rect, model: &Model, status: &Status
 /// What remains on a small screen, in the order of its importance.
 fn essentials(buf: &mut Buffer, body: Rect, model: &Model, status: &Status) {
     let lang = model.lang;
-    panels::verdict_line(buf, rows(body, 0, 1), status, lang);
+    panels::verdict_line(buf, rows(body, 0, 1), model, status);
     let alarms = (status.alarms.len() as u16).min(body.height.saturating_sub(1) / 2);
     panels::alarms(buf, rows(body, 1, alarms), status, lang);
     let top = 1 + alarms;
@@ -113,7 +113,7 @@ fn state(buf: &mut Buffer, area: Rect, model: &Model) {
     let (style, word, lines) = match (&model.link, &model.status) {
         (Link::Down { why, since_ms }, _) => unreachable(model, *why, *since_ms),
         (_, None) => (QUIET, model.lang.of("正在连接", "CONNECTING").to_string(), [model.socket.clone(), String::new()]),
-        (_, Some(status)) => told_state(status, model.lang),
+        (_, Some(status)) => told_state(status, model),
     };
     fill(buf, area, style);
     let top = if area.height > 3 { 1 } else { 0 };
@@ -151,11 +151,20 @@ fn unreachable(model: &Model, why: Lost, since_ms: u64) -> (Style, String, [Stri
     (BAD, word.into(), [format!("{}: {act}", model.socket), trying])
 }
 
-fn told_state(status: &Status, lang: Lang) -> (Style, String, [String; 2]) {
+fn told_state(status: &Status, model: &Model) -> (Style, String, [String; 2]) {
+    let lang = model.lang;
     let known = PackMl::from_number(status.state.packml);
     let word = known.map_or(status.state.name.as_str(), |s| words::packml(s, lang)).to_string();
     let lines = match status.state.reason.as_deref() {
-        Some(reason) => [words::alarm(reason, lang), prefixed(words::alarm_do(reason, lang))],
+        Some(reason) => {
+            // The alarm behind the reason says which device or station.
+            let about = status.alarms.iter().map(|a| a.name.as_str()).find(|a| a.split(':').next() == Some(reason));
+            let mut act = prefixed(words::alarm_do(reason, lang));
+            if reason.starts_with("out-of-step") && model.commands {
+                act.push_str(lang.of("（按 c）", " (press c)"));
+            }
+            [words::alarm(about.unwrap_or(reason), lang), act]
+        }
         None => [hint(known, status, lang).to_string(), String::new()],
     };
     (known.map_or(QUIET, colour), word, lines)
@@ -191,7 +200,7 @@ fn keys(buf: &mut Buffer, area: Rect, model: &Model) {
     fill(buf, area, HEADING);
     let text = match (model.lang, model.commands) {
         (Lang::Zh, true) => " q 退出   h 暂停   r 恢复   s 开始工单   c 清空工位   L English   ? 说明",
-        (Lang::En, true) => " q quit   h hold   r resume   s start a job   c clear a station   L 中文   ? help",
+        (Lang::En, true) => " q quit   h hold   r resume   s start job   c clear station   L 中文   ? help",
         (Lang::Zh, false) => " q 退出   L English   ? 说明",
         (Lang::En, false) => " q quit   L 中文   ? help",
     };

@@ -1,6 +1,7 @@
 //! The panels of the screen *Line*, each drawn into the rectangle it is given.
 
 use crate::control::protocol::{Last, Open, Status};
+use crate::tui::model::Model;
 use crate::tui::paint::*;
 use crate::tui::words::{self, Lang};
 use ratatui::buffer::Buffer;
@@ -48,13 +49,19 @@ const TICK: &[&str] = &["    #", "   # ", "#  # ", " ##  ", " #   "];
 const CROSS: &[&str] = &["#   #", " # # ", "  #  ", " # # ", "#   #"];
 
 /// The last verdict: colour, sign and word.
-pub fn verdict(buf: &mut Buffer, area: Rect, status: &Status, stale_ms: u64, lang: Lang) {
+///
+/// Without its colour when the daemon is not heard: what is old must not look like now.
+pub fn verdict(buf: &mut Buffer, area: Rect, model: &Model, status: &Status) {
+    let lang = model.lang;
     let Some(last) = &status.last else {
         fill(buf, area, QUIET);
         put_centred(buf, area, area.height / 2, lang.of("还没有判定", "no verdict yet"), QUIET);
         return;
     };
-    let (style, word, why) = verdict_words(last, lang);
+    let (mut style, word, why) = verdict_words(last, lang);
+    if !model.heard() {
+        style = QUIET;
+    }
     fill(buf, area, style);
     let sign = if last.good { TICK } else { CROSS };
     let text_at = if area.width >= 24 && area.height >= 5 {
@@ -71,7 +78,7 @@ pub fn verdict(buf: &mut Buffer, area: Rect, status: &Status, stale_ms: u64, lan
     };
     let words_area = columns(area, text_at, area.width - text_at);
     let tail = last.tail.as_deref().map_or(String::new(), |t| format!("..{t}"));
-    let age = words::age(last.age_ms + stale_ms, lang);
+    let age = words::age(last.age_ms + model.stale_ms(), lang);
     let lines = [word.to_string(), why, tail, last.station.clone(), lang.of(format!("{age} 前"), format!("{age} ago"))];
     let top = area.height.saturating_sub(5) / 2;
     for (row, line) in lines.iter().filter(|l| !l.is_empty()).enumerate() {
@@ -80,9 +87,12 @@ pub fn verdict(buf: &mut Buffer, area: Rect, status: &Status, stale_ms: u64, lan
 }
 
 /// The last verdict where there is one row for it.
-pub fn verdict_line(buf: &mut Buffer, area: Rect, status: &Status, lang: Lang) {
+pub fn verdict_line(buf: &mut Buffer, area: Rect, model: &Model, status: &Status) {
     let Some(last) = &status.last else { return };
-    let (style, word, why) = verdict_words(last, lang);
+    let (mut style, word, why) = verdict_words(last, model.lang);
+    if !model.heard() {
+        style = QUIET;
+    }
     fill(buf, area, style);
     let tail = last.tail.as_deref().map_or(String::new(), |t| format!("..{t}"));
     put(buf, area, 0, 2, &format!("{word}  {why}  {tail}  {}", last.station), style);
@@ -90,30 +100,44 @@ pub fn verdict_line(buf: &mut Buffer, area: Rect, status: &Status, lang: Lang) {
 
 /// What is being filled: level, number, one cell a child.
 pub fn open(buf: &mut Buffer, area: Rect, status: &Status, lang: Lang) {
+    if area.is_empty() {
+        return;
+    }
     if status.open.is_empty() {
         put(buf, area, 0, 0, lang.of("没有正在装的箱", "nothing is being filled"), FAINT);
         return;
     }
-    // Those being filled first: they are what the hands are at.
-    let (filling, done): (Vec<&Open>, Vec<&Open>) = status.open.iter().partition(|o| o.state == "open");
-    let all: Vec<&Open> = filling.into_iter().chain(done).collect();
+    let all = in_order(status);
+    let lines: Vec<Vec<Cells>> = all.iter().map(|o| grid(o.fill, o.holds, area.width)).collect();
+    // Cells of two rows where everything fits with them.
+    let tall = if lines.iter().map(|l| 1 + 2 * l.len() as u16).sum::<u16>() <= area.height { 2 } else { 1 };
+    let mut shown = 0;
+    let mut used = 0;
+    while shown < all.len() && (shown == 0 || used + 1 + lines[shown].len() as u16 * tall <= area.height) {
+        used += 1 + lines[shown].len() as u16 * tall;
+        shown += 1;
+    }
     let mut row = 0;
-    for (i, parent) in all.iter().enumerate() {
-        let lines = grid(parent.fill, parent.holds, area.width);
-        if i > 0 && row + 1 + lines.len() as u16 > area.height {
-            let more = all.len() - i;
-            put_right(buf, area, area.height - 1, &lang.of(format!("还有 {more} 个"), format!("{more} more")), FAINT);
-            return;
-        }
+    for (i, (parent, lines)) in all.iter().zip(&lines).enumerate().take(shown) {
         let name = format!("{} {}", words::level(&parent.level, lang), parent.id);
-        put(buf, area, row, 0, &name, STRONG);
-        put_right(buf, area, row, &format!("{}/{}  {}", parent.fill, parent.holds, words::parent_word(&parent.state, lang)), PLAIN);
+        let more = if i + 1 == shown && shown < all.len() { format!(" +{}", all.len() - shown) } else { String::new() };
+        let end =
+            put_right(buf, area, row, &format!("{}/{}  {}", parent.fill, parent.holds, words::parent_word(&parent.state, lang)), PLAIN);
+        put(buf, columns(area, 0, end.saturating_sub(1)), row, 0, &format!("{name}{more}"), STRONG);
         row += 1;
-        for cells in lines {
-            cells_row(buf, area, row, &cells);
+        for cells in lines.iter().flat_map(|l| std::iter::repeat_n(l, usize::from(tall))) {
+            cells_row(buf, area, row, cells);
             row += 1;
         }
     }
+}
+
+/// Those being filled first: they are what the hands are at; then from the bottom level up.
+fn in_order(status: &Status) -> Vec<&Open> {
+    let level = |o: &Open| status.pool.iter().position(|p| p.level == o.level).unwrap_or(usize::MAX);
+    let mut all: Vec<&Open> = status.open.iter().collect();
+    all.sort_by_key(|o| (o.state != "open", level(o), o.id));
+    all
 }
 
 /// Lines of cells, each a run of full and empty ones with its cell width and gap.
@@ -126,20 +150,21 @@ struct Cells {
 
 /// Two cells and a gap a child where that fits, else closer, else in several lines, at most three.
 fn grid(fill: u32, holds: u32, width: u16) -> Vec<Cells> {
-    let holds = holds.clamp(1, 1000) as u16;
-    let filled = (fill.min(1000) as u16).min(holds);
-    let (wide, gap) = [(3, 1), (2, 1), (1, 1)].into_iter().find(|(w, g)| holds * (w + g) - g <= width).unwrap_or((1, 0));
-    let each = ((width + gap) / (wide + gap)).max(1);
+    let holds = u64::from(holds.max(1));
+    let room = u64::from(width);
+    let fits = |(wide, gap): &(u16, u16)| holds.saturating_mul(u64::from(wide + gap)) - u64::from(*gap) <= room;
+    let (wide, gap) = [(3, 1), (2, 1), (1, 1)].into_iter().find(fits).unwrap_or((1, 0));
+    let each = u64::from(((width + gap) / (wide + gap)).max(1));
     let lines = holds.div_ceil(each).min(3);
-    // More children than cells: a cell stands for several.
-    let per_cell = holds.div_ceil(each * lines).max(1);
-    let (cells, full) = (holds.div_ceil(per_cell), filled / per_cell);
+    // More children than cells: a cell stands for several, and the last one fills with the last child.
+    let cells = holds.min(each * lines);
+    let full = u64::from(fill).min(holds) * cells / holds;
     let a_line = cells.div_ceil(lines);
     (0..lines)
         .map(|l| {
             let here = cells.saturating_sub(l * a_line).min(a_line);
             let full = full.saturating_sub(l * a_line).min(here);
-            Cells { full, empty: here - full, wide, gap }
+            Cells { full: full as u16, empty: (here - full) as u16, wide, gap }
         })
         .collect()
 }
