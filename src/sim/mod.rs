@@ -5,4 +5,5 @@
 
 pub mod bench;
 pub mod emul;
+pub mod process;
 pub mod rig;
