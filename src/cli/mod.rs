@@ -2,9 +2,6 @@
 //!
 //! Exit: 0 done, 1 refused or failed, 2 usage or configuration, 3 daemon not reachable, 4 an audit found a violation.
 
-mod ask;
-mod books;
-
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::{Path, PathBuf};
 
@@ -59,45 +56,6 @@ pub enum Lang {
 pub enum Command {
     /// Run the line
     Run(RunArgs),
-    /// Check a configuration: every complaint at once
-    Check,
-    /// Code packs
-    #[command(subcommand)]
-    Pack(PackCommand),
-    /// Jobs on the line
-    #[command(subcommand)]
-    Job(JobCommand),
-    /// Stations
-    #[command(subcommand)]
-    Station(StationCommand),
-    /// What the line does now
-    Status {
-        /// Go on printing
-        #[arg(long)]
-        watch: bool,
-    },
-    /// The operator's console
-    Tui,
-    /// Everything the book knows of a code
-    Trace(TraceArgs),
-    /// Touched codes, parents and packs, a JSON line each
-    Dump,
-    /// Events in order, a JSON line each
-    Journal {
-        /// Only events after this number
-        #[arg(long, value_name = "SEQ")]
-        since: Option<u64>,
-    },
-    /// Judge the book (and what physically happened)
-    Audit {
-        /// What physically happened, as `simulate` writes it
-        #[arg(long, value_name = "FILE")]
-        truth: Option<PathBuf>,
-    },
-    /// Play the devices and the belt of a line
-    Simulate(crate::sim::SimulateArgs),
-    /// See a whole line run, simulated, in a minute
-    Demo(crate::floor::DemoArgs),
 }
 
 #[derive(Args, Debug, Clone, Default)]
@@ -203,19 +161,6 @@ pub fn main() -> u8 {
     let g = &cli.globals;
     let exit = match cli.command {
         Command::Run(args) => crate::floor::run::run(g, &args),
-        Command::Check => books::check(g),
-        Command::Pack(PackCommand::Import(args)) => ask::pack_import(g, &args),
-        Command::Pack(PackCommand::List) => books::pack_list(g),
-        Command::Job(job) => ask::job(g, &job),
-        Command::Station(StationCommand::Clear { station, key }) => ask::station_clear(g, &station, key),
-        Command::Status { watch } => ask::status(g, watch),
-        Command::Tui => ask::tui(g),
-        Command::Trace(args) => books::trace(g, &args),
-        Command::Dump => books::dump(g),
-        Command::Journal { since } => books::journal(g, since),
-        Command::Audit { truth } => books::audit(g, truth.as_deref()),
-        Command::Simulate(args) => crate::floor::simulate(g, &args),
-        Command::Demo(args) => crate::floor::demo::demo(g, &args),
     };
     exit as u8
 }
