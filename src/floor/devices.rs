@@ -56,12 +56,14 @@ impl Devices {
 
     /// Takes no more orders; drivers have `patience` to get the last ones out.
     pub async fn close(self, patience: Duration) {
-        let tasks: Vec<JoinHandle<()>> = self.ports.into_values().map(|p| p.task).collect();
-        let until = tokio::time::Instant::now() + patience;
-        for mut task in tasks {
-            if tokio::time::timeout_at(until, &mut task).await.is_err() {
-                task.abort();
+        let mut tasks: Vec<JoinHandle<()>> = self.ports.into_values().map(|p| p.task).collect();
+        let all = async {
+            for task in &mut tasks {
+                let _ = task.await;
             }
+        };
+        if tokio::time::timeout(patience, all).await.is_err() {
+            tasks.iter().for_each(JoinHandle::abort);
         }
     }
 }

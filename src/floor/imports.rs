@@ -6,10 +6,10 @@
 //! nothing else meanwhile.
 
 use super::requests::Import;
-use crate::ledger::{Codebook, import};
+use crate::ledger::Codebook;
+use crate::ledger::import::{self, ImportError};
 use crate::line::rows::PackRow;
 use crate::line::{Answer, Book, NewPack};
-use crate::vocab::plan::CodeSource;
 use crate::vocab::{PackNo, Plan};
 use std::collections::VecDeque;
 use tokio::sync::mpsc;
@@ -28,7 +28,7 @@ pub struct Asker {
 #[derive(Debug)]
 pub struct Imported {
     pub asker: Asker,
-    pub outcome: Result<NewPack, String>,
+    pub outcome: Result<NewPack, Answer>,
 }
 
 pub struct Imports {
@@ -49,12 +49,14 @@ impl Imports {
     }
 
     /// Takes an import in; a refusal when it can be seen at once that it would not do.
-    pub fn ask(&mut self, asker: Asker, import: Import, plan: &Plan) -> Result<(), Answer> {
-        refuse_unknown(plan, &import)?;
+    pub fn ask(&mut self, asker: Asker, wish: Import, plan: &Plan) -> Result<(), Answer> {
+        if let Some(answer) = import::unknown(plan, &wish.how.level, &wish.how.product) {
+            return Err(answer);
+        }
         if self.waiting.len() >= WAITING {
             return Err(Answer::refused("busy", format!("{WAITING} imports wait already"), "send it again when one is done"));
         }
-        self.waiting.push_back((asker, import));
+        self.waiting.push_back((asker, wish));
         Ok(())
     }
 
@@ -64,24 +66,20 @@ impl Imports {
         if self.running.is_some() {
             return None;
         }
-        let (asker, mut import) = self.waiting.pop_front()?;
+        let (asker, mut wish) = self.waiting.pop_front()?;
         if asker.key.as_ref().is_some_and(|k| book.answers.contains_key(k)) {
             return Some((asker, Turn::AnswerAgain));
         }
-        import.how.no = PackNo(book.packs.keys().next_back().map_or(1, |p| p.0 + 1));
-        let taken = |id: &str| book.packs.values().any(|p| p.id == id);
-        if import.how.id.is_empty() {
-            let free = (import.how.no.0..).map(|n| format!("p{n}")).find(|id| !taken(id));
-            import.how.id = free.expect("some number is free");
-        } else if taken(&import.how.id) {
-            let what = format!("there is a pack {} already; nothing was imported", import.how.id);
-            return Some((asker, Turn::Refused(Answer::refused("pack-exists", what, "choose another id, or leave it out"))));
-        }
+        wish.how.no = PackNo(book.packs.keys().next_back().map_or(1, |p| p.0 + 1));
+        wish.how.id = match import::pack_id(book, wish.pack.as_deref()) {
+            Ok(id) => id,
+            Err(e) => return Some((asker, Turn::Refused(refused(&e)))),
+        };
         let (codebook, done, who) = (self.codebook.clone(), self.done.clone(), asker.clone());
         let work = move || {
             // A worse share of the processor than the line's; where that is not allowed it is only slower to yield.
             let _ = rustix::process::setpriority_process(None, 10);
-            let _ = done.blocking_send(Imported { asker: who, outcome: prepare(&codebook, &import) });
+            let _ = done.blocking_send(Imported { asker: who, outcome: prepare(&codebook, &wish) });
         };
         match std::thread::Builder::new().name("import".into()).spawn(work) {
             Ok(_) => {
@@ -109,8 +107,8 @@ pub enum Turn {
 }
 
 /// On the import's own thread: opening a large segment reads its index, which the line must not wait for.
-fn prepare(codebook: &Codebook, import: &Import) -> Result<NewPack, String> {
-    let pack = import::prepare(codebook, &import.files, &import.how).map_err(|e| e.to_string())?;
+fn prepare(codebook: &Codebook, wish: &Import) -> Result<NewPack, Answer> {
+    let pack = import::prepare(codebook, &wish.files, &wish.how).map_err(|e| refused(&e))?;
     let row = PackRow {
         no: pack.no,
         id: pack.id.clone(),
@@ -120,31 +118,19 @@ fn prepare(codebook: &Codebook, import: &Import) -> Result<NewPack, String> {
         origin: pack.origin.clone(),
         next: 0,
     };
-    codebook.register(row).map_err(|e| e.to_string())?;
+    codebook.register(row).map_err(|e| Answer::refused("import-refused", e.to_string(), "check the disk, then import again"))?;
     Ok(pack)
 }
 
-fn refuse_unknown(plan: &Plan, import: &Import) -> Result<(), Answer> {
-    let how = &import.how;
-    let fit = |s: &str| s.len() <= 64 && s.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
-    if !fit(&how.id) {
-        let what = format!("a pack's id has 1 to 64 of A-Z a-z 0-9 . _ -, not “{}”; nothing was imported", how.id);
-        return Err(Answer::refused("bad-id", what, "choose another id, or leave it out"));
-    }
-    let Some(level) = plan.level_named(&how.level) else {
-        let known: Vec<&str> = plan.levels.iter().map(|l| l.name.as_str()).collect();
-        let what = format!("the configuration has no level {}; nothing was imported", how.level);
-        return Err(Answer::refused("unknown-level", what, format!("use one of: {}", known.join(", "))));
+fn refused(e: &ImportError) -> Answer {
+    let (code, act) = match e {
+        ImportError::BadId(_) => ("bad-id", "choose another id, or leave it out"),
+        ImportError::IdInUse(_) => ("pack-exists", "choose another id, or leave it out"),
+        ImportError::Column(_) => ("bad-column", "write code=2, or code= and a header's name"),
+        ImportError::Read { .. } | ImportError::Empty => ("unreadable", "give the path of a readable file with codes"),
+        ImportError::Write(_) => ("disk", "check the disk, then import again"),
+        ImportError::Line { .. } => ("bad-line", "mend the line, then import all files again"),
+        ImportError::Duplicates(_) => ("duplicates", "ask whoever made the codes: none of them may be used twice"),
     };
-    if level.codes == CodeSource::Generated {
-        let what = format!("{} codes are generated from a range; nothing was imported", level.name);
-        let takes: Vec<&str> = plan.levels.iter().filter(|l| l.codes != CodeSource::Generated).map(|l| l.name.as_str()).collect();
-        return Err(Answer::refused("generated-level", what, format!("import for one of: {}", takes.join(", "))));
-    }
-    if !plan.products.iter().any(|p| p.id == how.product) {
-        let known: Vec<&str> = plan.products.iter().map(|p| p.id.as_str()).collect();
-        let what = format!("the configuration has no product {}; nothing was imported", how.product);
-        return Err(Answer::refused("unknown-product", what, format!("use one of: {}", known.join(", "))));
-    }
-    Ok(())
+    Answer::refused(code, e.to_string(), act)
 }

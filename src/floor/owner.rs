@@ -17,10 +17,13 @@ use super::requests::{self, ReplyTo, Wanted};
 use crate::control::protocol::Refusal;
 use crate::control::server::Command;
 use crate::ledger::{Codebook, Outcome, Submission, Writer};
-use crate::line::{Answer, Decision, Effect, Input, Line, Mark, Reading, Release};
+use crate::line::jobs::first_answer;
+use crate::line::{Decision, Effect, Input, Line, Mark, Reading, Release};
+use crate::vocab::event::Origin;
 use crate::vocab::plan::Polarity;
 use crate::vocab::{CodeRef, DeviceNo, Event, Order, Report};
 use std::collections::{HashMap, VecDeque};
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
@@ -56,6 +59,8 @@ pub struct Inlets {
 
 pub struct Owner {
     clock: Clock,
+    /// Files named by a request are relative to this folder.
+    base: PathBuf,
     line: Line,
     codebook: Codebook,
     release: Release,
@@ -81,6 +86,7 @@ pub struct Owner {
 
 pub struct Parts {
     pub clock: Clock,
+    pub base: PathBuf,
     pub line: Line,
     pub codebook: Codebook,
     pub writer: Writer,
@@ -94,6 +100,7 @@ impl Owner {
     pub fn new(p: Parts) -> Self {
         Self {
             clock: p.clock,
+            base: p.base,
             line: p.line,
             codebook: p.codebook,
             release: Release::default(),
@@ -173,6 +180,7 @@ impl Owner {
         let rows = self.line.take_rows();
         self.ticket = decision.ticket;
         let answers = decision.after.iter().any(|e| matches!(e, Effect::Reply { .. }));
+        self.know_ranges(&decision.events);
         let leave = self.release.decided(&mut decision);
         self.perform(leave);
         let Decision { ticket, events, wait, .. } = decision;
@@ -180,6 +188,18 @@ impl Owner {
             tell_log(&events);
             self.board.decided(ticket, &events, &self.line, answers);
             self.submit(ticket, wait, Submission { now, events, rows });
+        }
+    }
+
+    /// A range is a pack without files: from now on its numbers are found by a scan.
+    fn know_ranges(&mut self, events: &[Event]) {
+        for e in events {
+            if let Event::PackAccepted { pack, origin: Origin::Range(_), .. } = e
+                && let Some(row) = self.line.book().packs.get(pack).cloned()
+                && let Err(e) = self.codebook.register(row)
+            {
+                self.fail(e.to_string());
+            }
         }
     }
 
@@ -342,12 +362,13 @@ impl Owner {
         if self.replies.len() >= UNANSWERED {
             return refuse(reply, "busy", "too many requests wait for an answer", "send it again in a moment");
         }
-        if key.as_ref().is_some_and(|k| self.imports.holds_key(k)) && !matches!(requests::wanted(op.clone()), Wanted::Import(_)) {
+        let wanted = requests::wanted(op, &self.base);
+        if key.as_ref().is_some_and(|k| self.imports.holds_key(k)) && !matches!(wanted, Wanted::Import(_)) {
             return refuse(reply, "busy", "an import with this key is under way", "wait for its answer, or use another key");
         }
         let id = self.next_id;
         self.next_id += 1;
-        match requests::wanted(op) {
+        match wanted {
             Wanted::Reads => refuse(reply, "internal", "this request is answered by the socket itself", "report this"),
             Wanted::Line(op) => {
                 self.replies.insert(id, reply);
@@ -370,8 +391,7 @@ impl Owner {
     /// A repeated key gets its first answer, once that is on disk; nothing is imported again.
     fn answer_again(&mut self, asker: &Asker) -> bool {
         let Some(text) = asker.key.as_ref().and_then(|k| self.line.book().answers.get(k)) else { return false };
-        let unreadable = |_| Answer::refused("internal", "the first answer is unreadable", "ask again with another key");
-        let answer = serde_json::from_str(text).unwrap_or_else(unreadable);
+        let answer = first_answer(text);
         let mut again = Decision { ticket: self.ticket, after: vec![Effect::Reply { id: asker.id, answer }], ..Decision::default() };
         let leave = self.release.decided(&mut again);
         self.perform(leave);
@@ -395,10 +415,7 @@ impl Owner {
                 tracing::info!(pack = %pack.id, level = %pack.level, product = %pack.product, count = pack.count, "pack accepted");
                 self.step(Input::PackReady { id, key, pack });
             }
-            Err(sentence) => {
-                let answer = Answer::refused("import-refused", sentence, "mend the files, then import them again");
-                self.step(Input::PackRefused { id, key, answer });
-            }
+            Err(answer) => self.step(Input::PackRefused { id, key, answer }),
         }
         self.next_import();
     }

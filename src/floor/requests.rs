@@ -4,7 +4,7 @@ use crate::control::protocol::{self, Refusal};
 use crate::ledger::import::ImportHow;
 use crate::line::{Answer, Op};
 use serde_json::{Map, Value};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tokio::sync::oneshot;
 
 /// Where an answer goes.
@@ -23,17 +23,20 @@ pub enum Wanted {
 #[derive(Clone, Debug)]
 pub struct Import {
     pub files: Vec<PathBuf>,
-    /// `no` and, when none was given, `id` are chosen when its turn comes.
+    /// The id asked for.
+    pub pack: Option<String>,
+    /// Its `no` and `id` are chosen when its turn comes.
     pub how: ImportHow,
 }
 
-pub fn wanted(op: protocol::Op) -> Wanted {
+/// `base`: what a relative path of a file is relative to.
+pub fn wanted(op: protocol::Op, base: &Path) -> Wanted {
     use protocol::Op as P;
     Wanted::Line(match op {
         P::Ping | P::Status | P::Watch { .. } => return Wanted::Reads,
         P::PackImport { path, level, product, pack, column } => {
-            let how = ImportHow { id: pack.unwrap_or_default(), level, product, column, ..ImportHow::default() };
-            return Wanted::Import(Import { files: path.into_iter().map(PathBuf::from).collect(), how });
+            let how = ImportHow { level, product, column, ..ImportHow::default() };
+            return Wanted::Import(Import { files: path.into_iter().map(|p| base.join(p)).collect(), pack, how });
         }
         P::JobCreate { job, product, lot, target, expiry } => Op::JobCreate { id: job, product, lot, target, expiry },
         P::JobStart { job } => Op::JobStart { id: job },

@@ -121,6 +121,7 @@ async fn live(mut config: Config, profiles: &Profiles, opened: Opened, boot: Str
     let (committed_seq, committed) = watch::channel(last_seq);
     let mut owner = Owner::new(Parts {
         clock,
+        base: config.base.clone(),
         board: Board::new(codebook.clone(), config.store.clone(), &line, status_in),
         line,
         imports: Imports::new(codebook.clone(), imported_in),

@@ -22,6 +22,52 @@ pub(super) struct Ending {
     began_us: u64,
 }
 
+/// The event that creates a job, or why it may not be. `known_by` ends the sentence "product X is not …".
+#[allow(clippy::too_many_arguments)]
+pub fn new_job(
+    book: &super::Book,
+    products: &[String],
+    known_by: &str,
+    id: &str,
+    product: &str,
+    lot: &str,
+    target: Option<u32>,
+    expiry: Option<String>,
+) -> Result<Event, Answer> {
+    let fit = |s: &str| !s.is_empty() && s.len() <= 64 && s.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+    if !fit(id) {
+        return Err(Answer::refused("bad-id", format!("a job id has 1 to 64 of A-Z a-z 0-9 . _ -, not “{id}”"), "choose another id"));
+    }
+    if book.jobs.values().any(|j| j.id == id) {
+        return Err(Answer::refused("job-exists", format!("job {id} exists already"), "choose another id, or start that one"));
+    }
+    if !products.iter().any(|p| p == product) {
+        let act = match products {
+            [] => "give --config with a file that names it".to_string(),
+            _ => format!(
+                "use one of: {}",
+                products.iter().collect::<std::collections::BTreeSet<_>>().into_iter().cloned().collect::<Vec<_>>().join(", ")
+            ),
+        };
+        return Err(Answer::refused("unknown-product", format!("product {product} is not {known_by}"), act));
+    }
+    if lot.is_empty() || lot.len() > 64 {
+        return Err(Answer::refused("bad-lot", "a lot has 1 to 64 characters", "give the lot that is printed on the goods"));
+    }
+    let job = JobNo(book.jobs.keys().next_back().map_or(1, |j| j.0 + 1));
+    Ok(Event::JobCreated { job, id: id.into(), product: product.into(), lot: lot.into(), target, expiry })
+}
+
+/// An answer as it is kept for a repeated key.
+pub fn keep(answer: &Answer) -> String {
+    serde_json::to_string(answer).expect("an answer encodes")
+}
+
+/// The first answer to a key, as it was kept.
+pub fn first_answer(kept: &str) -> Answer {
+    serde_json::from_str(kept).unwrap_or_else(|_| Answer::refused("internal", "the first answer is unreadable", "ask again without a key"))
+}
+
 impl<L: Law> Line<L> {
     pub(super) fn command(&mut self, id: u64, key: Option<String>, op: Op) {
         let to = Pending { id, key };
@@ -49,8 +95,7 @@ impl<L: Law> Line<L> {
     /// A repeated key gets the first answer.
     fn answer_again(&mut self, to: &Pending) -> bool {
         let Some(text) = to.key.as_ref().and_then(|k| self.book.answers.get(k)) else { return false };
-        let answer = serde_json::from_str(text)
-            .unwrap_or_else(|_| Answer::refused("internal", "the first answer is unreadable", "ask again without a key"));
+        let answer = first_answer(text);
         self.out.after.push(Effect::Reply { id: to.id, answer });
         true
     }
@@ -71,26 +116,11 @@ impl<L: Law> Line<L> {
     }
 
     fn create(&mut self, id: String, product: String, lot: String, target: Option<u32>, expiry: Option<String>) -> Answer {
-        let fit = |s: &str| !s.is_empty() && s.len() <= 64 && s.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
-        if !fit(&id) {
-            return Answer::refused("bad-id", format!("a job id has 1 to 64 of A-Z a-z 0-9 . _ -, not “{id}”"), "choose another id");
+        let products: Vec<String> = self.plan.products.iter().map(|p| p.id.clone()).collect();
+        match new_job(&self.book, &products, "in the configuration", &id, &product, &lot, target, expiry) {
+            Ok(event) => self.emit(event),
+            Err(answer) => return answer,
         }
-        if self.book.jobs.values().any(|j| j.id == id) {
-            return Answer::refused("job-exists", format!("job {id} exists already"), "choose another id, or start that one");
-        }
-        if !self.plan.products.iter().any(|p| p.id == product) {
-            let known: Vec<&str> = self.plan.products.iter().map(|p| p.id.as_str()).collect();
-            return Answer::refused(
-                "unknown-product",
-                format!("product {product} is not in the configuration"),
-                format!("use one of: {}", known.join(", ")),
-            );
-        }
-        if lot.is_empty() || lot.len() > 64 {
-            return Answer::refused("bad-lot", "a lot has 1 to 64 characters", "give the lot that is printed on the goods");
-        }
-        let job = JobNo(self.book.jobs.keys().next_back().map_or(1, |j| j.0 + 1));
-        self.emit(Event::JobCreated { job, id: id.clone(), product, lot, target, expiry });
         Answer::ok().with("job", id)
     }
 
