@@ -28,7 +28,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 /// Submissions the writer may have waiting; below its own queue's size, so that handing over never fails for room.
-const ADMIT: u64 = 4_096;
+pub const ADMIT: u64 = 4_096;
 /// How often the writer's gauge is read and the picture of the line renewed.
 const PULSE: Duration = Duration::from_millis(50);
 /// Requests that may be unanswered at once.
@@ -75,6 +75,7 @@ pub struct Owner {
     imports: Imports,
     board: Board,
     committed_seq: watch::Sender<u64>,
+    admit: u64,
     /// The newest ticket given, and the newest on disk.
     ticket: u64,
     committed: u64,
@@ -94,6 +95,7 @@ pub struct Parts {
     pub imports: Imports,
     pub board: Board,
     pub committed_seq: watch::Sender<u64>,
+    pub admit: u64,
 }
 
 impl Owner {
@@ -113,6 +115,7 @@ impl Owner {
             imports: p.imports,
             board: p.board,
             committed_seq: p.committed_seq,
+            admit: p.admit,
             ticket: 0,
             committed: 0,
             last_tick_us: 0,
@@ -204,7 +207,7 @@ impl Owner {
     }
 
     fn submit(&mut self, ticket: u64, wait: bool, what: Submission) {
-        if self.stuck.is_empty() && self.writer.stats().0 < ADMIT {
+        if self.stuck.is_empty() && self.writer.stats().0 < self.admit {
             if self.writer.submit(ticket, wait, what).is_err() {
                 self.fail("the ledger's writer ended unexpectedly: start again; everything acknowledged is safe".into());
             }
@@ -223,7 +226,7 @@ impl Owner {
             Outcome::Failed(sentence) => self.fail(sentence),
             Outcome::Committed { ticket, seq } => {
                 self.committed = ticket;
-                while self.writer.stats().0 < ADMIT
+                while self.writer.stats().0 < self.admit
                     && let Some((t, wait, what)) = self.stuck.pop_front()
                 {
                     if self.writer.submit(t, wait, what).is_err() {
@@ -445,3 +448,6 @@ fn tell_link(id: &str, report: &Report) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use super::clock::Clock;
 use super::devices::Devices;
 use super::hooks;
 use super::imports::Imports;
-use super::owner::{End, Inlets, Owner, Parts};
+use super::owner::{ADMIT, End, Inlets, Owner, Parts};
 use super::tail::JournalTail;
 use crate::cli::{Exit, Globals, RunArgs};
 use crate::config::Config;
@@ -129,6 +129,7 @@ async fn live(mut config: Config, profiles: &Profiles, opened: Opened, boot: Str
         writer,
         devices: Devices::new(&plan),
         committed_seq,
+        admit: ADMIT,
     });
     if let Some(end) = owner.boot(Input::Booted { clean, last_wall_us, restored }, &mut commits).await {
         return finish(owner, commits, end, None).await;
