@@ -116,7 +116,11 @@ fn with_the_writer_full_nothing_is_lost_and_everything_is_answered_in_order() {
         drop(opened);
         let mut alarms = Vec::new();
         let mut journal = crate::ledger::reader::Snapshot::open(_dir.path()).unwrap();
-        journal.journal(0, &mut |v| Ok(alarms.extend((v["k"] == "alarm").then(|| v["name"].to_string())))).unwrap();
+        let mut note = |v: Value| {
+            alarms.extend((v["k"] == "alarm").then(|| v["name"].to_string()));
+            Ok(())
+        };
+        journal.journal(0, &mut note).unwrap();
         assert!(alarms.iter().any(|a| a.contains("writer-slow")), "the writer was full, and the line was told: {alarms:?}");
     });
 }
