@@ -88,6 +88,7 @@ impl<L: Law> Line<L> {
                 Err(answer) => answer,
             },
             Op::StationClear { station } => self.clear_station(&station),
+            Op::ClockTrust => self.trust_clock(),
         };
         self.reply(&to, answer);
     }
@@ -166,9 +167,6 @@ impl<L: Law> Line<L> {
             if left == 0 && self.plan.stations.iter().any(|s| s.level == l.no) {
                 missing.push(format!("no {} codes are left for product {product}: import a pack for this level and product", l.name));
             }
-        }
-        if self.book.line.clock_suspect {
-            missing.push("the clock is not trusted: set it, then clear the alarm".into());
         }
         for (no, r) in &self.book.stations {
             if r.out_of_step
@@ -271,8 +269,8 @@ impl<L: Law> Line<L> {
             return;
         }
         let up = self.devices.values().all(|d| d.up && d.ready) && self.counters_seen;
-        let fed = self.item_printers().iter().all(|(_, d)| {
-            let w = &self.windows[d];
+        let fed = self.item_printers.iter().all(|p| {
+            let w = &self.windows[&p.device];
             !w.clearing && (w.taken > 0 || !w.ghosts.is_empty())
         });
         if up && fed {
@@ -332,7 +330,7 @@ impl<L: Law> Line<L> {
     }
 
     fn clear_printers(&mut self) {
-        for (_, device) in self.item_printers() {
+        for device in self.item_printers().iter().map(|p| p.device) {
             if self.devices[&device].up {
                 self.windows.get_mut(&device).expect("a printer has a window").clearing = true;
                 self.order_now(device, Order::Clear);
@@ -427,7 +425,7 @@ impl<L: Law> Line<L> {
         self.missing_at.clear();
         self.emit(Event::JobMoved { job: job.no, to: e.to });
         self.move_line(if e.to == JobState::Completed { PackMl::Complete } else { PackMl::Aborted }, None);
-        for (_, device) in self.item_printers() {
+        for device in self.item_printers().iter().map(|p| p.device) {
             self.order_now(device, Order::Disarm);
             if let Some(d) = self.devices.get_mut(&device) {
                 d.ready = false;
@@ -463,6 +461,15 @@ impl<L: Law> Line<L> {
             self.auto_resume = self.plan.resume_after_crash;
         }
         Answer::ok().with("station", id)
+    }
+
+    /// Somebody has looked at the clock: what it says from now on is believed.
+    fn trust_clock(&mut self) -> Answer {
+        if self.book.line.clock_suspect {
+            self.emit(Event::Clock { step_ms: 0, suspect: false });
+        }
+        self.lower("clock-suspect");
+        Answer::ok()
     }
 
     fn forgive_rejects(&mut self) {
