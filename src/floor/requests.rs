@@ -45,6 +45,7 @@ pub fn wanted(op: protocol::Op, base: &Path) -> Wanted {
         P::JobComplete { job, open_void } => Op::JobComplete { id: job, void_open: open_void },
         P::JobAbort { job } => Op::JobAbort { id: job },
         P::StationClear { station } => Op::StationClear { station },
+        P::ClockTrust => Op::ClockTrust,
     })
 }
 
