@@ -11,11 +11,12 @@
 
 use super::board::{Board, Gauge};
 use super::clock::Clock;
-use super::devices::{Devices, Told};
+use super::devices::{self, Devices};
 use super::imports::{Asker, Imported, Imports, Turn};
 use super::requests::{self, ReplyTo, Wanted};
 use crate::control::protocol::Refusal;
 use crate::control::server::Command;
+use crate::device::Told;
 use crate::ledger::{Codebook, Outcome, Submission, Writer};
 use crate::line::jobs::first_answer;
 use crate::line::{Decision, Effect, Input, Line, Mark, Reading, Release};
@@ -268,7 +269,7 @@ impl Owner {
                 }
                 Effect::Label { device, code, label } => {
                     if let Some(bytes) = self.bytes(code) {
-                        let bytes = super::devices::label(&bytes, &label);
+                        let bytes = devices::label_bytes(&bytes, &label);
                         self.order(device, Order::Print { code, bytes });
                     }
                 }

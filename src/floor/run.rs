@@ -29,8 +29,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 const REPORTS: usize = 1_024;
 const COMMANDS: usize = 64;
 const COMMITS: usize = 64;
-/// How long drivers may take to get their last orders out.
-const LAST_ORDERS: Duration = Duration::from_millis(50);
+/// How long drivers may take to get their last orders out: at an orderly end, and when everything must end at once.
+const LAST_ORDERS: Duration = Duration::from_millis(500);
+const LAST_WORDS: Duration = Duration::from_millis(50);
 
 /// Why the daemon did not come up, or went: sentences for stderr, and the exit code.
 struct Refused {
@@ -116,6 +117,8 @@ async fn live(mut config: Config, profiles: &Profiles, opened: Opened, boot: Str
     let writer = Writer::start(core, move |o| drop(commit.blocking_send(o)));
     let line = Line::new(plan.clone(), book);
     let (report, reports) = mpsc::channel(REPORTS);
+    let devices = Devices::new(plan.clone(), profiles, config.base.clone(), clock, report)
+        .map_err(|sentences| Refused { exit: Exit::Usage, sentences })?;
     let (imported_in, imported) = mpsc::channel(1);
     let (status_in, status) = watch::channel(Arc::new(Status::default()));
     let (committed_seq, committed) = watch::channel(last_seq);
@@ -127,7 +130,7 @@ async fn live(mut config: Config, profiles: &Profiles, opened: Opened, boot: Str
         imports: Imports::new(codebook.clone(), imported_in),
         codebook,
         writer,
-        devices: Devices::new(&plan),
+        devices,
         committed_seq,
         admit: ADMIT,
     });
@@ -146,7 +149,7 @@ async fn live(mut config: Config, profiles: &Profiles, opened: Opened, boot: Str
             return Err(refused(Exit::Refused, sentence));
         }
     };
-    let _ = (profiles, report, &config.base);
+    owner.devices.open();
     say_ready(&plan.line, &boot, &config.socket, bound);
     let end = {
         let mut inlets = Inlets { commits, devices: reports, commands, imported, stop };
@@ -160,7 +163,7 @@ async fn live(mut config: Config, profiles: &Profiles, opened: Opened, boot: Str
 /// Devices, writer, socket file, in this order.
 async fn finish(owner: Owner, commits: mpsc::Receiver<crate::ledger::Outcome>, end: End, socket: Option<&Path>) -> Result<(), Refused> {
     let Owner { devices, writer, .. } = owner;
-    devices.close(LAST_ORDERS).await;
+    devices.close(if matches!(end, End::Stopped) { LAST_ORDERS } else { LAST_WORDS }).await;
     // Nobody hears of further commits; the writer must not wait for somebody to.
     drop(commits);
     let done = match end {

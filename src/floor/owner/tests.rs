@@ -33,13 +33,14 @@ async fn world(stall_ms: u64, admit: u64) -> World {
     let opened = Core::open(dir.path(), &how).unwrap();
     number_plan(&mut config.plan, &opened.book);
     let (commit, mut commits) = mpsc::channel(64);
-    let (_, devices) = mpsc::channel(1);
+    let (report, reports) = mpsc::channel(1);
     let (commands, asked) = mpsc::channel(64);
     let (imported_in, imported) = mpsc::channel(1);
     let (stop, stopped) = mpsc::channel(1);
     let (status_in, status) = watch::channel(Arc::new(Status::default()));
-    let devices_of = Devices::new(&config.plan);
-    let line = Line::new(Arc::new(config.plan), opened.book);
+    let plan = Arc::new(config.plan);
+    let devices = Devices::new(plan.clone(), &profiles, dir.path().into(), clock, report).unwrap();
+    let line = Line::new(plan, opened.book);
     let mut owner = Owner::new(Parts {
         clock,
         base: dir.path().into(),
@@ -48,13 +49,13 @@ async fn world(stall_ms: u64, admit: u64) -> World {
         imports: Imports::new(opened.codebook.clone(), imported_in),
         codebook: opened.codebook,
         writer: Writer::start(opened.core, move |o| drop(commit.blocking_send(o))),
-        devices: devices_of,
+        devices,
         committed_seq: watch::channel(0).0,
         admit,
     });
     let booted = Input::Booted { clean: opened.clean, last_wall_us: opened.last_wall_us, restored: opened.restored };
     assert!(owner.boot(booted, &mut commits).await.is_none());
-    let inlets = Inlets { commits, devices, commands: asked, imported, stop: stopped };
+    let inlets = Inlets { commits, devices: reports, commands: asked, imported, stop: stopped };
     World { _dir: dir, status, commands, stop, owner, inlets }
 }
 
