@@ -62,6 +62,7 @@ pub enum Op {
     JobAbort { job: String },
     PackImport { path: Vec<String>, level: String, product: String, pack: Option<String>, column: Option<String> },
     StationClear { station: String },
+    ClockTrust,
 }
 
 impl Op {
@@ -98,7 +99,7 @@ pub fn parse(line: &[u8]) -> Result<Request, (Value, Refusal)> {
     };
     let mut f = Fields(m);
     let op = f.op(&op).map_err(|what| if let Some(op) = what.strip_prefix("unknown-op ") {
-        (id.clone(), Refusal::new("unknown-op", format!("there is no operation {op}"), "use one of: ping status watch job.create job.start job.hold job.resume job.complete job.abort pack.import station.clear"))
+        (id.clone(), Refusal::new("unknown-op", format!("there is no operation {op}"), "use one of: ping status watch job.create job.start job.hold job.resume job.complete job.abort pack.import station.clear clock.trust"))
     } else {
         bad(&id, what, "see the README's table of operations")
     })?;
@@ -144,6 +145,7 @@ impl Fields {
                 pack: self.maybe_text("pack")?,
                 column: self.maybe_text("column")?,
             },
+            "clock.trust" => Op::ClockTrust,
             "station.clear" => Op::StationClear { station: self.text("station")? },
             other => return Err(format!("unknown-op {other}")),
         };

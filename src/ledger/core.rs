@@ -1,5 +1,6 @@
 //! The ledger's single owner: open, commit, close. Synchronous; the writer thread wraps it, the seeded shift drives it.
 
+use super::chain::{Link, Stored};
 use super::codebook::Codebook;
 use super::error::{CommitError, OpenError};
 use super::lock::Lock;
@@ -8,7 +9,6 @@ use super::{load, schema};
 use crate::line::{Book, Row};
 use crate::vocab::{CodeRef, Event, Now, PackNo};
 use rusqlite::{Connection, DropBehavior, OptionalExtension, Transaction, TransactionBehavior, params};
-use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
@@ -91,7 +91,7 @@ impl Core {
         refuse_newer(dir, &db)?;
         let unwritable = |source| OpenError::Unwritable { dir: dir.into(), source };
         std::fs::create_dir_all(dir.join("packs")).map_err(unwritable)?;
-        let lock = Lock::take(dir, &how.boot, how.socket.as_deref())?;
+        let mut lock = Lock::take(dir)?;
         let sql = |source| OpenError::Sql { dir: dir.into(), source };
         let mut conn = connect(&db).map_err(|e| damaged_or(dir, e))?;
         // Until the store is accepted nothing may change, not even by a checkpoint at closing.
@@ -114,6 +114,7 @@ impl Core {
                 return Err(OpenError::Restored { dir: dir.into(), what: what.clone() });
             }
         }
+        lock.announce(&how.boot, how.socket.as_deref()).map_err(unwritable)?;
         schema::pragmas(&conn).map_err(sql)?;
         schema::migrate(&mut conn).map_err(sql)?;
         conn.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map_err(sql)?;
@@ -270,13 +271,8 @@ impl Core {
                 }
                 seq += 1;
                 let body = postcard::to_stdvec(e).expect("an event encodes");
-                let mut columns = [0u8; 33];
-                columns[..8].copy_from_slice(&seq.to_le_bytes());
-                columns[8..16].copy_from_slice(&self.boot_no.to_le_bytes());
-                columns[16..24].copy_from_slice(&s.now.mono_us.to_le_bytes());
-                columns[24..32].copy_from_slice(&s.now.wall_us.to_le_bytes());
-                columns[32] = u8::from(suspect);
-                hash = chain(&hash, &columns, &body);
+                let stored = Stored { boot: self.boot_no, mono_us: s.now.mono_us as i64, wall_us: s.now.wall_us, suspect, body: &body };
+                hash = Link { seq: seq - 1, hash }.next(&stored).hash;
                 tx.prepare_cached(schema::EVENT)?.execute(params![
                     seq as i64,
                     self.boot_no,
@@ -421,15 +417,6 @@ fn older_copy(c: &Connection, dir: &Path) -> Result<Option<String>, OpenError> {
     Ok(None)
 }
 
-/// SHA-256 over the hash before, the columns and the stored bytes.
-pub fn chain(before: &[u8; 32], columns: &[u8; 33], body: &[u8]) -> [u8; 32] {
-    let mut h = Sha256::new();
-    h.update(before);
-    h.update(columns);
-    h.update(body);
-    h.finalize().into()
-}
-
 fn random() -> [u8; 32] {
     let mut b = [0; 32];
     let f = std::fs::File::open("/dev/urandom").expect("the system has randomness");
@@ -440,13 +427,13 @@ fn random() -> [u8; 32] {
 /// The last image of every key, once.
 fn upsert(tx: &Transaction<'_>, batch: &[Submission]) -> rusqlite::Result<()> {
     let mut codes: BTreeMap<CodeRef, usize> = BTreeMap::new();
-    let all: Vec<&Row> = batch.iter().flat_map(|s| &s.rows).collect();
-    for (i, r) in all.iter().enumerate() {
+    let all: Vec<(&Row, i64)> = batch.iter().flat_map(|s| s.rows.iter().map(|r| (r, s.now.wall_us))).collect();
+    for (i, (r, _)) in all.iter().enumerate() {
         if let Row::Code(c, _) = r {
             codes.insert(*c, i);
         }
     }
-    for (i, row) in all.iter().enumerate() {
+    for (i, (row, at_us)) in all.iter().enumerate() {
         match row {
             Row::Code(c, _) if codes[c] != i => {}
             Row::Code(c, l) => {
@@ -487,7 +474,7 @@ fn upsert(tx: &Transaction<'_>, batch: &[Submission]) -> rusqlite::Result<()> {
                 }
             }
             Row::Line(l) => drop(tx.prepare_cached(schema::LINE)?.execute([postcard::to_stdvec(l).expect("a line encodes")])?),
-            Row::Answer { key, answer } => drop(tx.prepare_cached(schema::ANSWER)?.execute([key, answer])?),
+            Row::Answer { key, answer } => drop(tx.prepare_cached(schema::ANSWER)?.execute(params![key, answer, at_us])?),
         }
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! Tables → `Row` images, for `Book::from_rows`.
 
+use super::schema;
 use crate::line::Row;
 use crate::line::rows::{JobRow, Lease, Life, PackRow, ParentRow};
 use crate::vocab::event::NameKind;
@@ -8,7 +9,7 @@ use rusqlite::{Connection, Result, Row as Sql};
 use std::collections::BTreeMap;
 
 /// A stored number or blob that means nothing: the file is damaged.
-fn bad(what: &str) -> rusqlite::Error {
+pub fn bad(what: &str) -> rusqlite::Error {
     rusqlite::Error::InvalidColumnName(format!("damaged {what}"))
 }
 
@@ -23,15 +24,15 @@ pub fn rows(c: &Connection) -> Result<Vec<Row>> {
         Ok(Row::Name { kind, no: r.get(1)?, name: r.get(2)? })
     })?;
     out.extend(packs(c)?.into_iter().map(Row::Pack));
-    collect(c, "SELECT id,state,reason,through,seen,parent,job,station,passage FROM code", &mut out, |r| {
+    collect(c, schema::ALL_CODES, &mut out, |r| {
         let (code, life) = code(r)?;
         Ok(Row::Code(code, life))
     })?;
-    collect(c, "SELECT no,level,station,job,code,state,relabels FROM parent", &mut out, |r| {
+    collect(c, schema::ALL_PARENTS, &mut out, |r| {
         let (no, row) = parent(r)?;
         Ok(Row::Parent(no, row))
     })?;
-    collect(c, "SELECT no,id,product,lot,target,expiry,state,counts,doubtful FROM job", &mut out, |r| Ok(Row::Job(job(r)?)))?;
+    collect(c, schema::ALL_JOBS, &mut out, |r| Ok(Row::Job(job(r)?)))?;
     collect(c, "SELECT job,pack,first,count,used FROM lease", &mut out, |r| {
         Ok(Row::Lease(Lease { job: JobNo(r.get(0)?), pack: PackNo(r.get(1)?), from: r.get(2)?, count: r.get(3)?, used: r.get(4)? }))
     })?;
@@ -110,7 +111,8 @@ pub fn parent(r: &Sql<'_>) -> Result<(ParentNo, ParentRow)> {
     Ok((ParentNo(r.get(0)?), row))
 }
 
-fn job(r: &Sql<'_>) -> Result<JobRow> {
+/// Columns: no,id,product,lot,target,expiry,state,counts,doubtful.
+pub fn job(r: &Sql<'_>) -> Result<JobRow> {
     Ok(JobRow {
         no: JobNo(r.get(0)?),
         id: r.get(1)?,

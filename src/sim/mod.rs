@@ -5,5 +5,9 @@
 
 pub mod bench;
 pub mod emul;
+pub mod example;
 pub mod process;
 pub mod rig;
+pub mod world;
+
+pub use process::SimulateArgs;
