@@ -5,6 +5,7 @@
 mod ask;
 mod books;
 mod place;
+mod simulate;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::{Path, PathBuf};
@@ -97,8 +98,8 @@ pub enum Command {
     //     #[arg(long, value_name = "FILE")]
     //     truth: Option<PathBuf>,
     // },
-    // Play the devices and the belt of a line
-    // Simulate(crate::sim::SimulateArgs),
+    /// Play the devices and the belt of a line
+    Simulate(crate::sim::SimulateArgs),
     // See a whole line run, simulated, in a minute
     // Demo(crate::floor::DemoArgs),
 }
@@ -218,7 +219,7 @@ pub fn main() -> u8 {
         Command::Journal { since } => books::journal(g, since),
         Command::Report { job } => books::report(g, &job),
         // Command::Audit { truth } => books::audit(g, truth.as_deref()),
-        // Command::Simulate(args) => crate::floor::simulate(g, &args),
+        Command::Simulate(args) => simulate::simulate(g, &args),
         // Command::Demo(args) => crate::floor::demo::demo(g, &args),
     };
     exit as u8

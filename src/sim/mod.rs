@@ -6,5 +6,8 @@
 pub mod bench;
 pub mod emul;
 pub mod example;
+pub mod process;
 pub mod rig;
 pub mod world;
+
+pub use process::SimulateArgs;
