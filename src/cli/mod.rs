@@ -5,6 +5,7 @@
 mod ask;
 mod books;
 mod place;
+mod simulate;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::{Path, PathBuf};
@@ -58,8 +59,8 @@ pub enum Lang {
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
-    // Run the line
-    // Run(RunArgs),
+    /// Run the line
+    Run(RunArgs),
     /// Check a configuration: every complaint at once
     Check,
     /// Code packs
@@ -97,10 +98,10 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         truth: Option<PathBuf>,
     },
-    // Play the devices and the belt of a line
-    // Simulate(crate::sim::SimulateArgs),
-    // See a whole line run, simulated, in a minute
-    // Demo(crate::floor::DemoArgs),
+    /// Play the devices and the belt of a line
+    Simulate(crate::sim::SimulateArgs),
+    /// See a whole line run, simulated, in a minute
+    Demo(crate::floor::DemoArgs),
 }
 
 #[derive(Args, Debug, Clone, Default)]
@@ -206,7 +207,7 @@ pub fn main() -> u8 {
     full_disk_is_an_error();
     let g = &cli.globals;
     let exit = match cli.command {
-        // Command::Run(args) => crate::floor::run::run(g, &args),
+        Command::Run(args) => crate::floor::run::run(g, &args),
         Command::Check => books::check(g),
         Command::Pack(PackCommand::Import(args)) => ask::pack_import(g, &args),
         Command::Pack(PackCommand::List) => books::pack_list(g),
@@ -219,8 +220,8 @@ pub fn main() -> u8 {
         Command::Journal { since } => books::journal(g, since),
         Command::Report { job } => books::report(g, &job),
         Command::Audit { truth } => books::audit(g, truth.as_deref()),
-        // Command::Simulate(args) => crate::floor::simulate(g, &args),
-        // Command::Demo(args) => crate::floor::demo::demo(g, &args),
+        Command::Simulate(args) => simulate::simulate(g, &args),
+        Command::Demo(args) => crate::floor::demo::demo(g, &args),
     };
     exit as u8
 }

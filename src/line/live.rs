@@ -177,6 +177,7 @@ impl<L: Law> Line<L> {
             Input::Writer { oldest_ms, full } => self.writer(oldest_ms, full),
             Input::Command { id, key, op } => self.command(id, key, op),
             Input::PackReady { id, key, pack } => self.pack_ready(id, key, pack),
+            Input::PackRefused { id, key, answer } => self.reply(&Pending { id, key }, answer),
             Input::Stop => self.begin_stop(),
             Input::Tick => {}
         }

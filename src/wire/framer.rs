@@ -283,14 +283,10 @@ mod tests {
 
     #[test]
     fn codenet_replies_glued_to_print_bytes() {
-        assert_eq!(units(false, b"A\x06A\x15000AA"), [
-            Unit::Byte(b'A'),
-            Unit::Ack,
-            Unit::Byte(b'A'),
-            Unit::Nak(0),
-            Unit::Byte(b'A'),
-            Unit::Byte(b'A')
-        ]);
+        assert_eq!(
+            units(false, b"A\x06A\x15000AA"),
+            [Unit::Byte(b'A'), Unit::Ack, Unit::Byte(b'A'), Unit::Nak(0), Unit::Byte(b'A'), Unit::Byte(b'A')]
+        );
         assert_eq!(units(true, b"\x06000A\x15027"), [Unit::Ack, Unit::Byte(b'A'), Unit::Nak(27)]);
         assert_eq!(units(false, b"\x1bA01560670600\x04"), [Unit::Echo(b"A01560670600".to_vec())]);
     }

@@ -1,4 +1,5 @@
 //! One integration binary for everything that looks at the program from outside.
 
+mod daemon;
 mod shift;
 mod tidy;
