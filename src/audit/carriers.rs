@@ -186,7 +186,8 @@ fn close(a: &str, b: &str) -> bool {
     let (Some(a), Some(b)) = (unhex(a), unhex(b)) else { return false };
     let differ = a.iter().zip(&b).filter(|(x, y)| !x.eq_ignore_ascii_case(y)).count();
     let cut = a.len().abs_diff(b.len());
-    (cut == 0 && differ <= 2.max(a.len() / 4)) || (cut <= 4 && (a.starts_with(&b) || b.starts_with(&a) || a.ends_with(&b) || b.ends_with(&a)))
+    (cut == 0 && differ <= 2.max(a.len() / 4))
+        || (cut <= 4 && (a.starts_with(&b) || b.starts_with(&a) || a.ends_with(&b) || b.ends_with(&a)))
 }
 
 /// A printer is a queue: it prints in the order of sending. A code inked after one that was sent later left twice.

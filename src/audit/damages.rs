@@ -1,7 +1,7 @@
 //! A catalogue of named damages: each is done to something the accounts claim, and each must be found under its promise.
 
-use super::world::{self, BOTTLES_A_BOX, World, bottle, box_code, case_code, packed};
 use super::judge;
+use super::world::{self, BOTTLES_A_BOX, World, bottle, box_code, case_code, packed};
 use crate::vocab::Promise::{self, *};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -403,20 +403,8 @@ const CATALOGUE: &[Damage] = &[
             w.journal.remove(last);
         },
     },
-    Damage {
-        name: "two events change places",
-        promise: NothingForgotten,
-        in_book: true,
-        items: 40,
-        does: |w, n| w.journal.swap(n, n + 1),
-    },
-    Damage {
-        name: "the head is missing",
-        promise: NothingForgotten,
-        in_book: true,
-        items: 1,
-        does: |w, _| drop(w.journal.pop()),
-    },
+    Damage { name: "two events change places", promise: NothingForgotten, in_book: true, items: 40, does: |w, n| w.journal.swap(n, n + 1) },
+    Damage { name: "the head is missing", promise: NothingForgotten, in_book: true, items: 1, does: |w, _| drop(w.journal.pop()) },
     Damage {
         name: "the monotonic clock goes back",
         promise: NothingForgotten,

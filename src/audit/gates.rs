@@ -83,7 +83,8 @@ pub fn check(truth: &Truth, replay: &Replay, codes: &Names, out: &mut Complaints
             match t.code_at(g.t_us) {
                 Some(c) => met.entry((g.station, c)).or_default().push((no as No, *g)),
                 None if g.passed => {
-                    let text = format!("{}, which carries no code, passed the gate of {}", truth.name(no as No), truth.stations.text(g.station));
+                    let text =
+                        format!("{}, which carries no code, passed the gate of {}", truth.name(no as No), truth.stations.text(g.station));
                     complain(unattended.excuse(truth, no as No, g, false), None, None, text, out);
                 }
                 None => {}
@@ -129,8 +130,12 @@ fn check_code(
             passed.iter().map(|t| truth.name(*t)).collect::<Vec<_>>().join(", ")
         );
         let surplus = passed.len() as u32 - good;
-        let mut excuses: Vec<Excuse> =
-            events.iter().filter(|e| e.1.passed).map(|e| unattended.excuse(truth, e.0, &e.1, named)).filter(|e| !matches!(e, Excuse::None)).collect();
+        let mut excuses: Vec<Excuse> = events
+            .iter()
+            .filter(|e| e.1.passed)
+            .map(|e| unattended.excuse(truth, e.0, &e.1, named))
+            .filter(|e| !matches!(e, Excuse::None))
+            .collect();
         let excused = excuses.len() as u32 >= surplus;
         let excuse = if excused { excuses.pop().unwrap_or(Excuse::None) } else { Excuse::None };
         complain(excuse, seq, hex, text, out);

@@ -51,9 +51,11 @@ impl Judge {
         let mut line = 0;
         loop {
             buffer.clear();
-            let n = std::io::Read::take(&mut from, LONGEST)
-                .read_until(b'\n', &mut buffer)
-                .map_err(|source| LoadError::Read { account: word, line: line + 1, source })?;
+            let n = std::io::Read::take(&mut from, LONGEST).read_until(b'\n', &mut buffer).map_err(|source| LoadError::Read {
+                account: word,
+                line: line + 1,
+                source,
+            })?;
             if n == 0 {
                 return Ok(line);
             }
@@ -71,7 +73,8 @@ impl Judge {
                 Err(_) => "not UTF-8".into(),
             };
             if !whole && account == Account::Truth {
-                self.complaints.warn(format!("the last line ({line}) of the truth is torn: it is still being written, or its writer was cut off"));
+                self.complaints
+                    .warn(format!("the last line ({line}) of the truth is torn: it is still being written, or its writer was cut off"));
             } else {
                 let text = format!("line {line} of the {word} cannot be understood: {complaint}");
                 self.complaints.blame(Promise::NothingForgotten, None, None, text);

@@ -21,7 +21,8 @@ pub fn check(truth: &Truth, replay: &Replay, codes: &Names, out: &mut Complaints
         let mut wrong = |code: No, text: String| out.blame(Promise::OneParent, p.sealed_seq, Some(codes.text(code)), text);
         let id = replay.ids.text(*id);
         // Who carries its number now: a label stuck over another counts, the one below does not.
-        let bearers: Vec<No> = truth.carriers.get(&own).into_iter().flatten().copied().filter(|t| truth.things[*t as usize].code() == Some(own)).collect();
+        let bearers: Vec<No> =
+            truth.carriers.get(&own).into_iter().flatten().copied().filter(|t| truth.things[*t as usize].code() == Some(own)).collect();
         if bearers.is_empty() {
             wrong(own, format!("parent {id} is sealed, but no thing bears its number"));
             continue;

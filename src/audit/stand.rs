@@ -190,13 +190,18 @@ impl Stand {
             wrong(format!("{hex} is {} in parent {id}, which is {}", row.state, p.state));
         }
         if row.level == p.level || *below.entry(p.level).or_insert(row.level) != row.level {
-            wrong(format!("{hex} in parent {id} is of level {}, which does not go into {}", self.words.text(row.level), self.words.text(p.level)));
+            wrong(format!(
+                "{hex} in parent {id} is of level {}, which does not go into {}",
+                self.words.text(row.level),
+                self.words.text(p.level)
+            ));
         }
     }
 
     /// The dump against the journal; answers how far the codes are from closing, over all packs.
     pub fn compare(&mut self, replay: &Replay, codes: &Names, out: &mut Complaints) -> i64 {
-        let printed: BTreeSet<No> = (0..codes.len() as No).filter(|c| replay.code(*c).sent.is_some()).filter_map(|c| Some(self.row(c)?.pack)).collect();
+        let printed: BTreeSet<No> =
+            (0..codes.len() as No).filter(|c| replay.code(*c).sent.is_some()).filter_map(|c| Some(self.row(c)?.pack)).collect();
         for code in 0..codes.len() as No {
             let told = replay.codes.get(code as usize);
             let hex = Some(codes.text(code));

@@ -64,7 +64,9 @@ fn a_torn_last_line_of_the_truth_is_a_warning_and_any_other_a_violation() {
 
 #[test]
 fn noise_in_any_account_is_said_and_never_fatal() {
-    for line in ["[]", "{}", "{\"k\":7}", "{\"k\":\"code\"}", "{\"k\":\"verdict\",\"seq\":-1}", "{\"k\":\"gate\",\"out\":\"up\",\"t_us\":1}"] {
+    for line in
+        ["[]", "{}", "{\"k\":7}", "{\"k\":\"code\"}", "{\"k\":\"verdict\",\"seq\":-1}", "{\"k\":\"gate\",\"out\":\"up\",\"t_us\":1}"]
+    {
         for account in [Account::Dump, Account::Journal, Account::Truth] {
             let mut j = Judge::new();
             j.read(account, line.as_bytes()).unwrap();

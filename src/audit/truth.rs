@@ -154,7 +154,12 @@ impl Truth {
         self.heard += 1;
         let t_us = l.t_us.unwrap_or(self.last_us);
         if l.t_us.is_none() || t_us < self.last_us {
-            contradicts(out, Promise::NothingForgotten, None, format!("its time goes back or is missing in line {} (“{}”)", self.heard, &*l.k));
+            contradicts(
+                out,
+                Promise::NothingForgotten,
+                None,
+                format!("its time goes back or is missing in line {} (“{}”)", self.heard, &*l.k),
+            );
         }
         self.last_us = self.last_us.max(t_us);
         if (&*l.k == "start") == self.started {
@@ -378,7 +383,10 @@ impl Truth {
                 continue;
             };
             let agrees = match (end, t.place) {
-                (End::Belt, Place::Belt) | (End::Taken, Place::Taken) | (End::RejectBin, Place::RejectBin) | (End::Packed, Place::In(_)) => true,
+                (End::Belt, Place::Belt)
+                | (End::Taken, Place::Taken)
+                | (End::RejectBin, Place::RejectBin)
+                | (End::Packed, Place::In(_)) => true,
                 // Inside something that itself came to rest there.
                 (_, Place::In(mut up)) => loop {
                     let above = &self.things[up as usize];
@@ -391,7 +399,8 @@ impl Truth {
                 _ => false,
             };
             if !agrees {
-                let promise = if matches!(end, End::Packed) || matches!(t.place, Place::In(_)) { Promise::OneParent } else { Promise::AckAfterDisk };
+                let promise =
+                    if matches!(end, End::Packed) || matches!(t.place, Place::In(_)) { Promise::OneParent } else { Promise::AckAfterDisk };
                 contradicts(out, promise, hex, format!("{name} ends “{}”, but was last {}", end_word(end), self.place_word(t.place)));
             }
         }

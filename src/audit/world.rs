@@ -186,7 +186,9 @@ impl Maker {
     }
 
     pub fn take_back(&mut self, station: &'static str, passage: u64, code: &str) {
-        self.book(json!({"k": "verdict", "station": station, "passage": passage, "good": false, "reason": "late", "hex": code, "revises": true}));
+        self.book(
+            json!({"k": "verdict", "station": station, "passage": passage, "good": false, "reason": "late", "hex": code, "revises": true}),
+        );
         let row = self.row(code);
         (row.state, row.reason) = ("rejected", Some("late"));
     }
@@ -305,7 +307,9 @@ impl Maker {
             dump.push(v);
         }
         for (id, p) in &self.parents {
-            dump.push(json!({"k": "parent", "id": id, "hex": p.code, "level": p.level, "state": p.state, "children": p.children, "job": "J"}));
+            dump.push(
+                json!({"k": "parent", "id": id, "hex": p.code, "level": p.level, "state": p.state, "children": p.children, "job": "J"}),
+            );
         }
         for (pack, level, product, count) in [("p1", "bottle", "P1", 24), ("p2", "box", "P1", 5), ("range-case", "case", "*", 100)] {
             let untouched = count - lines.get(pack).copied().unwrap_or(0);

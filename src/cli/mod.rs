@@ -4,6 +4,7 @@
 
 mod ask;
 mod books;
+mod place;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::{Path, PathBuf};
@@ -57,8 +58,8 @@ pub enum Lang {
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
-    /// Run the line
-    Run(RunArgs),
+    // Run the line
+    // Run(RunArgs),
     /// Check a configuration: every complaint at once
     Check,
     /// Code packs
@@ -76,8 +77,8 @@ pub enum Command {
         #[arg(long)]
         watch: bool,
     },
-    /// The operator's console
-    Tui,
+    // The operator's console
+    // Tui,
     /// Everything the book knows of a code
     Trace(TraceArgs),
     /// Touched codes, parents and packs, a JSON line each
@@ -88,16 +89,18 @@ pub enum Command {
         #[arg(long, value_name = "SEQ")]
         since: Option<u64>,
     },
+    /// What became of a job, computed from the book
+    Report { job: String },
     /// Judge the book (and what physically happened)
     Audit {
         /// What physically happened, as `simulate` writes it
         #[arg(long, value_name = "FILE")]
         truth: Option<PathBuf>,
     },
-    /// Play the devices and the belt of a line
-    Simulate(crate::sim::SimulateArgs),
-    /// See a whole line run, simulated, in a minute
-    Demo(crate::floor::DemoArgs),
+    // Play the devices and the belt of a line
+    // Simulate(crate::sim::SimulateArgs),
+    // See a whole line run, simulated, in a minute
+    // Demo(crate::floor::DemoArgs),
 }
 
 #[derive(Args, Debug, Clone, Default)]
@@ -200,30 +203,52 @@ pub fn main() -> u8 {
             return if help { Exit::Done as u8 } else { Exit::Usage as u8 };
         }
     };
+    full_disk_is_an_error();
     let g = &cli.globals;
     let exit = match cli.command {
-        Command::Run(args) => crate::floor::run::run(g, &args),
+        // Command::Run(args) => crate::floor::run::run(g, &args),
         Command::Check => books::check(g),
         Command::Pack(PackCommand::Import(args)) => ask::pack_import(g, &args),
         Command::Pack(PackCommand::List) => books::pack_list(g),
         Command::Job(job) => ask::job(g, &job),
         Command::Station(StationCommand::Clear { station, key }) => ask::station_clear(g, &station, key),
         Command::Status { watch } => ask::status(g, watch),
-        Command::Tui => ask::tui(g),
+        // Command::Tui => ask::tui(g),
         Command::Trace(args) => books::trace(g, &args),
         Command::Dump => books::dump(g),
         Command::Journal { since } => books::journal(g, since),
+        Command::Report { job } => books::report(g, &job),
         Command::Audit { truth } => books::audit(g, truth.as_deref()),
-        Command::Simulate(args) => crate::floor::simulate(g, &args),
-        Command::Demo(args) => crate::floor::demo::demo(g, &args),
+        // Command::Simulate(args) => crate::floor::simulate(g, &args),
+        // Command::Demo(args) => crate::floor::demo::demo(g, &args),
     };
     exit as u8
 }
 
+/// A file-size limit is a full disk: a write that fails, with a sentence, not a signal that ends the process. A handler
+/// that does nothing makes it so, and stays for the process's life.
+fn full_disk_is_an_error() {
+    if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        let _inside = runtime.enter();
+        let xfsz = rustix::process::Signal::XFSZ.as_raw();
+        let _ = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(xfsz));
+    }
+}
+
 impl Globals {
-    /// The language of sentences: the flag, else English (the configuration's is the console's).
+    /// The language of sentences: the flag, else the environment's (`LC_ALL`, `LANG`), else English. The
+    /// configuration's is the console's.
     pub fn english(&self) -> bool {
-        self.lang != Some(Lang::Zh)
+        let set = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
+        match self.lang {
+            Some(lang) => lang == Lang::En,
+            None => !set("LC_ALL").or_else(|| set("LANG")).is_some_and(|v| v.starts_with("zh")),
+        }
+    }
+
+    /// One of two sentences.
+    pub fn either<'a>(&self, en: &'a str, zh: &'a str) -> &'a str {
+        if self.english() { en } else { zh }
     }
 
     pub fn profiles_dir(&self) -> Option<PathBuf> {

@@ -61,6 +61,26 @@ impl Speaker {
         self.packs.get(&no).map_or("?", |p| p.id.as_str())
     }
 
+    /// The level of a code's pack.
+    pub fn level_of(&self, code: CodeRef) -> &str {
+        self.packs.get(&code.pack).map_or("?", |p| p.level.as_str())
+    }
+
+    /// The parent an event tells of.
+    pub fn parent_of(event: &Event) -> Option<ParentNo> {
+        match event {
+            Event::Opened { parent, .. }
+            | Event::Gathered { parent, .. }
+            | Event::Closed { parent, .. }
+            | Event::Labelling { parent }
+            | Event::Sealed { parent, .. }
+            | Event::Relabelled { parent, .. }
+            | Event::Undone { parent, .. }
+            | Event::TakenOut { parent, .. } => Some(*parent),
+            _ => None,
+        }
+    }
+
     /// Names and numbers that later events need.
     pub fn learn(&mut self, event: &Event) {
         match event {
@@ -237,6 +257,7 @@ impl Speaker {
                 one("headline", json!({"stations": stations.iter().map(|s| self.station(*s)).collect::<Vec<_>>()}))
             }
             Event::Answered { key, .. } => one("answered", json!({"key": key})),
+            Event::Forgotten { keys } => one("forgotten", json!({"keys": keys})),
         }
     }
 

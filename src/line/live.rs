@@ -1,6 +1,7 @@
 //! The line while it runs: the book, and beside it everything that belongs to this boot only.
 
 use super::book::Book;
+use super::feed::{ItemPrinter, item_printers_of};
 use super::gate::{Belt, Encoder, GateLane};
 use super::input::{Answer, Decision, Effect, Input};
 use super::law::{Law, Sound};
@@ -91,6 +92,7 @@ pub struct Line<L: Law = Sound> {
     pub(super) verdict_times: VecDeque<u64>,
     pub(super) booted: bool,
     pub(super) boot_counted: bool,
+    pub(super) item_printers: Arc<[ItemPrinter]>,
     law: PhantomData<L>,
 }
 
@@ -101,6 +103,7 @@ impl<L: Law> Line<L> {
         let windows = plan.devices.iter().filter(|d| matches!(d.traits, Traits::Printer(_))).map(|d| (d.no, Window::default())).collect();
         let lanes = plan.stations.iter().filter(|s| s.role != Role::Print).map(|s| (s.no, Lane::new(s, &book))).collect();
         let gates = plan.stations.iter().filter(|s| s.gate.is_some()).map(|s| (s.no, GateLane::default())).collect();
+        let item_printers = item_printers_of(&plan);
         Self {
             plan,
             book,
@@ -134,6 +137,7 @@ impl<L: Law> Line<L> {
             verdict_times: VecDeque::new(),
             booted: false,
             boot_counted: false,
+            item_printers,
             law: PhantomData,
         }
     }

@@ -15,8 +15,7 @@ impl Replay {
                 at.blame(Promise::OneParent, code, format!("parent {id} is opened a second time"));
             }
             let level = l.level.as_ref().map(|v| self.levels.number(v));
-            let parent =
-                Parent { level, code, state: P::Open, children: BTreeSet::new(), read_first: code.is_some(), sealed_seq: None };
+            let parent = Parent { level, code, state: P::Open, children: BTreeSet::new(), read_first: code.is_some(), sealed_seq: None };
             self.parents.insert(no, parent);
             if let Some(c) = code {
                 self.take_number(c, no, at);
