@@ -131,6 +131,15 @@ fn read_there(
         let text = format!("verified at {}, but {by} never read it", name.unwrap_or("its station"));
         return out.blame(Promise::DoubtIsFinal, Some(seq), Some(codes.text(no)), text);
     }
+    // Every verdict on a code has a reading of its own; a reader in trouble may have sent one twice.
+    if let (Some(r), Some(s)) = (reader, station)
+        && let Some(tally) = replay.tallies.get(&(s, no))
+        && tally.good + tally.rejected > truth.readings[&(r, no)].count
+        && !truth.troubled(r, 0, u64::MAX / 2)
+    {
+        let text = format!("{} has more verdicts on it than {} read it", name.unwrap_or("a station"), truth.devices.text(r));
+        return out.blame(Promise::DoubtIsFinal, Some(seq), Some(codes.text(no)), text);
+    }
     // A station whose eye is in the truth verifies only what crossed it.
     if let Some(eye) = eye
         && let Some(things) = truth.carriers.get(&no)

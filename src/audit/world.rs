@@ -142,6 +142,11 @@ impl Maker {
         }
     }
 
+    /// Nothing happens for a while.
+    fn quiet(&mut self) {
+        self.t_us += 10_000_000;
+    }
+
     pub fn happens(&mut self, mut body: Value) {
         self.t_us += 7_000;
         body["t_us"] = self.t_us.into();
@@ -346,14 +351,18 @@ pub fn shift() -> World {
         }
     }
     no_read(&mut m, &codes[12]);
+    m.quiet();
     duplicate(&mut m, &codes[3]);
+    m.quiet();
     late(&mut m, &codes[13]);
     for b in 0..2 {
         let bottles: Vec<(String, String)> = (0..BOTTLES_A_BOX).map(|i| packed(b, i)).collect();
         m.sealed_box(b + 1, &format!("x{b}"), b, &bottles);
     }
     short_box(&mut m);
+    m.quiet();
     m.sealed_case(3, "c0", &[("x0", box_code(0)), ("x1", box_code(1))]);
+    m.quiet();
     // Code 14 sits in the printer when its link goes: doubtful, cleared, never inked.
     m.happens(json!({"k": "link", "device": "ijp1", "up": false}));
     m.each("doubtful", &codes[14..15], &json!({"device": "ijp1", "why": "reset"}));
@@ -365,7 +374,9 @@ pub fn shift() -> World {
     m.happens(json!({"k": "inject", "fault": "hand-removed", "thing": "b15"}));
     m.happens(json!({"k": "take", "thing": "b15", "from": "belt"}));
     m.end("b15", "taken");
+    m.quiet();
     crash(&mut m, &codes);
+    m.quiet();
     m.book(json!({"k": "job", "id": "J", "to": "completing"}));
     let left: Vec<String> = [14, 17, 18].iter().map(|n| codes[*n].clone()).collect();
     m.each("void", &left, &json!({}));
