@@ -26,8 +26,8 @@ pub(super) const CATALOGUE: &[Damage] = &[
             w.journal.remove(last);
         },
     },
-    Damage { name: "two events change places", promise: NothingForgotten, in_book: true, items: 40, does: |w, n| w.journal.swap(n, n + 1) },
-    Damage { name: "the head is missing", promise: NothingForgotten, in_book: true, items: 1, does: |w, _| drop(w.journal.pop()) },
+    Damage { name: "two events change places", promise: NothingForgotten, items: 40, does: |w, n| w.journal.swap(n, n + 1) },
+    Damage { name: "the head is missing", promise: NothingForgotten, items: 1, does: |w, _| drop(w.journal.pop()) },
     Damage {
         name: "the monotonic clock goes back",
         promise: NothingForgotten,
