@@ -44,7 +44,9 @@ impl Unattended {
         Self { spans }
     }
 
-    fn excuse(&self, truth: &Truth, thing: No, g: &AtGate, named: bool) -> Excuse {
+    /// `named`: the book names it; `at_restart`: a restart took its verdict back, since the daemon before had died (or its
+    /// disk had hung) before it could write that the thing had gone by.
+    fn excuse(&self, truth: &Truth, thing: No, g: &AtGate, named: bool, at_restart: bool) -> Excuse {
         let t = &truth.things[thing as usize];
         if self.spans.iter().any(|s| (s.0..=s.1).contains(&g.t_us)) {
             return Excuse::Granted;
@@ -59,6 +61,9 @@ impl Unattended {
         }
         if named && self.spans.iter().any(|s| g.t_us <= s.0 && s.0 - g.t_us <= DEATH_NEAR_US) {
             return Excuse::Warn("the daemon died a moment later");
+        }
+        if at_restart {
+            return Excuse::Warn("the daemon died before it could write that the thing had gone by");
         }
         Excuse::None
     }
@@ -85,7 +90,7 @@ pub fn check(truth: &Truth, replay: &Replay, codes: &Names, out: &mut Complaints
                 None if g.passed => {
                     let text =
                         format!("{}, which carries no code, passed the gate of {}", truth.name(no as No), truth.stations.text(g.station));
-                    complain(unattended.excuse(truth, no as No, g, false), None, None, text, out);
+                    complain(unattended.excuse(truth, no as No, g, false, false), None, None, text, out);
                 }
                 None => {}
             }
@@ -122,6 +127,7 @@ fn check_code(
     let passed: BTreeSet<No> = events.iter().filter(|e| e.1.passed).map(|e| e.0).collect();
     let good = tally.good.saturating_sub(tally.taken_back);
     let named = tally.good + tally.rejected + tally.escaped > 0;
+    let at_restart = tally.at_restart > 0;
     let (hex, seq) = (Some(codes.text(code)), (tally.seq > 0).then_some(tally.seq));
     if passed.len() as u32 > good {
         let text = format!(
@@ -133,7 +139,7 @@ fn check_code(
         let mut excuses: Vec<Excuse> = events
             .iter()
             .filter(|e| e.1.passed)
-            .map(|e| unattended.excuse(truth, e.0, &e.1, named))
+            .map(|e| unattended.excuse(truth, e.0, &e.1, named, at_restart))
             .filter(|e| !matches!(e, Excuse::None))
             .collect();
         let excused = excuses.len() as u32 >= surplus;
@@ -143,7 +149,8 @@ fn check_code(
     if tally.through > passed.len() as u32 + lost {
         let text = format!("the book let it through the gate of {station}, but it was physically rejected");
         // Any of those rejected may be the one that was let through: each must be excused.
-        let mut excuses: Vec<Excuse> = events.iter().filter(|e| !e.1.passed).map(|e| unattended.excuse(truth, e.0, &e.1, named)).collect();
+        let mut excuses: Vec<Excuse> =
+            events.iter().filter(|e| !e.1.passed).map(|e| unattended.excuse(truth, e.0, &e.1, named, at_restart)).collect();
         let excused = excuses.iter().all(|e| !matches!(e, Excuse::None));
         complain(if excused { excuses.pop().unwrap_or(Excuse::None) } else { Excuse::None }, seq, hex, text, out);
     }

@@ -336,6 +336,8 @@ impl Truth {
     fn take(&mut self, t_us: u64, thing: No, from: Option<No>, codes: &Names, out: &mut Complaints) {
         let t = &self.things[thing as usize];
         let there = match from {
+            // What was taken out of a parent lies loose beside the belt, and can be taken from there.
+            None if t.place == Place::Taken => t.takes.last().is_some_and(|k| k.from.is_some()),
             None => matches!(t.place, Place::Belt | Place::RejectBin),
             Some(f) => t.place == Place::In(f),
         };
