@@ -49,14 +49,11 @@ fn running() -> Status {
             state: "running".into(),
             product_name: Some("酱油 500 ml".into()),
         }),
-        counts: Counts {
-            passages: 1250,
-            verified: 1236,
-            rejected: [("no-read".to_string(), 9), ("duplicate".into(), 2), ("grade".into(), 0), ("foreign".into(), 2)].into(),
-            escaped: 0,
-            doubtful: 3,
-            ..Counts::default()
-        },
+        counts: serde_json::from_value(serde_json::json!({
+            "passages": 1250, "verified": 1236, "packed": 1224, "escaped": 0, "doubtful": 3,
+            "rejected": {"no-read": 9, "duplicate": 2, "grade": 0, "foreign": 2},
+        }))
+        .unwrap(),
         stations: vec![
             station("bottle-check", 1236, &[("no-read", 9), ("duplicate", 2), ("foreign", 2)], 1),
             station("box-pack", 204, &[("under-count", 1)], 0),

@@ -134,7 +134,7 @@ pub fn job_word(word: &str, lang: Lang) -> &str {
 }
 
 /// The usual names of levels; any other name of the configuration stands as it is.
-pub fn level<'a>(name: &'a str, lang: Lang) -> &'a str {
+pub fn level(name: &str, lang: Lang) -> &str {
     match name {
         "bottle" => lang.of("瓶", name),
         "box" => lang.of("盒", name),
