@@ -51,6 +51,7 @@ fn running() -> Status {
         }),
         counts: Counts {
             passages: 1250,
+            packed: 0,
             verified: 1236,
             rejected: [("no-read".to_string(), 9), ("duplicate".into(), 2), ("grade".into(), 0), ("foreign".into(), 2)].into(),
             escaped: 0,

@@ -144,8 +144,8 @@ impl<L: Law, S: Store> Host<L, S> {
             }
             Effect::Label { device, code, label } => {
                 let text = self.codebook.bytes(code).expect("a number that was burnt has bytes");
-                let words = wire::label::Words { code: &text, sscc: label.sscc, lot: &label.lot, count: label.count };
-                let bytes = wire::label::render(label.template.as_deref(), &words);
+                let fill = wire::label::Fill { code: &text, sscc: label.sscc, lot: &label.lot, count: label.count };
+                let bytes = wire::label::render(label.template.as_deref(), &fill);
                 self.order(device, Order::Print { code, bytes }, now_us);
             }
             Effect::Reply { id, answer } => self.replies.push((id, answer)),
