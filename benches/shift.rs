@@ -11,7 +11,8 @@ use packmark::sim::world::Faults;
 fn main() {
     let minutes = std::env::args().skip(1).find_map(|a| a.parse::<u64>().ok()).unwrap_or(30);
     let dir = tempfile::tempdir().expect("a temporary folder");
-    let how = ShiftHow { bottles: 400 * minutes, rate_per_min: 400, faults: Faults::None, crashes: 0, instant: true, ..ShiftHow::default() };
+    let how =
+        ShiftHow { bottles: 400 * minutes, rate_per_min: 400, faults: Faults::None, crashes: 0, instant: true, ..ShiftHow::default() };
     let store = InMemory::new(dir.path()).expect("a folder for packs");
     let shift = Shift::<Sound, _>::new(how, dir.path(), store).expect("the line is set up");
     let before = cpu_ns();

@@ -90,8 +90,21 @@ impl Line {
             std::fs::write(dir.join(format!("{name}.txt")), text).expect("a pack is written");
         }
         let c = config.to_str().expect("utf-8");
-        let args =
-            ["simulate", "--config", c, "--truth", "truth.ndjson", "--seed", &seed.to_string(), "--faults", "none", "--rate", &RATE_PER_MIN.to_string(), "--preprinted", "box=box.txt"];
+        let args = [
+            "simulate",
+            "--config",
+            c,
+            "--truth",
+            "truth.ndjson",
+            "--seed",
+            &seed.to_string(),
+            "--faults",
+            "none",
+            "--rate",
+            &RATE_PER_MIN.to_string(),
+            "--preprinted",
+            "box=box.txt",
+        ];
         let mut simulator = start(dir, &args, "simulate.log");
         assert_eq!(ready(&mut simulator)["ready"], true);
         let mut line = Self { dir: dir.into(), config, simulator, daemon: None };
@@ -213,7 +226,10 @@ fn kills() {
             std::thread::sleep(Duration::from_millis(pause));
             line.run();
             let burnt = line.burnt(before);
-            println!("{polarity} {here}: sent {}, open {}, labelling {}; back after {pause} ms; burnt {burnt:?}", h.buffered, h.open, h.labelling);
+            println!(
+                "{polarity} {here}: sent {}, open {}, labelling {}; back after {pause} ms; burnt {burnt:?}",
+                h.buffered, h.open, h.labelling
+            );
             for (printer, n) in &burnt {
                 assert!(*n <= MAX_BURN, "a kill burnt {n} codes of {printer}");
             }
@@ -227,7 +243,10 @@ fn kills() {
         }
         line.finish();
     }
-    println!("{done} kills fell with a code in a printer's window {}, an open parent {}, labelling {}", hit.buffered, hit.open, hit.labelling);
+    println!(
+        "{done} kills fell with a code in a printer's window {}, an open parent {}, labelling {}",
+        hit.buffered, hit.open, hit.labelling
+    );
     if kills >= 50 {
         assert!(hit.enough(), "the moments did not hit enough of {WANTED:?}");
     }

@@ -2,10 +2,14 @@
 
 use super::place::{self, print, result};
 use super::{Exit, Globals, TraceArgs, say};
+use crate::audit::{Account, Judge, Verdict, Violation};
 use crate::ledger::reader::{ReadError, Snapshot};
+use crate::vocab::Promise;
 use crate::vocab::code::unhex;
 use serde_json::{Value, json};
-use std::io::{BufWriter, ErrorKind, Write};
+use std::fs::File;
+use std::io::{BufReader, BufWriter, ErrorKind, Write};
+use std::path::Path;
 
 pub fn check(g: &Globals) -> Exit {
     let Some(file) = &g.config else {
@@ -235,4 +239,76 @@ fn report_text(g: &Globals, v: &Value) -> Exit {
 
 fn sum(m: &Value) -> u64 {
     m.as_object().into_iter().flatten().filter_map(|(_, n)| n.as_u64()).sum()
+}
+
+pub fn audit(g: &Globals, truth: Option<&Path>) -> Exit {
+    let mut judge = Judge::new();
+    // The truth is read last, but a wrong path is told before a long audit.
+    let truth = match truth.map(|t| File::open(t).map_err(|e| (t, e))) {
+        None => None,
+        Some(Ok(f)) => Some(BufReader::new(f)),
+        Some(Err((t, e))) => {
+            place::refused(g, "no-truth", &format!("{} cannot be read ({e})", t.display()), "give the file that simulate wrote");
+            return Exit::Usage;
+        }
+    };
+    read(g, |s| {
+        let broken = s.verify_chain()?;
+        s.dump(&mut |v| {
+            judge.dump(&v);
+            Ok(())
+        })?;
+        let unreadable = match s.journal(0, &mut |v| {
+            judge.journal(&v);
+            Ok(())
+        }) {
+            Err(ReadError::Event(seq)) => Some(seq),
+            other => other.map(|()| None)?,
+        };
+        if let Some(file) = truth
+            && let Err(e) = judge.read(Account::Truth, file)
+        {
+            place::refused(g, "no-truth", &e.to_string(), "");
+            return Ok(Exit::Refused);
+        }
+        let mut verdict = judge.finish();
+        for (seq, text) in [
+            (broken, "from here on the events do not agree with their chain: the ledger was changed or damaged"),
+            (unreadable, "this event cannot be understood: the ledger is damaged or newer"),
+        ] {
+            if let Some(seq) = seq {
+                let violation = Violation { promise: Promise::NothingForgotten, seq: Some(seq), hex: None, text: text.into() };
+                verdict.violations.push(violation);
+                verdict.found += 1;
+            }
+        }
+        let ok = verdict.ok();
+        let shown = if g.json { result(&verdict.to_json()) } else { audit_text(g, &verdict) };
+        Ok(if ok { shown } else { Exit::Violation })
+    })
+}
+
+fn audit_text(g: &Globals, v: &Verdict) -> Exit {
+    let word = |en: &'static str, zh: &'static str| if g.english() { en } else { zh };
+    for x in &v.violations {
+        let seq = x.seq.map(|s| format!(" #{s}")).unwrap_or_default();
+        let hex = x.hex.as_ref().map(|h| format!(" {h}")).unwrap_or_default();
+        print(format_args!("{}{seq}{hex}: {}", x.promise.word(), x.text));
+    }
+    for w in &v.warnings {
+        print(format_args!("{}: {w}", word("warning", "提示")));
+    }
+    let b = &v.balance;
+    let balances = format!(
+        "{}: {} {}, {} {}",
+        word("balances (0 closes)", "平衡（0 为闭合）"),
+        word("codes", "码"),
+        b.codes,
+        word("passages", "过件"),
+        b.passages
+    );
+    match v.ok() {
+        true => print(format_args!("{}; {balances}", word("the book is in order", "账本无误"))),
+        false => print(format_args!("{} {}; {balances}", v.found, word("violations", "处违反"))),
+    }
 }

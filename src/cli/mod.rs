@@ -92,12 +92,12 @@ pub enum Command {
     },
     /// What became of a job, computed from the book
     Report { job: String },
-    // Judge the book (and what physically happened)
-    // Audit {
-    //     /// What physically happened, as `simulate` writes it
-    //     #[arg(long, value_name = "FILE")]
-    //     truth: Option<PathBuf>,
-    // },
+    /// Judge the book (and what physically happened)
+    Audit {
+        /// What physically happened, as `simulate` writes it
+        #[arg(long, value_name = "FILE")]
+        truth: Option<PathBuf>,
+    },
     /// Play the devices and the belt of a line
     Simulate(crate::sim::SimulateArgs),
     // See a whole line run, simulated, in a minute
@@ -204,6 +204,7 @@ pub fn main() -> u8 {
             return if help { Exit::Done as u8 } else { Exit::Usage as u8 };
         }
     };
+    full_disk_is_an_error();
     let g = &cli.globals;
     let exit = match cli.command {
         // Command::Run(args) => crate::floor::run::run(g, &args),
@@ -218,11 +219,21 @@ pub fn main() -> u8 {
         Command::Dump => books::dump(g),
         Command::Journal { since } => books::journal(g, since),
         Command::Report { job } => books::report(g, &job),
-        // Command::Audit { truth } => books::audit(g, truth.as_deref()),
+        Command::Audit { truth } => books::audit(g, truth.as_deref()),
         Command::Simulate(args) => simulate::simulate(g, &args),
         // Command::Demo(args) => crate::floor::demo::demo(g, &args),
     };
     exit as u8
+}
+
+/// A file-size limit is a full disk: a write that fails, with a sentence, not a signal that ends the process. A handler
+/// that does nothing makes it so, and stays for the process's life.
+fn full_disk_is_an_error() {
+    if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        let _inside = runtime.enter();
+        let xfsz = rustix::process::Signal::XFSZ.as_raw();
+        let _ = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(xfsz));
+    }
 }
 
 impl Globals {

@@ -5,7 +5,7 @@ use crate::line::Row;
 use crate::line::rows::{JobRow, Lease, Life, PackRow, ParentRow};
 use crate::vocab::event::NameKind;
 use crate::vocab::{CodeRef, ItemState, JobNo, JobState, LevelNo, PackNo, ParentNo, ParentState, Passage, Reason, StationNo};
-use rusqlite::{Connection, Result, Row as Sql};
+use rusqlite::{Connection, OptionalExtension, Result, Row as Sql};
 use std::collections::BTreeMap;
 
 /// A stored number or blob that means nothing: the file is damaged.
@@ -51,7 +51,23 @@ pub fn rows(c: &Connection) -> Result<Vec<Row>> {
         Ok(Row::Line(postcard::from_bytes(&r.get::<_, Vec<u8>>(0)?).map_err(|_| bad("line"))?))
     })?;
     collect(c, "SELECT key,answer FROM answer", &mut out, |r| Ok(Row::Answer { key: r.get(0)?, answer: r.get(1)? }))?;
+    consistent(c)?;
     Ok(out)
+}
+
+/// What rows say of each other must hold, or the file is damaged.
+fn consistent(c: &Connection) -> Result<()> {
+    for (what, sql) in [
+        ("parent of a code", "SELECT 1 FROM code WHERE parent>0 AND parent NOT IN (SELECT no FROM parent) LIMIT 1"),
+        ("pack of a code", "SELECT 1 FROM code WHERE id>>32 NOT IN (SELECT no FROM pack) LIMIT 1"),
+        ("pack of a lease", "SELECT 1 FROM lease WHERE pack NOT IN (SELECT no FROM pack) OR job NOT IN (SELECT no FROM job) LIMIT 1"),
+        ("names", "SELECT 1 FROM name n WHERE no>0 AND NOT EXISTS (SELECT 1 FROM name m WHERE m.kind=n.kind AND m.no=n.no-1) LIMIT 1"),
+    ] {
+        if c.query_row(sql, [], |_| Ok(())).optional()?.is_some() {
+            return Err(bad(what));
+        }
+    }
+    Ok(())
 }
 
 fn collect(c: &Connection, sql: &str, out: &mut Vec<Row>, f: impl Fn(&Sql<'_>) -> Result<Row>) -> Result<()> {

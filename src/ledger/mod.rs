@@ -19,7 +19,9 @@ pub mod reader;
 mod report;
 mod schema;
 mod segment;
+mod survey;
 mod trace;
+mod upsert;
 pub mod writer;
 
 pub use codebook::Codebook;

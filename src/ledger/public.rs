@@ -195,12 +195,14 @@ impl Speaker {
                 self.put_seen(&mut m, seen);
                 vec![("read", m)]
             }
-            Event::Verdict { station, passage, good, reason, seen, revises, .. } => {
+            Event::Verdict { station, passage, good, reason, seen, to, revises } => {
                 let mut m = object(json!({"station": self.station(*station), "passage": passage.0, "good": good}));
                 put_some(&mut m, "reason", reason.map(|r| r.word().into()));
                 if let Some(s) = seen {
                     self.put_seen(&mut m, s);
                 }
+                // The state its code got, if it moved: a reject alone does not tell.
+                put_some(&mut m, "to", to.map(|s| s.word().into()));
                 if *revises {
                     m.insert("revises".into(), true.into());
                 }
@@ -255,6 +257,7 @@ impl Speaker {
                 one("headline", json!({"stations": stations.iter().map(|s| self.station(*s)).collect::<Vec<_>>()}))
             }
             Event::Answered { key, .. } => one("answered", json!({"key": key})),
+            Event::Forgotten { keys } => one("forgotten", json!({"keys": keys})),
         }
     }
 

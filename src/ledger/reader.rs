@@ -4,12 +4,13 @@ use super::chain::Link;
 use super::codebook::Codebook;
 use super::error::OpenError;
 use super::public::{Speaker, Stamp, put_bytes};
+use super::survey::{damaged_or, immutable};
 use super::{load, schema};
 use crate::line::rows::Life;
 use crate::vocab::code::hex;
 use crate::vocab::event::{Event, Origin};
 use crate::vocab::{CodeRef, ItemState, JobNo, LevelNo, PackNo, ParentNo, ParentState};
-use rusqlite::{CachedStatement, Connection, OpenFlags, params};
+use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, params};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -48,9 +49,8 @@ impl Snapshot {
         if !db.exists() {
             return Err(OpenError::Absent { dir: dir.into() }.into());
         }
-        let mut conn = Connection::open_with_flags(&db, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-        conn.busy_timeout(std::time::Duration::from_secs(2))?;
-        let version: u32 = conn.pragma_query_value(None, "user_version", |r| r.get(0))?;
+        let mut conn = beside(&db).map_err(|e| damaged_or(dir, e))?;
+        let version: u32 = conn.pragma_query_value(None, "user_version", |r| r.get(0)).map_err(|e| damaged_or(dir, e))?;
         if version > schema::VERSION {
             return Err(OpenError::Newer { dir: dir.into(), found: version, known: schema::VERSION }.into());
         }
@@ -107,6 +107,7 @@ impl Snapshot {
                 let number = r.get::<_, Option<i64>>(10)?.filter(|_| closed).map(CodeRef::from_id);
                 out(self.code_line(code, &life, number))?;
             }
+            self.undamaged()?;
             if at == before {
                 break;
             }
@@ -192,7 +193,16 @@ impl Snapshot {
         for (stamp, event) in self.stored(since, limit)? {
             lines.extend(self.speak(&stamp, &event)?.into_iter().map(|v| (stamp.seq, v)));
         }
+        self.undamaged()?;
         Ok(lines)
+    }
+
+    /// What could not be read in a segment is a refusal, not a gap.
+    fn undamaged(&self) -> Result<(), ReadError> {
+        self.speaker
+            .codebook
+            .damage()
+            .map_or(Ok(()), |what| Err(OpenError::Damaged { dir: self.speaker.codebook.dir().into(), what: what.into() }.into()))
     }
 
     /// The journal's lines of an event.
@@ -285,6 +295,17 @@ impl Snapshot {
             out.push(Value::Object(m));
         }
         Ok(out)
+    }
+}
+
+/// Reads beside a writer; in a folder that may not be written, and where nobody writes, the database alone.
+fn beside(db: &Path) -> rusqlite::Result<Connection> {
+    let conn = Connection::open_with_flags(db, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    conn.busy_timeout(std::time::Duration::from_secs(2))?;
+    match conn.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())) {
+        Ok(()) => Ok(conn),
+        Err(e) if matches!(e.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly)) => immutable(db),
+        Err(e) => Err(e),
     }
 }
 

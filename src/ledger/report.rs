@@ -138,8 +138,9 @@ impl Snapshot {
             let first = i64::from(p.no.0) << 32;
             let (touched, beyond): (i64, i64) =
                 self.statement(schema::TOUCHED)?.query_row(params![first, i64::from(p.count)], |r| Ok((r.get(0)?, r.get(1)?)))?;
-            let used: Option<i64> = self.statement(schema::USED)?.query_row([p.no.0], |r| r.get(0))?;
-            off += beyond as u64 + used.map_or(0, |u| u.abs_diff(touched));
+            let unused: i64 = self.statement(schema::UNUSED)?.query_row([p.no.0], |r| r.get(0))?;
+            let used = i64::from(p.next) - unused;
+            off += beyond as u64 + if p.next > 0 { used.abs_diff(touched) } else { 0 };
         }
         Ok(off)
     }

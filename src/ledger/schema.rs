@@ -53,6 +53,10 @@ pub const QUEUE_CLEAR: &str = "DELETE FROM queue WHERE station=?1";
 pub const QUEUE: &str = "INSERT INTO queue(station,pos,code) VALUES(?1,?2,?3)";
 pub const LINE: &str = "INSERT INTO line(id,row) VALUES(1,?1) ON CONFLICT(id) DO UPDATE SET row=?1";
 pub const ANSWER: &str = "INSERT INTO answer(key,answer,at_us) VALUES(?1,?2,?3) ON CONFLICT(key) DO NOTHING";
+pub const FORGET: &str = "DELETE FROM answer WHERE key=?1";
+/// Keys answered before ?1 that are not among the newest ?2.
+pub const STALE_ANSWERS: &str = "SELECT key FROM answer WHERE at_us<?1 ORDER BY at_us DESC, key LIMIT -1
+  OFFSET max(0, ?2-(SELECT count(*) FROM answer WHERE at_us>=?1))";
 pub const EVENTS_AFTER: &str = "SELECT seq,boot,mono_us,wall_us,suspect,body FROM event WHERE seq>?1 ORDER BY seq LIMIT ?2";
 pub const EVENTS_WITH_ANCHORS: &str = "SELECT e.seq,e.boot,e.mono_us,e.wall_us,e.suspect,e.body,a.hash
   FROM event e LEFT JOIN anchor a ON a.seq=e.seq WHERE e.seq>?1 ORDER BY e.seq LIMIT ?2";
@@ -76,8 +80,9 @@ pub const PARENTS_OF_JOB: &str = "SELECT level,state,count(*) FROM parent WHERE 
 /// Codes of a pack that left the pool, and rows beyond its count. Parameters: the first row id, the count.
 pub const TOUCHED: &str = "SELECT count(*) FILTER (WHERE state>1), count(*) FILTER (WHERE id>=?1+?2)
   FROM code WHERE id BETWEEN ?1 AND ?1+4294967295";
-/// Codes used of a pack's leases; NULL when nothing was ever leased from it.
-pub const USED: &str = "SELECT sum(used) FROM lease WHERE pack=?1";
+/// Codes of a pack that are leased and not used.
+pub const UNUSED: &str = "SELECT coalesce(sum(count-used),0) FROM lease WHERE pack=?1";
+pub const LAST_ANCHOR: &str = "SELECT seq,hash FROM anchor WHERE seq<=?1 ORDER BY seq DESC LIMIT 1";
 pub const HEAD_NOW: &str = "SELECT seq,hash FROM head";
 pub const META: &str = "SELECT value FROM meta WHERE key=?1";
 pub const SET_META: &str = "INSERT INTO meta(key,value) VALUES(?1,?2) ON CONFLICT(key) DO UPDATE SET value=?2";

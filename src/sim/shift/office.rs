@@ -65,10 +65,15 @@ pub fn news<L: Law, S: Store>(host: &Host<L, S>, event: &Event) -> Option<Value>
         Event::Opened { parent, station: s, level: l, .. } => {
             json!({"k": "opened", "id": parent.0, "level": level(*l), "station": station(*s)})
         }
-        Event::Closed { parent, children, .. } => {
+        Event::Closed { parent, code, children } => {
             let children: Vec<String> = children.iter().map(|c| hex(&bytes(host, *c))).collect();
-            json!({"k": "closed", "id": parent.0, "level": parent_level(*parent), "children": children})
+            let mut v = json!({"k": "closed", "id": parent.0, "level": parent_level(*parent), "children": children});
+            if let Some(c) = code {
+                v["hex"] = hex(&bytes(host, *c)).into();
+            }
+            v
         }
+        Event::JobMoved { to, .. } => json!({"k": "job", "to": to.word()}),
         Event::Sealed { parent, station: s } => {
             json!({"k": "sealed", "id": parent.0, "level": parent_level(*parent), "station": station(*s)})
         }

@@ -43,6 +43,7 @@ pub enum Fault {
     Reversal,
     LabelSwapped,
     LabelNotApplied,
+    PrinterFault,
     GateStuck,
 }
 
@@ -64,6 +65,7 @@ const HARD: &[Fault] = &[
     Reversal,
     LabelSwapped,
     LabelNotApplied,
+    PrinterFault,
     GateStuck,
 ];
 
@@ -102,6 +104,7 @@ impl Fault {
             Reversal => "reversal",
             LabelSwapped => "label-swapped",
             LabelNotApplied => "label-not-applied",
+            PrinterFault => "printer-fault",
             GateStuck => "gate-stuck",
         }
     }
@@ -179,7 +182,7 @@ fn possible(f: Fault, lay: &Layout) -> bool {
         Removed => lay.eyes.iter().any(|e| e.level == 0 && e.gate.is_some()) && lay.levels[0].end == End::Frame,
         FrameShort => lay.eyes.iter().any(|e| e.frame),
         BufferLost | DoubleAck | LateAck | Silence | Refuse => !lay.item_printers.is_empty(),
-        PowerCycle => !lay.item_printers.is_empty() || !lay.label_printers.is_empty(),
+        PowerCycle | PrinterFault => !lay.item_printers.is_empty() || !lay.label_printers.is_empty(),
         ReaderLink | Split | Glue | StaleFrame | DoubleFrame => !lay.readers.is_empty(),
         ModuleLink => !lay.modules.is_empty(),
         BeltStop => true,
@@ -249,9 +252,10 @@ impl World {
             LateAck => (p.pick(printers), Trouble::LateAck { ms: p.ms(100, 400) }),
             Silence => (p.pick(printers), Trouble::Silence),
             Refuse => (p.pick(printers), Trouble::Refuse),
-            PowerCycle => {
+            PowerCycle | PrinterFault => {
                 let all: Vec<DeviceNo> = printers.iter().chain(&self.lay.label_printers).copied().collect();
-                (p.pick(&all), Trouble::PowerCycle { ms: p.ms(1_000, 3_000) })
+                let ms = p.ms(1_000, 3_000);
+                (p.pick(&all), if card == PowerCycle { Trouble::PowerCycle { ms } } else { Trouble::Fault { ms } })
             }
             ReaderLink => (p.pick(&self.lay.readers), Trouble::LinkLoss { ms: p.ms(100, 800) }),
             ModuleLink => (p.pick(&self.lay.modules), Trouble::LinkLoss { ms: p.ms(100, 1_000) }),
