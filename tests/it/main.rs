@@ -1,3 +1,4 @@
 //! One integration binary for everything that looks at the program from outside.
 
+mod shift;
 mod tidy;
