@@ -1,3 +1,7 @@
 //! One integration binary for everything that looks at the program from outside.
 
+mod book;
+mod driven;
+mod frozen;
+mod refusals;
 mod tidy;
