@@ -215,10 +215,22 @@ pub struct Status {
     pub alarms: Vec<AlarmOn>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub last: Option<Last>,
+    #[serde(default)]
     pub speed_per_min: u32,
     /// `ok` or `suspect`.
+    #[serde(default)]
     pub clock: String,
+    #[serde(default)]
     pub seq: u64,
+    /// The line's name, in the language of the floor.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub name: Option<String>,
+    /// `zh` or `en`, from the configuration.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub language: Option<String>,
+    /// The daemon's wall clock when this was made, RFC 3339: what an alarm's age is counted from.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub now: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Default)]
@@ -237,6 +249,9 @@ pub struct Job {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub target: Option<u32>,
     pub state: String,
+    /// The product's name in the configuration.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub product_name: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Default)]
@@ -270,6 +285,9 @@ pub struct Device {
     pub last_kind: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub trouble: Option<String>,
+    /// Stations it serves, in belt order.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub stations: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -6,5 +6,7 @@
 pub mod bench;
 pub mod emul;
 pub mod example;
+pub mod process;
 pub mod rig;
+pub mod shift;
 pub mod world;

@@ -101,6 +101,11 @@ impl Modbus {
         self.safe
     }
 
+    /// The watchdog's time stood still for so long.
+    pub fn forgive(&mut self, late_us: u64) {
+        self.watchdog_at_us = self.watchdog_at_us.map(|t| t + late_us);
+    }
+
     /// Takes whole requests from a link's bytes.
     fn take_requests(&mut self, link: Link, now_us: u64) {
         loop {

@@ -28,7 +28,8 @@ pub fn status<L: Law, S: Store>(host: &Host<L, S>, id: &Value) -> Value {
             v
         })
         .collect();
-    let mut v = json!({"id": id, "ok": true, "state": state, "alarms": alarms, "open": open});
+    let devices: Vec<Value> = s.devices.iter().map(|d| json!({"id": d.id, "link": d.link})).collect();
+    let mut v = json!({"id": id, "ok": true, "state": state, "alarms": alarms, "open": open, "devices": devices});
     if let Some(j) = &s.job {
         v["job"] = json!({"id": j.id, "product": j.product, "lot": j.lot, "state": j.state.word()});
     }
@@ -61,6 +62,18 @@ pub fn news<L: Law, S: Store>(host: &Host<L, S>, event: &Event) -> Option<Value>
             }
             v
         }
+        Event::Opened { parent, station: s, level: l, .. } => {
+            json!({"k": "opened", "id": parent.0, "level": level(*l), "station": station(*s)})
+        }
+        Event::Closed { parent, code, children } => {
+            let children: Vec<String> = children.iter().map(|c| hex(&bytes(host, *c))).collect();
+            let mut v = json!({"k": "closed", "id": parent.0, "level": parent_level(*parent), "children": children});
+            if let Some(c) = code {
+                v["hex"] = hex(&bytes(host, *c)).into();
+            }
+            v
+        }
+        Event::JobMoved { to, .. } => json!({"k": "job", "to": to.word()}),
         Event::Sealed { parent, station: s } => {
             json!({"k": "sealed", "id": parent.0, "level": parent_level(*parent), "station": station(*s)})
         }
@@ -92,6 +105,7 @@ pub fn request<L: Law, S: Store>(host: &Host<L, S>, request: &Value) -> Result<O
         Ask::JobResume { job } => Op::JobResume { id: job },
         Ask::JobComplete { job, open_void } => Op::JobComplete { id: job, void_open: open_void },
         Ask::JobAbort { job } => Op::JobAbort { id: job },
+        Ask::ClockTrust => Op::ClockTrust,
         Ask::StationClear { station } => Op::StationClear { station },
         _ => return Err(protocol::ok(&parsed.id, serde_json::Map::new())),
     })

@@ -171,7 +171,9 @@ impl World {
         self.stirred_us = self.now_us;
         let place = &self.lay.eyes[eye];
         let gate = place.gate.as_ref().expect("a gate act belongs to a gated eye");
-        let pass = bench.output(gate.output) == (gate.polarity == Polarity::Pass);
+        let pass = bench.output(gate.output) == (gate.polarity == Polarity::Pass) || self.plot_stuck(thing);
+        let place = &self.lay.eyes[eye];
+        let gate = place.gate.as_ref().expect("a gate act belongs to a gated eye");
         let (id, name, out) = (&place.id, self.things.name(thing), if pass { "pass" } else { "reject" });
         self.truth.line(self.now_us, "gate", format_args!(r#","station":"{id}","thing":"{name}","out":"{out}""#));
         if pass {

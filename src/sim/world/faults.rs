@@ -43,6 +43,8 @@ pub enum Fault {
     Reversal,
     LabelSwapped,
     LabelNotApplied,
+    PrinterFault,
+    GateStuck,
 }
 
 use Fault::*;
@@ -63,6 +65,8 @@ const HARD: &[Fault] = &[
     Reversal,
     LabelSwapped,
     LabelNotApplied,
+    PrinterFault,
+    GateStuck,
 ];
 
 /// Items from card to card: at least this many, and up to as many more.
@@ -100,6 +104,8 @@ impl Fault {
             Reversal => "reversal",
             LabelSwapped => "label-swapped",
             LabelNotApplied => "label-not-applied",
+            PrinterFault => "printer-fault",
+            GateStuck => "gate-stuck",
         }
     }
 }
@@ -176,10 +182,11 @@ fn possible(f: Fault, lay: &Layout) -> bool {
         Removed => lay.eyes.iter().any(|e| e.level == 0 && e.gate.is_some()) && lay.levels[0].end == End::Frame,
         FrameShort => lay.eyes.iter().any(|e| e.frame),
         BufferLost | DoubleAck | LateAck | Silence | Refuse => !lay.item_printers.is_empty(),
-        PowerCycle => !lay.item_printers.is_empty() || !lay.label_printers.is_empty(),
+        PowerCycle | PrinterFault => !lay.item_printers.is_empty() || !lay.label_printers.is_empty(),
         ReaderLink | Split | Glue | StaleFrame | DoubleFrame => !lay.readers.is_empty(),
         ModuleLink => !lay.modules.is_empty(),
         BeltStop => true,
+        GateStuck => lay.eyes.iter().any(|e| e.level == 0 && e.gate.is_some()) && lay.levels[0].end == End::Frame,
         Reversal => lay.eyes.iter().any(|e| jerkable(lay, e)),
         LabelSwapped | LabelNotApplied => lay.levels.iter().any(|l| l.labelled_on_belt()),
     }
@@ -234,7 +241,7 @@ impl World {
                 self.things[item].doomed = true;
                 return;
             }
-            Duplicate | FrameShort | Reversal | LabelSwapped | LabelNotApplied => return p.armed.push(card),
+            Duplicate | FrameShort | Reversal | LabelSwapped | LabelNotApplied | GateStuck => return p.armed.push(card),
             BeltStop => {
                 let ms = p.ms(200, 1_500);
                 self.inject(card, None, None);
@@ -245,9 +252,10 @@ impl World {
             LateAck => (p.pick(printers), Trouble::LateAck { ms: p.ms(100, 400) }),
             Silence => (p.pick(printers), Trouble::Silence),
             Refuse => (p.pick(printers), Trouble::Refuse),
-            PowerCycle => {
+            PowerCycle | PrinterFault => {
                 let all: Vec<DeviceNo> = printers.iter().chain(&self.lay.label_printers).copied().collect();
-                (p.pick(&all), Trouble::PowerCycle { ms: p.ms(1_000, 3_000) })
+                let ms = p.ms(1_000, 3_000);
+                (p.pick(&all), if card == PowerCycle { Trouble::PowerCycle { ms } } else { Trouble::Fault { ms } })
             }
             ReaderLink => (p.pick(&self.lay.readers), Trouble::LinkLoss { ms: p.ms(100, 800) }),
             ModuleLink => (p.pick(&self.lay.modules), Trouble::LinkLoss { ms: p.ms(100, 1_000) }),
@@ -279,6 +287,15 @@ impl World {
         let child = self.things[parent].children[self.faults.rng.below(children) as usize];
         self.inject(FrameShort, Some(child), None);
         Some(child)
+    }
+
+    /// The flap does not move for this item, which its gate rejects: it gets by.
+    pub(super) fn plot_stuck(&mut self, thing: ThingNo) -> bool {
+        let befalls = self.things[thing].level == 0 && self.lay.levels[0].end == End::Frame && self.faults.disarm(GateStuck);
+        if befalls {
+            self.inject(GateStuck, Some(thing), None);
+        }
+        befalls
     }
 
     /// Does this fault of the applicator befall this thing?

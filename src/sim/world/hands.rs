@@ -14,6 +14,8 @@ use std::collections::VecDeque;
 /// How long a verdict is waited for, and how long without any connection.
 const WAIT_US: u64 = 2_000 * MS;
 const CONSENT_US: u64 = 300 * MS;
+/// A look at the console tells of what was on disk when it was asked; it counts when it is this much newer.
+const LOOK_US: u64 = 700 * MS;
 /// Scans of one thing before it is set aside.
 const TRIES: u32 = 3;
 /// A label is waited for so long before the person counts as having nothing to do.
@@ -32,10 +34,30 @@ pub struct Hand {
     doing: Doing,
     /// Hex of the code scanned last, and the word on it.
     asked: String,
-    heard: Option<bool>,
+    heard: Option<Word>,
+    /// The line's open parents of this level, as the console showed them last.
+    shown: Option<Shown>,
     next_us: u64,
     since_us: u64,
     rng: Rng,
+}
+
+/// The line's word on a scan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    Good,
+    Refused,
+    /// Refused because the line has it already: its word on an earlier scan may have been lost.
+    Known,
+}
+
+/// Open parents of one level on the console.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    pub at_us: u64,
+    /// Children of the fullest, if there is any, and the codes of all.
+    pub fill: Option<u64>,
+    pub codes: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +71,10 @@ enum Doing {
     /// The parent's own code, the same.
     Own {
         scans: u32,
+    },
+    /// The line knows the code already: the console tells whether it counts this thing.
+    Doubt {
+        thing: ThingNo,
     },
     Label,
 }
@@ -64,6 +90,7 @@ impl Hand {
             doing: Doing::Nothing,
             asked: String::new(),
             heard: None,
+            shown: None,
             next_us: 0,
             since_us: 0,
             rng,
@@ -71,10 +98,19 @@ impl Hand {
     }
 
     /// The line's word on a code scanned here.
-    pub fn hear(&mut self, hex: &str, good: bool) {
+    pub fn hear(&mut self, hex: &str, word: Word) {
         if self.heard.is_none() && hex == self.asked && matches!(self.doing, Doing::Child { .. } | Doing::Own { .. }) {
-            self.heard = Some(good);
+            self.heard = Some(word);
         }
+    }
+
+    pub fn look(&mut self, shown: Shown) {
+        self.shown = Some(shown);
+    }
+
+    /// What the console shows, if it was looked at well after the present doing began.
+    fn fresh(&self) -> Option<&Shown> {
+        self.shown.as_ref().filter(|s| s.at_us >= self.since_us + LOOK_US)
     }
 
     fn turn(&mut self, doing: Doing, now_us: u64, after_us: u64) {
@@ -98,22 +134,37 @@ impl World {
         }
         match self.hands[h].doing {
             Doing::Nothing => self.look_at_table(h, bench),
-            Doing::Label => {
-                if let (Some(bytes), Some(parent)) = (self.hands[h].label.take(), self.hands[h].parent) {
-                    self.stick(parent, bytes);
-                    let read_on_belt = !self.lay.levels[self.lay.hands[h].level].route.is_empty();
-                    if read_on_belt {
-                        return self.finish_parent(h, parent);
-                    }
-                    self.hands[h].turn(Doing::Own { scans: 0 }, now_us, 500 * MS);
-                }
-            }
+            Doing::Label => self.wait_label(h),
+            Doing::Doubt { thing } => self.settle_doubt(h, thing),
             Doing::Child { thing, scans } => self.wait_word(h, thing, scans, bench),
             Doing::Own { scans } => match self.hands[h].parent {
                 Some(parent) => self.wait_word(h, parent, scans, bench),
                 None => self.hands[h].turn(Doing::Nothing, now_us, 0),
             },
         }
+    }
+
+    fn wait_label(&mut self, h: usize) {
+        let Some(parent) = self.hands[h].parent else { return self.hands[h].turn(Doing::Nothing, self.now_us, 0) };
+        if let Some(bytes) = self.hands[h].label.take() {
+            self.stick(parent, bytes);
+            let read_on_belt = !self.lay.levels[self.lay.hands[h].level].route.is_empty();
+            if read_on_belt {
+                return self.finish_parent(h, parent);
+            }
+            self.hands[h].turn(Doing::Own { scans: 0 }, self.now_us, 500 * MS);
+        } else if self.hands[h].fresh().is_some_and(|s| s.fill.is_none()) {
+            // The line waits for no parent of this level: its word that it gave this one up was lost.
+            self.hands[h].undone = true;
+        }
+    }
+
+    fn settle_doubt(&mut self, h: usize, thing: ThingNo) {
+        let own = self.hands[h].parent == Some(thing);
+        let inside = self.hands[h].parent.map_or(0, |p| self.things[p].children.len() as u64);
+        let Some(shown) = self.hands[h].fresh() else { return };
+        let counted = if own { !shown.codes.contains(&self.hands[h].asked) } else { shown.fill == Some(inside + 1) };
+        self.take_word(h, thing, counted);
     }
 
     fn look_at_table(&mut self, h: usize, bench: &mut impl Bench) {
@@ -174,11 +225,12 @@ impl World {
         }
         let waited_us = self.now_us - self.hands[h].since_us;
         let word = match self.hands[h].heard {
-            None if !self.operator.ever_connected() && waited_us >= CONSENT_US => Some(true),
+            None if !self.operator.ever_connected() && waited_us >= CONSENT_US => Some(Word::Good),
             w => w,
         };
         match word {
-            Some(good) => self.take_word(h, thing, good),
+            Some(Word::Known) if self.operator.ever_connected() => self.hands[h].turn(Doing::Doubt { thing }, self.now_us, 0),
+            Some(word) => self.take_word(h, thing, word == Word::Good),
             // While the line is away its word comes later.
             None if self.operator.ever_connected() && !self.operator.connected() => self.hands[h].since_us = self.now_us,
             None if waited_us >= WAIT_US && scans < TRIES => self.scan(h, thing, scans, bench),
@@ -258,7 +310,7 @@ impl World {
         match hand.doing {
             Doing::Nothing => hand.table.is_empty() && !full,
             Doing::Label => self.now_us >= hand.since_us + FORLORN_US,
-            Doing::Child { .. } | Doing::Own { .. } => false,
+            Doing::Child { .. } | Doing::Own { .. } | Doing::Doubt { .. } => false,
         }
     }
 }

@@ -22,6 +22,8 @@ const FORLORN_US: u64 = 30_000 * MS;
 #[derive(Debug, Default)]
 pub struct Stretch {
     pub waiting: VecDeque<Waiting>,
+    /// Parents of this level that the line counts as closed and unread, as the console showed them last.
+    pub expected: usize,
     loose: Option<(Vec<u8>, u64)>,
     /// A label kept back, to end on the wrong thing.
     kept: Option<(Vec<u8>, ThingNo)>,
@@ -72,6 +74,9 @@ impl World {
         let Some(level) = level else { return };
         if let Some(h) = self.lay.hands.iter().position(|h| h.level == level) {
             self.hands[h].label = Some(bytes);
+            return;
+        }
+        if self.is_orphan(&hex) {
             return;
         }
         self.stirred_us = self.now_us;

@@ -184,6 +184,11 @@ impl World {
         rested.then_some(self.fed)
     }
 
+    /// Items fed so far.
+    pub fn fed(&self) -> u64 {
+        self.fed
+    }
+
     /// Writes where every thing is.
     pub fn finish(&mut self, now_us: u64) {
         self.now_us = self.now_us.max(now_us);

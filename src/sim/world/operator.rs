@@ -3,6 +3,7 @@
 
 use super::World;
 use super::belt::Motion;
+use super::hands::{Shown, Word};
 use super::layout::End;
 use super::things::ThingNo;
 use crate::vocab::time::MS;
@@ -21,7 +22,7 @@ const CLEAR_OF_GATE_US: u64 = 40 * MS;
 /// Holds that the operator ends when nothing else is wrong.
 const RESUMABLE: &[&str] = &["restart", "consecutive-rejects", "device-down", "pool-empty", "writer-slow", "out-of-step"];
 /// Alarms under which the operator touches nothing.
-const SERIOUS: &[&str] = &["disk-full", "clock-suspect", "restored"];
+const SERIOUS: &[&str] = &["disk-full", "restored"];
 
 #[derive(Debug, Default)]
 pub struct Operator {
@@ -35,8 +36,18 @@ pub struct Operator {
     seen: Option<(String, u64)>,
     held_since: Option<u64>,
     busy_until: u64,
-    /// The line's closed parents by number: their children, in hex. Forgotten when sealed or given up.
-    closed: BTreeMap<u64, Vec<String>>,
+    /// The line's closed parents by number. Forgotten when sealed or given up.
+    closed: BTreeMap<u64, Closed>,
+    /// The job is on its way out: what is given up now is left as it is.
+    ending: bool,
+}
+
+#[derive(Debug)]
+struct Closed {
+    heard_us: u64,
+    /// In hex: its children, and the numbers it was given.
+    children: Vec<String>,
+    numbers: Vec<String>,
 }
 
 impl Operator {
@@ -113,7 +124,12 @@ impl World {
         match (e["k"].as_str().unwrap_or_default(), id) {
             ("verdict", _) => {
                 if let (Some(h), Some(hex), Some(good)) = (at(self), hex, e["good"].as_bool()) {
-                    self.hands[h].hear(hex, good);
+                    let word = match (good, e["reason"].as_str()) {
+                        (true, _) => Word::Good,
+                        (false, Some("duplicate")) => Word::Known,
+                        (false, _) => Word::Refused,
+                    };
+                    self.hands[h].hear(hex, word);
                 }
             }
             ("opened", Some(id)) => {
@@ -124,14 +140,19 @@ impl World {
             ("closed", Some(id)) => {
                 let children = e["children"].as_array().map(Vec::as_slice).unwrap_or_default();
                 let children = children.iter().filter_map(|c| c.as_str().map(String::from)).collect();
-                self.operator.closed.insert(id, children);
+                let numbers = hex.map(String::from).into_iter().collect();
+                self.operator.closed.insert(id, Closed { heard_us: self.now_us, children, numbers });
             }
             ("sealed", Some(id)) => drop(self.operator.closed.remove(&id)),
-            ("relabelled", _) => {
+            ("relabelled", id) => {
                 if let Some(void) = e["void"].as_str() {
                     self.discard_label(void);
                 }
+                if let (Some(c), Some(next)) = (id.and_then(|id| self.operator.closed.get_mut(&id)), e["next"].as_str()) {
+                    c.numbers.push(next.to_string());
+                }
             }
+            ("job", _) => self.operator.ending = matches!(e["to"].as_str(), Some("completing" | "completed" | "aborted")),
             ("undone", Some(id)) => self.given_up(id),
             _ => {}
         }
@@ -139,19 +160,30 @@ impl World {
 
     /// The line gave a parent up: a person takes it off before it gets somebody else's label, or packs it anew.
     fn given_up(&mut self, id: u64) {
+        let closed = self.operator.closed.remove(&id);
+        if self.operator.ending {
+            return;
+        }
         for h in &mut self.hands {
             if h.opened == Some(id) {
                 (h.opened, h.undone) = (None, true);
             }
         }
-        let Some(children) = self.operator.closed.remove(&id) else { return };
-        for level in 0..self.stretches.len() {
-            let is = |t: &ThingNo| self.things[*t].children.iter().filter_map(|c| self.things.code(*c)).any(|hex| children.contains(&hex));
-            let found = self.stretches[level].waiting.iter().map(|w| w.thing).find(is);
-            if let Some(thing) = found {
-                self.take(thing);
-            }
+        if let Some(thing) = closed.and_then(|c| self.waiting_with(&c.children)) {
+            self.take(thing);
         }
+    }
+
+    /// The thing in the applicator's reach that holds any of these children.
+    fn waiting_with(&self, children: &[String]) -> Option<ThingNo> {
+        let holds = |t: &ThingNo| self.things[*t].children.iter().filter_map(|c| self.things.code(*c)).any(|hex| children.contains(&hex));
+        self.stretches.iter().flat_map(|s| s.waiting.iter().map(|w| w.thing)).find(holds)
+    }
+
+    /// The person at the applicator knows this number, and the thing it is for is gone.
+    pub(super) fn is_orphan(&self, hex: &str) -> bool {
+        let whose = self.operator.closed.values().find(|c| c.numbers.iter().any(|n| n == hex));
+        whose.is_some_and(|c| self.waiting_with(&c.children).is_none())
     }
 
     fn hear_reply(&mut self, r: &Value) {
@@ -165,12 +197,42 @@ impl World {
         if self.operator.asked_us.is_some_and(|a| a.0 == id) {
             self.operator.asked_us = None;
             if ok {
+                self.see_open(r);
                 self.see_state(r);
             }
         }
     }
 
+    /// What the console shows of open parents, held against what stands on the line.
+    fn see_open(&mut self, s: &Value) {
+        let open: Vec<&Value> = s["open"].as_array().into_iter().flatten().collect();
+        for (h, place) in self.lay.hands.iter().enumerate() {
+            let mine: Vec<&&Value> = open.iter().filter(|o| o["level"] == self.lay.levels[place.level].name.as_str()).collect();
+            self.hands[h].look(Shown {
+                at_us: self.now_us,
+                fill: mine.iter().filter_map(|o| o["fill"].as_u64()).max(),
+                codes: mine.iter().filter_map(|o| o["hex"].as_str().map(String::from)).collect(),
+            });
+        }
+        // Closed by the line long ago and no longer shown: what became of it was not heard.
+        let shown: Vec<u64> = open.iter().filter_map(|o| o["id"].as_u64()).collect();
+        let old = |c: &Closed| self.now_us >= c.heard_us + LOOK_US;
+        let lost: Vec<u64> = self.operator.closed.iter().filter(|(id, c)| old(c) && !shown.contains(id)).map(|(id, _)| *id).collect();
+        lost.into_iter().for_each(|id| self.given_up(id));
+        for (level, way) in self.lay.levels.iter().enumerate() {
+            let due = |o: &&&Value| o["level"] == way.name.as_str() && matches!(o["state"].as_str(), Some("closed" | "labelling"));
+            self.stretches[level].expected = open.iter().filter(due).count();
+        }
+    }
+
     fn see_state(&mut self, s: &Value) {
+        let clock = s["alarms"].as_array().into_iter().flatten().any(|a| a["name"] == "clock-suspect");
+        if clock && self.now_us >= self.operator.busy_until {
+            // The clock on the wall is right again.
+            self.operator.say(json!({"op": "clock.trust"}));
+            self.operator.busy_until = self.now_us + RETRY_US;
+            return;
+        }
         if s["state"]["name"] != "held" {
             self.operator.held_since = None;
             return;
@@ -226,10 +288,12 @@ impl World {
         // A parent that filled up after the line lost step is none of the line's.
         let known = |t: &ThingNo| {
             let mut codes = self.things[*t].children.iter().filter_map(|c| self.things.code(*c));
-            codes.any(|hex| self.operator.closed.values().any(|list| list.contains(&hex)))
+            codes.any(|hex| self.operator.closed.values().any(|c| c.children.contains(&hex)))
         };
-        let waiting = &self.stretches[below + 1].waiting;
-        let surplus: Vec<ThingNo> = waiting.iter().map(|w| w.thing).filter(|t| self.things[*t].symbol.is_none() && !known(t)).collect();
+        let stretch = &self.stretches[below + 1];
+        let too_many = stretch.waiting.len().saturating_sub(stretch.expected);
+        let bare = stretch.waiting.iter().rev().map(|w| w.thing).filter(|t| self.things[*t].symbol.is_none() && !known(t));
+        let surplus: Vec<ThingNo> = bare.take(too_many).collect();
         surplus.into_iter().for_each(|t| self.take(t));
     }
 }
