@@ -4,4 +4,5 @@ mod book;
 mod driven;
 mod frozen;
 mod refusals;
+mod schemas;
 mod tidy;
