@@ -1,1 +1,13 @@
-//! To be written.
+//! Devices as tasks: a port (TCP, listening TCP, serial, pty) and one driver loop for any conversation.
+//!
+//! Must never know: packing rules, protocols. Time is read from the clock handed in, nowhere else. Invariants: the
+//! driver owns its buffers, so that nothing is lost when one of several waits wins; reading goes on while writing;
+//! reports leave in order; after a link is gone the next one is opened by itself.
+
+mod driver;
+mod port;
+
+pub use driver::{Clock, Device, Driven, Told, spawn};
+
+#[cfg(test)]
+mod tests;

@@ -254,13 +254,19 @@ impl Bound {
         self.settings.get(key) == Some(&Setting::Flag(true))
     }
 
+    /// The profile has this setting at all.
+    pub fn has(&self, key: &str) -> bool {
+        self.settings.contains_key(key)
+    }
+
     /// What the line must know of the device.
     pub fn traits(&self) -> Traits {
         let repeats = self.profile.buffer.as_ref().is_some_and(|b| b.on_empty == OnEmpty::Repeats);
         match self.profile.kind {
             Kind::Printer => Traits::Printer(PrinterTraits {
                 depth: self.number("depth").max(1) as u32,
-                confirms: true,
+                // Without a byte per print, room for the next code is a guess that tells nothing about stopped prints.
+                confirms: !self.has("ack_char") || !self.text("ack_char").is_empty(),
                 clear_on_adopt: self.flag("clear_on_adopt"),
                 label: false,
                 repeats_on_empty: repeats,

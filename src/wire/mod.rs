@@ -5,7 +5,22 @@
 //! Invariants: input is bounded (a framer drops what nobody ends); no input panics; a code is offered to a device once,
 //! and again only after that device's explicit refusal of that very request where the profile says so.
 
-use crate::vocab::{Order, Report};
+mod codenet;
+pub mod framer;
+#[cfg(test)]
+mod fuzz;
+pub mod label;
+mod modbus;
+mod outbox;
+mod reader;
+pub mod transcript;
+mod zpl;
+
+pub use modbus::Points;
+
+use crate::profile::{Bound, Dialect};
+use crate::vocab::plan::Address;
+use crate::vocab::{DeviceNo, Order, Plan, Report};
 
 /// Our half of a conversation over one link. The driver (tokio, or a simulator's virtual time) calls in, then drains
 /// `poll` to quiet; `deadline` says when `due` must be called at the latest.
@@ -32,4 +47,29 @@ pub enum Action {
     Tell(Report),
     /// Drop the link (a silence after a request: whatever comes later is not its answer). `closed` follows.
     HangUp { why: String },
+}
+
+/// What a conversation must know of its place on the line.
+#[derive(Clone, Debug, Default)]
+pub struct Place {
+    /// The link is a serial port (or a pty).
+    pub serial: bool,
+    /// The points of an I/O module that are looked at.
+    pub points: Points,
+}
+
+/// Our side of the conversation with one device of the plan.
+pub fn converse(bound: &Bound, plan: &Plan, device: DeviceNo) -> Box<dyn Conversation> {
+    let serial = matches!(plan.device(device).address, Address::Serial { .. });
+    converse_at(bound, Place { serial, points: Points::of(plan, device) })
+}
+
+/// The same without a plan.
+pub fn converse_at(bound: &Bound, place: Place) -> Box<dyn Conversation> {
+    match bound.profile.dialect {
+        Dialect::Codenet => Box::new(codenet::Codenet::new(bound, place.serial)),
+        Dialect::Zpl => Box::new(zpl::Zpl::new(bound)),
+        Dialect::Reader => Box::new(reader::Reader::new(bound)),
+        Dialect::Modbus => Box::new(modbus::Modbus::new(bound, place.points)),
+    }
 }

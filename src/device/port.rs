@@ -1,0 +1,89 @@
+//! Ports: what an address means, and how it is opened.
+
+use crate::vocab::plan::{Address, Parity};
+use std::io;
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_serial::SerialPortBuilderExt;
+
+/// Anything that carries bytes both ways.
+pub(super) trait Link: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Link for T {}
+
+/// A peer that does not answer is given up after this.
+const CONNECT: Duration = Duration::from_secs(2);
+/// A silent peer is probed after this, this often, so many times: a cable pulled at a reader is noticed although
+/// nothing is ever sent to it.
+const KEEP_IDLE: Duration = Duration::from_secs(5);
+const KEEP_INTERVAL: Duration = Duration::from_secs(2);
+const KEEP_COUNT: u32 = 3;
+
+pub(super) struct Port {
+    address: Address,
+    /// The folder of the configuration: a relative serial path is a pty's symlink there.
+    folder: PathBuf,
+    listener: Option<TcpListener>,
+}
+
+impl Port {
+    pub fn new(address: Address, folder: PathBuf) -> Self {
+        Self { address, folder, listener: None }
+    }
+
+    /// Opens the link, or waits for the device to connect. May be dropped at any await without loss.
+    pub async fn open(&mut self) -> io::Result<Box<dyn Link>> {
+        match &self.address {
+            Address::Tcp { host, port } => {
+                let connecting = TcpStream::connect((host.as_str(), *port));
+                let stream = tokio::time::timeout(CONNECT, connecting)
+                    .await
+                    .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, format!("{host}:{port} does not answer")))??;
+                tune(&stream)?;
+                Ok(Box::new(stream))
+            }
+            Address::Listen { host, port } => {
+                if self.listener.is_none() {
+                    self.listener = Some(TcpListener::bind((host.as_str(), *port)).await?);
+                }
+                Ok(Box::new(self.accept().await?))
+            }
+            Address::Serial { path, baud, parity } => {
+                let path = self.folder.join(path);
+                let parity = match parity {
+                    Parity::None => tokio_serial::Parity::None,
+                    Parity::Even => tokio_serial::Parity::Even,
+                    Parity::Odd => tokio_serial::Parity::Odd,
+                };
+                // Not exclusive: after a crash the simulator that keeps a pty's end open would shut us out.
+                let port = tokio_serial::new(path.to_string_lossy(), *baud).parity(parity).exclusive(false).open_native_async()?;
+                Ok(Box::new(port))
+            }
+        }
+    }
+
+    /// Another connection of a device that connects to us; never where we connect.
+    pub async fn accept(&mut self) -> io::Result<TcpStream> {
+        match &self.listener {
+            Some(l) => {
+                let (stream, _) = l.accept().await?;
+                tune(&stream)?;
+                Ok(stream)
+            }
+            None => std::future::pending().await,
+        }
+    }
+}
+
+fn tune(stream: &TcpStream) -> io::Result<()> {
+    use rustix::net::sockopt;
+    stream.set_nodelay(true)?;
+    let fd = stream.as_fd();
+    sockopt::set_socket_keepalive(fd, true)?;
+    sockopt::set_tcp_keepidle(fd, KEEP_IDLE)?;
+    sockopt::set_tcp_keepintvl(fd, KEEP_INTERVAL)?;
+    sockopt::set_tcp_keepcnt(fd, KEEP_COUNT)?;
+    Ok(())
+}

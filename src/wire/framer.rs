@@ -1,0 +1,318 @@
+//! Where a device's bytes begin and end: lines, STX … ETX, and Codenet's mixture of ESC … EOT frames, acknowledgements
+//! and single bytes.
+//!
+//! Invariants: what is held is bounded, whatever comes; after nonsense the next good frame is found; no byte is lost
+//! without being named as junk (but line ends and what stands for "nothing").
+
+const STX: u8 = 0x02;
+const ETX: u8 = 0x03;
+const EOT: u8 = 0x04;
+const ACK: u8 = 0x06;
+const NAK: u8 = 0x15;
+const ESC: u8 = 0x1b;
+const CR: u8 = 0x0d;
+const LF: u8 = 0x0a;
+
+/// Longest frame of a reader: a layer of some hundred codes.
+pub const LONGEST_FRAME: usize = 8_192;
+/// Longest frame of a Codenet printer that we ask for.
+pub const LONGEST_ECHO: usize = 256;
+
+/// What one more byte made of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    More,
+    Frame(Vec<u8>),
+    /// These bytes are no part of any frame.
+    Junk(Vec<u8>),
+}
+
+/// How a reader's frames end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// CR, LF or both; nothing between two of them is no frame.
+    Any,
+    /// CR; an LF right after it is tolerated.
+    Cr,
+    Lf,
+    CrLf,
+    StxEtx,
+}
+
+/// Frames of a reader.
+#[derive(Debug)]
+pub struct Framer {
+    framing: Framing,
+    buf: Vec<u8>,
+    /// Inside STX … ETX.
+    inside: bool,
+    /// Dropping an endless frame up to its end.
+    skipping: bool,
+}
+
+impl Framer {
+    pub fn new(framing: Framing) -> Self {
+        Self { framing, buf: Vec::new(), inside: false, skipping: false }
+    }
+
+    /// Forgets a half frame and answers its bytes.
+    pub fn reset(&mut self) -> Vec<u8> {
+        (self.inside, self.skipping) = (false, false);
+        std::mem::take(&mut self.buf)
+    }
+
+    #[cfg(test)]
+    pub fn held(&self) -> usize {
+        self.buf.len()
+    }
+
+    pub fn push(&mut self, byte: u8) -> Step {
+        match self.framing {
+            Framing::StxEtx => self.enveloped(byte),
+            _ => self.line(byte),
+        }
+    }
+
+    fn line(&mut self, byte: u8) -> Step {
+        let ends = match self.framing {
+            Framing::Any => byte == CR || byte == LF,
+            Framing::Cr => byte == CR,
+            Framing::CrLf => byte == LF && self.buf.last() == Some(&CR),
+            _ => byte == LF,
+        };
+        if ends {
+            let mut frame = std::mem::take(&mut self.buf);
+            if self.framing == Framing::CrLf {
+                frame.pop();
+            }
+            if std::mem::take(&mut self.skipping) {
+                return Step::Junk(frame);
+            }
+            return if frame.is_empty() && self.framing == Framing::Any { Step::More } else { Step::Frame(frame) };
+        }
+        if self.framing == Framing::Cr && byte == LF && self.buf.is_empty() {
+            return Step::More;
+        }
+        self.keep(byte)
+    }
+
+    fn enveloped(&mut self, byte: u8) -> Step {
+        match (byte, self.inside) {
+            (STX, false) => {
+                self.inside = true;
+                Step::More
+            }
+            // A frame that begins anew: the first beginning was none.
+            (STX, true) => {
+                self.skipping = false;
+                junk(std::mem::take(&mut self.buf))
+            }
+            (ETX, true) => {
+                self.inside = false;
+                let frame = std::mem::take(&mut self.buf);
+                if std::mem::take(&mut self.skipping) { junk(frame) } else { Step::Frame(frame) }
+            }
+            (CR | LF, false) => Step::More,
+            (_, false) => Step::Junk(vec![byte]),
+            (_, true) => self.keep(byte),
+        }
+    }
+
+    fn keep(&mut self, byte: u8) -> Step {
+        self.buf.push(byte);
+        if self.buf.len() < LONGEST_FRAME {
+            return Step::More;
+        }
+        self.skipping = true;
+        // The last byte stays: it may be the CR of a CR LF.
+        let last = self.buf.pop();
+        let dropped = std::mem::take(&mut self.buf);
+        self.buf.extend(last);
+        Step::Junk(dropped)
+    }
+}
+
+fn junk(bytes: Vec<u8>) -> Step {
+    if bytes.is_empty() { Step::More } else { Step::Junk(bytes) }
+}
+
+/// What a Codenet printer says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unit {
+    Ack,
+    Nak(u16),
+    /// The inside of an ESC … EOT frame.
+    Echo(Vec<u8>),
+    /// A byte on its own.
+    Byte(u8),
+    Junk(Vec<u8>),
+}
+
+/// Frames of a Codenet printer (EPT033760, "Framing"): `06` or `06 30 30 30`, `15 ddd`, `1B … 04`. The reply to `OS?`
+/// carries two raw bytes, so its end is known by length.
+#[derive(Debug)]
+pub struct Codenet {
+    /// "Response length: Fixed".
+    fixed: bool,
+    buf: Vec<u8>,
+}
+
+impl Codenet {
+    pub fn new(fixed: bool) -> Self {
+        Self { fixed, buf: Vec::new() }
+    }
+
+    pub fn reset(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.buf)
+    }
+
+    #[cfg(test)]
+    pub fn held(&self) -> usize {
+        self.buf.len()
+    }
+
+    /// A frame has begun and has not ended.
+    pub fn amidst(&self) -> bool {
+        !self.buf.is_empty()
+    }
+
+    pub fn push(&mut self, byte: u8, out: &mut Vec<Unit>) {
+        self.buf.push(byte);
+        while let Some(unit) = self.next_unit() {
+            out.push(unit);
+        }
+    }
+
+    fn next_unit(&mut self) -> Option<Unit> {
+        match *self.buf.first()? {
+            ACK if !self.fixed => {
+                self.buf.remove(0);
+                Some(Unit::Ack)
+            }
+            ACK => self.digits().map(|d| match d {
+                Ok(0) => Unit::Ack,
+                Ok(n) => Unit::Junk(format!("\u{6}{n:03}").into_bytes()),
+                Err(junk) => Unit::Junk(junk),
+            }),
+            NAK => self.digits().map(|d| d.map_or_else(Unit::Junk, Unit::Nak)),
+            ESC => self.echo(),
+            b => {
+                self.buf.remove(0);
+                Some(Unit::Byte(b))
+            }
+        }
+    }
+
+    /// Three digits after the first byte. `Err`: that byte, since something else follows it.
+    fn digits(&mut self) -> Option<Result<u16, Vec<u8>>> {
+        let digits = &self.buf[1..];
+        if digits.iter().any(|d| !d.is_ascii_digit()) {
+            return Some(Err(self.buf.drain(..1).collect()));
+        }
+        if digits.len() < 3 {
+            return None;
+        }
+        let n = digits.iter().fold(0, |n, d| n * 10 + u16::from(d - b'0'));
+        self.buf.clear();
+        Some(Ok(n))
+    }
+
+    fn echo(&mut self) -> Option<Unit> {
+        const STATE: &[u8] = &[ESC, b'O', b'S'];
+        let len = self.buf.len();
+        let ended = if self.buf.starts_with(STATE) { len >= 6 } else { self.buf[len - 1] == EOT };
+        if ended && self.buf[len - 1] == EOT {
+            let frame = std::mem::take(&mut self.buf);
+            return Some(Unit::Echo(frame[1..len - 1].to_vec()));
+        }
+        // A second ESC begins anew; an endless frame is none.
+        if len > 1 && self.buf[len - 1] == ESC && !self.buf.starts_with(STATE) {
+            return Some(Unit::Junk(self.buf.drain(..len - 1).collect()));
+        }
+        if ended || len >= LONGEST_ECHO {
+            return Some(Unit::Junk(std::mem::take(&mut self.buf)));
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frames(framing: Framing, bytes: &[u8]) -> (Vec<Vec<u8>>, usize) {
+        let (mut f, mut got, mut lost) = (Framer::new(framing), Vec::new(), 0);
+        for b in bytes {
+            match f.push(*b) {
+                Step::More => {}
+                Step::Frame(x) => got.push(x),
+                Step::Junk(x) => lost += x.len(),
+            }
+        }
+        (got, lost)
+    }
+
+    fn texts(framing: Framing, bytes: &[u8]) -> Vec<String> {
+        frames(framing, bytes).0.into_iter().map(|f| String::from_utf8(f).unwrap()).collect()
+    }
+
+    #[test]
+    fn lines_end_as_their_setting_says() {
+        assert_eq!(texts(Framing::Any, b"A\rB\nC\r\n\r\nD\r"), ["A", "B", "C", "D"]);
+        assert_eq!(texts(Framing::Cr, b"A\r\nB\r\rC"), ["A", "B", ""]);
+        assert_eq!(texts(Framing::Lf, b"A\rB\nC\n"), ["A\rB", "C"]);
+        assert_eq!(texts(Framing::CrLf, b"A\nB\r\nC\rD\r\n"), ["A\nB", "C\rD"]);
+    }
+
+    #[test]
+    fn an_envelope_names_what_stands_outside_it() {
+        let (got, lost) = frames(Framing::StxEtx, b"xx\x02A\rB\x03\r\ny\x02half\x02whole\x03");
+        assert_eq!(got, [b"A\rB".to_vec(), b"whole".to_vec()]);
+        assert_eq!(lost, 3 + 4);
+    }
+
+    #[test]
+    fn an_endless_frame_is_dropped_and_the_next_one_found() {
+        for framing in [Framing::Any, Framing::CrLf, Framing::StxEtx] {
+            let mut bytes = vec![STX];
+            bytes.extend(vec![b'x'; 3 * LONGEST_FRAME]);
+            bytes.extend([ETX, CR, LF, STX]);
+            bytes.extend(b"good\x03\r\n");
+            let (got, lost) = frames(framing, &bytes);
+            assert_eq!(got.len(), 1, "{framing:?}");
+            assert!(got[0].windows(4).any(|w| w == b"good"));
+            assert!(lost > 2 * LONGEST_FRAME);
+        }
+    }
+
+    fn units(fixed: bool, bytes: &[u8]) -> Vec<Unit> {
+        let (mut f, mut out) = (Codenet::new(fixed), Vec::new());
+        bytes.iter().for_each(|b| f.push(*b, &mut out));
+        out
+    }
+
+    #[test]
+    fn codenet_replies_glued_to_print_bytes() {
+        assert_eq!(
+            units(false, b"A\x06A\x15000AA"),
+            [Unit::Byte(b'A'), Unit::Ack, Unit::Byte(b'A'), Unit::Nak(0), Unit::Byte(b'A'), Unit::Byte(b'A')]
+        );
+        assert_eq!(units(true, b"\x06000A\x15027"), [Unit::Ack, Unit::Byte(b'A'), Unit::Nak(27)]);
+        assert_eq!(units(false, b"\x1bA01560670600\x04"), [Unit::Echo(b"A01560670600".to_vec())]);
+    }
+
+    #[test]
+    fn codenet_status_with_raw_bytes_ends_by_length() {
+        assert_eq!(units(false, b"\x1bOS\x04\x04\x04\x06"), [Unit::Echo(b"OS\x04\x04".to_vec()), Unit::Ack]);
+    }
+
+    #[test]
+    fn codenet_finds_the_next_reply_after_nonsense() {
+        assert_eq!(units(false, b"\x1bO1\x1bO100100\x04"), [Unit::Junk(b"\x1bO1".to_vec()), Unit::Echo(b"O100100".to_vec())]);
+        assert_eq!(units(false, b"\x15\x06"), [Unit::Junk(vec![NAK]), Unit::Ack]);
+        let mut long = vec![ESC];
+        long.extend(vec![b'z'; LONGEST_ECHO]);
+        long.push(ACK);
+        assert_eq!(units(false, &long).last(), Some(&Unit::Ack));
+    }
+}

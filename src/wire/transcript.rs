@@ -1,0 +1,173 @@
+//! Transcripts: what a device and its host said to each other, and what our side makes of it.
+//!
+//! ```text
+//! # profile: domino-codenet
+//! # settings: depth=1 ack_char=A response_length=variable
+//! # place: serial in.1 cnt.1           (all of it optional)
+//! # source: document and page, or where the capture was made
+//! # from: document | capture | computed
+//! ! opened
+//! > 1B 41 3F 04                        host bytes: hex pairs and "text" (\r \n \e \xNN \" \\)
+//! < 1B "A01560670600" 04               device bytes
+//! ! up 01560670600                     a report
+//! ! order arm BOTTLE                   an order
+//! +250ms                               time goes by
+//! ! hang-up                            our side drops the link; "! closed" says that it is gone
+//! ```
+//!
+//! Reports: `up [identity]`, `down`, `ready [cleared]`, `not-ready`, `taken N`, `printed N`, `cleared`, `out-of-step`,
+//! `noise N`, `frame no-read`, `frame fault WORD`, `frame data CODE|no-read …`, `polled [in.N=0|1] [cnt.N=V] [safe]`.
+//! Orders: `arm [MESSAGE]`, `print N BYTES`, `clear`, `disarm`, `output N on|off`. Must never know: clocks, files.
+
+mod parse;
+
+use super::{Action, Conversation};
+use crate::vocab::report::{Field, Frame};
+use crate::vocab::{CodeRef, Order, PackNo, Report};
+use std::collections::VecDeque;
+
+pub use parse::Wrong;
+
+/// Where a transcript comes from; `Computed` keeps a profile unverified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    Document,
+    Capture,
+    Computed,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transcript {
+    pub profile: String,
+    pub settings: Vec<(String, String)>,
+    pub serial: bool,
+    pub inputs: Vec<u16>,
+    pub counters: Vec<u16>,
+    pub source: String,
+    pub origin: Origin,
+    /// Line number and step.
+    pub steps: Vec<(usize, Step)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    Opened,
+    Closed,
+    /// The host must send exactly this.
+    Host(Vec<u8>),
+    Device(Vec<u8>),
+    Wait {
+        us: u64,
+    },
+    Order(Order),
+    /// The host must report this (`shown`).
+    Expect(String),
+    HangUp,
+}
+
+/// The code that `print N` and `taken N` mean.
+pub fn code(n: u32) -> CodeRef {
+    CodeRef::new(PackNo(1), n)
+}
+
+/// A report as a transcript writes it.
+pub fn shown(report: &Report) -> String {
+    match report {
+        Report::Up { identity: Some(i) } => format!("up {i}"),
+        Report::Up { identity: None } => "up".into(),
+        Report::Down { .. } => "down".into(),
+        Report::Ready { cleared: true } => "ready cleared".into(),
+        Report::Ready { cleared: false } => "ready".into(),
+        Report::NotReady { .. } => "not-ready".into(),
+        Report::Taken { code } => format!("taken {}", code.ordinal),
+        Report::Printed { count } => format!("printed {count}"),
+        Report::Cleared => "cleared".into(),
+        Report::OutOfStep { .. } => "out-of-step".into(),
+        Report::Frame(Frame::NoRead) => "frame no-read".into(),
+        Report::Frame(Frame::Fault(word)) => format!("frame fault {word}"),
+        Report::Frame(Frame::Data(fields)) => fields.iter().fold("frame data".into(), |s, f| match f {
+            Field::NoRead => s + " no-read",
+            Field::Code(bytes) => s + " " + &bytes.escape_ascii().to_string(),
+        }),
+        Report::Polled(p) => {
+            let mut s = "polled".to_string();
+            p.inputs.iter().for_each(|(n, on)| s += &format!(" in.{n}={}", u8::from(*on)));
+            p.counters.iter().for_each(|(n, v)| s += &format!(" cnt.{n}={v}"));
+            s + if p.safe { " safe" } else { "" }
+        }
+        Report::Noise { count, .. } => format!("noise {count}"),
+    }
+}
+
+impl Transcript {
+    /// Reads the notation; every mistake at once.
+    pub fn parse(text: &str) -> Result<Self, Vec<Wrong>> {
+        parse::transcript(text)
+    }
+
+    /// Plays the device's part; `Err`: the first line that our side did not keep to, and how.
+    pub fn replay(&self, host: &mut dyn Conversation) -> Result<(), Wrong> {
+        let mut done: VecDeque<Action> = VecDeque::new();
+        let mut now_us = 1_000_000;
+        for (line, step) in &self.steps {
+            let wrong = |what: String| Wrong { line: *line, what };
+            let expected = matches!(step, Step::Host(_) | Step::Expect(_) | Step::HangUp);
+            if let Some(surplus) = done.front().filter(|_| !expected) {
+                return Err(wrong(format!("before this line our side also did: {}", said(surplus))));
+            }
+            match step {
+                Step::Opened => host.opened(now_us),
+                Step::Closed => host.closed(now_us, "the transcript says so"),
+                Step::Device(bytes) => host.received(bytes, now_us),
+                Step::Order(order) => host.ordered(order.clone(), now_us),
+                Step::Wait { us } => {
+                    let until = now_us + us;
+                    while let Some(due) = host.deadline().filter(|d| *d <= until) {
+                        now_us = now_us.max(due);
+                        host.due(now_us);
+                        let before = done.len();
+                        done.extend(std::iter::from_fn(|| host.poll()));
+                        if done.len() == before && host.deadline().is_some_and(|d| d <= now_us) {
+                            return Err(wrong("our side is due again at once and does nothing".into()));
+                        }
+                    }
+                    now_us = until;
+                }
+                Step::Host(bytes) => match done.pop_front() {
+                    Some(Action::Send(sent)) if sent == *bytes => {}
+                    other => return Err(wrong(format!("expected bytes \"{}\", got {}", bytes.escape_ascii(), or_nothing(other)))),
+                },
+                Step::Expect(report) => match done.pop_front() {
+                    Some(Action::Tell(told)) if shown(&told) == *report => {}
+                    other => return Err(wrong(format!("expected {report}, got {}", or_nothing(other)))),
+                },
+                Step::HangUp => match done.pop_front() {
+                    Some(Action::HangUp { .. }) => {}
+                    other => return Err(wrong(format!("expected hang-up, got {}", or_nothing(other)))),
+                },
+            }
+            done.extend(std::iter::from_fn(|| host.poll()));
+        }
+        match done.front() {
+            None => Ok(()),
+            Some(a) => {
+                Err(Wrong { line: self.steps.last().map_or(0, |s| s.0), what: format!("after the last line our side did: {}", said(a)) })
+            }
+        }
+    }
+}
+
+fn said(action: &Action) -> String {
+    match action {
+        Action::Send(bytes) => format!("send \"{}\"", bytes.escape_ascii()),
+        Action::Tell(r) => format!("report {}", shown(r)),
+        Action::HangUp { why } => format!("hang up ({why})"),
+    }
+}
+
+fn or_nothing(action: Option<Action>) -> String {
+    action.map_or_else(|| "nothing".into(), |a| said(&a))
+}
+
+#[cfg(test)]
+mod tests;
