@@ -144,7 +144,7 @@ impl<L: Law, S: Store> Host<L, S> {
             }
             Effect::Label { device, code, label } => {
                 let text = self.codebook.bytes(code).expect("a number that was burnt has bytes");
-                let words = wire::label::Words { code: &text, sscc: label.sscc, lot: &label.lot, count: label.count };
+                let words = wire::label::Fill { code: &text, sscc: label.sscc, lot: &label.lot, count: label.count };
                 let bytes = wire::label::render(label.template.as_deref(), &words);
                 self.order(device, Order::Print { code, bytes }, now_us);
             }
