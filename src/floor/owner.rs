@@ -39,6 +39,8 @@ const LEAST_TICK_US: u64 = 200;
 /// A deadline missed by more than this is worth a line in the log, at most once in `LATE_EVERY_US`.
 const LATE: Duration = Duration::from_millis(10);
 const LATE_EVERY_US: u64 = 10_000_000;
+/// Polls further apart than this are told at debug level.
+const SLOW_POLL_MS: u64 = 20;
 /// Disk room is measured every so many pulses.
 const DISK_EVERY: u32 = 20;
 
@@ -84,7 +86,8 @@ pub struct Owner {
     ticket: u64,
     committed: u64,
     last_tick_us: u64,
-    late_told_us: u64,
+    late_told_us: Option<u64>,
+    polled_us: HashMap<DeviceNo, u64>,
     pulses: u32,
     stopping: bool,
     end: Option<End>,
@@ -124,7 +127,8 @@ impl Owner {
             ticket: 0,
             committed: 0,
             last_tick_us: 0,
-            late_told_us: 0,
+            late_told_us: None,
+            polled_us: HashMap::new(),
             pulses: 0,
             stopping: false,
             end: None,
@@ -182,8 +186,8 @@ impl Owner {
     fn tick(&mut self, due: Instant) {
         self.last_tick_us = self.clock.mono_us();
         let late = self.clock.instant(self.last_tick_us).saturating_duration_since(due);
-        if late > LATE && self.last_tick_us >= self.late_told_us + LATE_EVERY_US {
-            self.late_told_us = self.last_tick_us;
+        if late > LATE && self.late_told_us.is_none_or(|told| self.last_tick_us >= told + LATE_EVERY_US) {
+            self.late_told_us = Some(self.last_tick_us);
             tracing::warn!(late_ms = late.as_millis() as u64, "the machine gave the line its time too late: check its load");
         }
         self.step(Input::Tick);
@@ -330,7 +334,10 @@ impl Owner {
                 self.forget_unaccepted(&mut reading);
                 Input::Frame { device, at_us, reading }
             }
-            Report::Polled(poll) => Input::Poll { device, poll },
+            Report::Polled(poll) => {
+                self.watch_polls(device, poll.at_us, at_us);
+                Input::Poll { device, poll }
+            }
             report => {
                 tell_link(&self.line.plan().device(device).id, &report);
                 Input::Report { device, report }
@@ -348,6 +355,15 @@ impl Owner {
             {
                 *m = Mark::Unknown(self.codebook.bytes(*code).unwrap_or_default());
             }
+        }
+    }
+
+    /// A module that answers seldom cannot be relied on at the gates: how long it took, for whoever looks for the cause.
+    fn watch_polls(&mut self, device: DeviceNo, answered_us: u64, told_us: u64) {
+        let before = self.polled_us.insert(device, answered_us).unwrap_or(answered_us);
+        let (gap_ms, waited_ms) = (answered_us.saturating_sub(before) / 1000, self.clock.mono_us().saturating_sub(told_us) / 1000);
+        if gap_ms > SLOW_POLL_MS || waited_ms > SLOW_POLL_MS {
+            tracing::debug!(device = %self.line.plan().device(device).id, gap_ms, waited_ms, "a slow poll");
         }
     }
 
