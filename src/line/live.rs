@@ -40,6 +40,8 @@ pub struct Window {
     pub ghost_passages: u32,
     /// A clear was asked for.
     pub clearing: bool,
+    /// When a print was last credited.
+    pub printed_us: u64,
 }
 
 /// Codes in the order they go by the verify station, for telling which one an unread thing carries.
