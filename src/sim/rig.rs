@@ -318,3 +318,5 @@ fn sscc_heads(plan: &Plan) -> Vec<Vec<u8>> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod meeting;
