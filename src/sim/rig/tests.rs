@@ -64,7 +64,7 @@ fn an_sscc_is_18_digits_here_and_20_on_the_wire() {
     r.due(now);
     let code = r.label(zpl, now);
     assert_eq!(code.as_deref(), Some(&b"069012340000000016"[..]));
-    assert_eq!(r.read(cam, std::slice::from_ref(&code), now), [code.clone()]);
+    assert_eq!(r.read(cam, std::slice::from_ref(&code), now), std::slice::from_ref(&code));
     assert_eq!(says(&mut r, cam, &mut now), b"00069012340000000016\r");
     r.read(hand, &[code], now);
     assert_eq!(says(&mut r, hand, &mut now), b"00069012340000000016\r\n");
