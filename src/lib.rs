@@ -78,6 +78,7 @@
 //! 8. The job ends: what is unaccounted is settled by name, leases go back, both balances close.
 
 pub mod audit;
+pub mod cli;
 pub mod config;
 pub mod control;
 pub mod device;

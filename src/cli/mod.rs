@@ -4,6 +4,8 @@
 
 mod ask;
 mod books;
+mod place;
+mod simulate;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::{Path, PathBuf};
@@ -70,6 +72,9 @@ pub enum Command {
     /// Stations
     #[command(subcommand)]
     Station(StationCommand),
+    /// The clock
+    #[command(subcommand)]
+    Clock(ClockCommand),
     /// What the line does now
     Status {
         /// Go on printing
@@ -88,6 +93,8 @@ pub enum Command {
         #[arg(long, value_name = "SEQ")]
         since: Option<u64>,
     },
+    /// What became of a job, computed from the book
+    Report { job: String },
     /// Judge the book (and what physically happened)
     Audit {
         /// What physically happened, as `simulate` writes it
@@ -173,6 +180,15 @@ pub enum JobCommand {
 }
 
 #[derive(Subcommand, Debug)]
+pub enum ClockCommand {
+    /// Say that the system's time is set, and right
+    Trust {
+        #[arg(long)]
+        key: Option<String>,
+    },
+}
+
+#[derive(Subcommand, Debug)]
 pub enum StationCommand {
     /// Say that the physical parent of a station is empty
     Clear {
@@ -200,6 +216,7 @@ pub fn main() -> u8 {
             return if help { Exit::Done as u8 } else { Exit::Usage as u8 };
         }
     };
+    full_disk_is_an_error();
     let g = &cli.globals;
     let exit = match cli.command {
         Command::Run(args) => crate::floor::run::run(g, &args),
@@ -210,20 +227,42 @@ pub fn main() -> u8 {
         Command::Station(StationCommand::Clear { station, key }) => ask::station_clear(g, &station, key),
         Command::Status { watch } => ask::status(g, watch),
         Command::Tui => ask::tui(g),
+        Command::Clock(ClockCommand::Trust { key }) => ask::clock_trust(g, key),
         Command::Trace(args) => books::trace(g, &args),
         Command::Dump => books::dump(g),
         Command::Journal { since } => books::journal(g, since),
+        Command::Report { job } => books::report(g, &job),
         Command::Audit { truth } => books::audit(g, truth.as_deref()),
-        Command::Simulate(args) => crate::floor::simulate(g, &args),
+        Command::Simulate(args) => simulate::simulate(g, &args),
         Command::Demo(args) => crate::floor::demo::demo(g, &args),
     };
     exit as u8
 }
 
+/// A file-size limit is a full disk: a write that fails, with a sentence, not a signal that ends the process. A handler
+/// that does nothing makes it so, and stays for the process's life.
+fn full_disk_is_an_error() {
+    if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        let _inside = runtime.enter();
+        let xfsz = rustix::process::Signal::XFSZ.as_raw();
+        let _ = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(xfsz));
+    }
+}
+
 impl Globals {
-    /// The language of sentences: the flag, else English (the configuration's is the console's).
+    /// The language of sentences: the flag, else the environment's (`LC_ALL`, `LANG`), else English. The
+    /// configuration's is the console's.
     pub fn english(&self) -> bool {
-        self.lang != Some(Lang::Zh)
+        let set = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
+        match self.lang {
+            Some(lang) => lang == Lang::En,
+            None => !set("LC_ALL").or_else(|| set("LANG")).is_some_and(|v| v.starts_with("zh")),
+        }
+    }
+
+    /// One of two sentences.
+    pub fn either<'a>(&self, en: &'a str, zh: &'a str) -> &'a str {
+        if self.english() { en } else { zh }
     }
 
     pub fn profiles_dir(&self) -> Option<PathBuf> {

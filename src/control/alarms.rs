@@ -87,8 +87,8 @@ pub const ALARMS: &[Alarm] = &[
         name: "clock-suspect",
         zh: "时钟不可信",
         en: "the clock is not trusted",
-        do_zh: "校准系统时间",
-        do_en: "set the system's time",
+        do_zh: "校准系统时间，然后执行 clock trust",
+        do_en: "set the system's time, then clock trust",
     },
     Alarm {
         name: "io-safe",

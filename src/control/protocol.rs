@@ -62,6 +62,7 @@ pub enum Op {
     JobAbort { job: String },
     PackImport { path: Vec<String>, level: String, product: String, pack: Option<String>, column: Option<String> },
     StationClear { station: String },
+    ClockTrust,
 }
 
 impl Op {
@@ -98,7 +99,7 @@ pub fn parse(line: &[u8]) -> Result<Request, (Value, Refusal)> {
     };
     let mut f = Fields(m);
     let op = f.op(&op).map_err(|what| if let Some(op) = what.strip_prefix("unknown-op ") {
-        (id.clone(), Refusal::new("unknown-op", format!("there is no operation {op}"), "use one of: ping status watch job.create job.start job.hold job.resume job.complete job.abort pack.import station.clear"))
+        (id.clone(), Refusal::new("unknown-op", format!("there is no operation {op}"), "use one of: ping status watch job.create job.start job.hold job.resume job.complete job.abort pack.import station.clear clock.trust"))
     } else {
         bad(&id, what, "see the README's table of operations")
     })?;
@@ -144,6 +145,7 @@ impl Fields {
                 pack: self.maybe_text("pack")?,
                 column: self.maybe_text("column")?,
             },
+            "clock.trust" => Op::ClockTrust,
             "station.clear" => Op::StationClear { station: self.text("station")? },
             other => return Err(format!("unknown-op {other}")),
         };
@@ -213,10 +215,22 @@ pub struct Status {
     pub alarms: Vec<AlarmOn>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub last: Option<Last>,
+    #[serde(default)]
     pub speed_per_min: u32,
     /// `ok` or `suspect`.
+    #[serde(default)]
     pub clock: String,
+    #[serde(default)]
     pub seq: u64,
+    /// The line's name, in the language of the floor.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub name: Option<String>,
+    /// `zh` or `en`, from the configuration.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub language: Option<String>,
+    /// The daemon's wall clock when this was made, RFC 3339: what an alarm's age is counted from.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub now: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Default)]
@@ -235,12 +249,16 @@ pub struct Job {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub target: Option<u32>,
     pub state: String,
+    /// The product's name in the configuration.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub product_name: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Default)]
 pub struct Counts {
     pub passages: u64,
     pub verified: u64,
+    pub packed: u64,
     pub rejected: BTreeMap<String, u64>,
     pub escaped: u64,
     pub doubtful: u64,
@@ -268,6 +286,9 @@ pub struct Device {
     pub last_kind: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub trouble: Option<String>,
+    /// Stations it serves, in belt order.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub stations: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

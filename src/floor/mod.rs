@@ -2,4 +2,15 @@
 //!
 //! Must never know: rules.
 
+mod board;
 pub mod clock;
+pub mod demo;
+mod devices;
+mod hooks;
+mod imports;
+mod owner;
+mod requests;
+pub mod run;
+mod tail;
+
+pub use demo::DemoArgs;

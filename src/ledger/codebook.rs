@@ -11,7 +11,7 @@ use crate::vocab::sscc::RangeRule;
 use crate::vocab::{CodeRef, KeyRule, PackNo};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, OnceLock, RwLock};
 
 /// A code found by a scan. `exact`: the bytes agree after the declared normalisation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,19 +32,21 @@ pub struct Codebook {
     pub(super) store: [u8; 16],
     pub(super) hasher: Hasher,
     packs: Arc<RwLock<BTreeMap<PackNo, (PackRow, Source)>>>,
+    /// The first damage met while reading.
+    damage: Arc<OnceLock<String>>,
 }
 
 impl Codebook {
     /// Opens the segments of every pack; sweeps files that belong to no accepted pack (an import that did not end).
     pub fn open(dir: &Path, store: [u8; 16], key: [u8; 16], packs: impl Iterator<Item = PackRow>) -> Result<Self, OpenError> {
-        let book = Self { dir: dir.into(), store, hasher: Hasher::new(key), packs: Arc::default() };
+        let book = Self { dir: dir.into(), store, hasher: Hasher::new(key), packs: Arc::default(), damage: Arc::default() };
         for p in packs {
             book.register(p)?;
         }
         Ok(book)
     }
 
-    /// Removes segment files of no accepted pack. Only the holder of the lock may.
+    /// Removes segment files of no accepted pack: what an import that did not end left. Only the holder of the lock may.
     pub fn sweep(&self) -> std::io::Result<()> {
         let packs = self.packs.read().expect("no panic while held");
         let mut known: Vec<PathBuf> = Vec::new();
@@ -91,13 +93,22 @@ impl Codebook {
         Ok(())
     }
 
+    /// A code's bytes. They are held against the index, so that a flipped byte is never printed: then, as for a code
+    /// of no pack, the answer is `None`, and `damage` says what was met.
     pub fn bytes(&self, code: CodeRef) -> Option<Vec<u8>> {
         let packs = self.packs.read().expect("no panic while held");
         match &packs.get(&code.pack)?.1 {
             Source::Range(rule, _) => rule.code(code.ordinal),
             Source::Segments(list) => {
                 let (n, o) = (code.ordinal as usize / segment::MAX_CODES, code.ordinal as usize % segment::MAX_CODES);
-                list.get(n)?.code(o as u32).ok()
+                let s = list.get(n)?;
+                match s.checked(o as u32, &self.hasher) {
+                    Ok(bytes) => Some(bytes),
+                    Err(e) => {
+                        let _ = self.damage.set(e.to_string());
+                        None
+                    }
+                }
             }
         }
     }
@@ -151,6 +162,11 @@ impl Codebook {
                 Reading::Data(marks.collect())
             }
         }
+    }
+
+    /// The first damage met while reading, as a sentence.
+    pub fn damage(&self) -> Option<&str> {
+        self.damage.get().map(String::as_str)
     }
 
     pub fn hasher(&self) -> Hasher {

@@ -1,19 +1,26 @@
 //! The ledger's single owner: open, commit, close. Synchronous; the writer thread wraps it, the seeded shift drives it.
 
+use super::chain::{Link, Stored};
 use super::codebook::Codebook;
 use super::error::{CommitError, OpenError};
 use super::lock::Lock;
 use super::marks::{self, Mark};
-use super::{load, schema};
+use super::schema;
+use super::survey::{self, Survey, fixed, meta};
+use super::upsert::upsert;
 use crate::line::{Book, Row};
-use crate::vocab::{CodeRef, Event, Now, PackNo};
-use rusqlite::{Connection, DropBehavior, OptionalExtension, Transaction, TransactionBehavior, params};
-use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, HashMap};
+use crate::vocab::{CodeRef, Event, ItemState, Now, PackNo};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, DropBehavior, OptionalExtension, TransactionBehavior, params};
+use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// An anchor of the chain at least every so many events.
 const ANCHOR_EVERY: u64 = 4_096;
+/// Answers to keyed requests are kept this long, and this many of them, whichever is more.
+const ANSWERS_KEPT_US: i64 = 7 * 24 * 3600 * 1_000_000;
+const ANSWERS_KEPT: i64 = 10_000;
 
 /// Test hooks of `run --test-hooks`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,8 +67,7 @@ pub struct Submission {
 pub struct Core {
     conn: Connection,
     dir: PathBuf,
-    seq: u64,
-    hash: [u8; 32],
+    at: Link,
     anchored: u64,
     boot_no: i64,
     suspect: bool,
@@ -69,6 +75,8 @@ pub struct Core {
     generation: u64,
     marks: BTreeMap<PackNo, MarkState>,
     pack_ids: BTreeMap<PackNo, String>,
+    /// The mark of the first pack, open.
+    witness: Option<File>,
     hooks: Hooks,
     commits: u64,
     poisoned: bool,
@@ -83,45 +91,30 @@ struct MarkState {
 }
 
 impl Core {
+    /// Opens a store, or makes one. A refusal leaves every file as it was.
     pub fn open(dir: &Path, how: &OpenHow) -> Result<Opened, OpenError> {
         let db = dir.join("ledger.db");
-        if !db.exists() && !how.create {
+        let fresh = !db.exists();
+        if fresh && !how.create {
             return Err(OpenError::Absent { dir: dir.into() });
         }
-        refuse_newer(dir, &db)?;
+        survey::refuse_newer(dir, &db)?;
         let unwritable = |source| OpenError::Unwritable { dir: dir.into(), source };
-        std::fs::create_dir_all(dir.join("packs")).map_err(unwritable)?;
-        let lock = Lock::take(dir, &how.boot, how.socket.as_deref())?;
-        let sql = |source| OpenError::Sql { dir: dir.into(), source };
-        let mut conn = connect(&db).map_err(|e| damaged_or(dir, e))?;
-        // Until the store is accepted nothing may change, not even by a checkpoint at closing.
-        conn.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(sql)?;
-        let version: u32 = conn.pragma_query_value(None, "user_version", |r| r.get(0)).map_err(|e| damaged_or(dir, e))?;
-        if version > schema::VERSION {
-            return Err(OpenError::Newer { dir: dir.into(), found: version, known: schema::VERSION });
+        let sql = |e| survey::damaged_or(dir, e);
+        if fresh {
+            std::fs::create_dir_all(dir.join("packs")).map_err(unwritable)?;
         }
-        let (mut restored_what, mut fresh) = (None, version == 0);
-        if version > 0 {
-            let ok: String = conn.query_row("PRAGMA quick_check(1)", [], |r| r.get(0)).map_err(|e| damaged_or(dir, e))?;
-            if ok != "ok" {
-                return Err(OpenError::Damaged { dir: dir.into(), what: ok });
-            }
-            if meta(&conn, "production").map_err(sql)?.is_some() && how.hooks.is_some() {
-                return Err(OpenError::HooksRefused { dir: dir.into() });
-            }
-            restored_what = older_copy(&conn, dir)?;
-            if let (Some(what), false) = (&restored_what, how.accept_restored) {
-                return Err(OpenError::Restored { dir: dir.into(), what: what.clone() });
-            }
-        }
+        let mut lock = Lock::take(dir)?;
+        let found = if fresh { Survey::default() } else { Survey::of(dir, &db, how)? };
+        lock.announce(&how.boot, how.socket.as_deref()).map_err(unwritable)?;
+        let mut conn = Connection::open(&db).map_err(sql)?;
+        conn.busy_timeout(std::time::Duration::from_secs(5)).map_err(sql)?;
         schema::pragmas(&conn).map_err(sql)?;
         schema::migrate(&mut conn).map_err(sql)?;
-        conn.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map_err(sql)?;
         let mut core = Self {
             conn,
             dir: dir.into(),
-            seq: 0,
-            hash: [0; 32],
+            at: Link::default(),
             anchored: 0,
             boot_no: 0,
             suspect: false,
@@ -129,35 +122,56 @@ impl Core {
             generation: 0,
             marks: BTreeMap::new(),
             pack_ids: BTreeMap::new(),
+            witness: None,
             hooks: how.hooks.unwrap_or_default(),
             commits: 0,
             poisoned: false,
             _lock: lock,
         };
-        core.begin(how, &mut fresh).map_err(sql)?;
-        let rows = load::rows(&core.conn).map_err(|e| damaged_or(dir, e))?;
-        let book = Book::from_rows(rows);
+        core.begin(how).map_err(sql)?;
+        let mut book = Book::from_rows(found.rows);
+        core.pack_ids = book.packs.values().map(|p| (p.no, p.id.clone())).collect();
+        core.suspect = book.line.clock_suspect;
         let codebook = Codebook::open(dir, core.store, core.hash_key().map_err(sql)?, book.packs.values().cloned())?;
-        for p in book.packs.values() {
-            core.pack_ids.insert(p.no, p.id.clone());
-        }
-        let restored = if restored_what.is_some() { core.unknown_sent(&book).map_err(unwritable)? } else { Vec::new() };
-        core.next_generation().map_err(|e| match e {
+        codebook.sweep().map_err(unwritable)?;
+        let restored = if found.restored { core.unknown_sent(&book).map_err(unwritable)? } else { Vec::new() };
+        let last_wall_us: Option<i64> =
+            core.conn.query_row("SELECT max(wall_us) FROM event WHERE seq>?1", [core.at.seq as i64 - 1000], |r| r.get(0)).map_err(sql)?;
+        let failed = |e| match e {
             CommitError::Mark(source) => OpenError::Unwritable { dir: dir.into(), source },
             CommitError::Sql(source) => OpenError::Sql { dir: dir.into(), source },
-            _ => OpenError::Damaged { dir: dir.into(), what: e.to_string() },
-        })?;
-        core.suspect = book.line.clock_suspect;
-        let last_wall_us =
-            core.conn.query_row("SELECT max(wall_us) FROM event WHERE seq>?1", [core.seq as i64 - 1000], |r| r.get(0)).map_err(sql)?;
-        Ok(Opened { clean: book.line.clean, last_seq: core.seq, last_wall_us, restored, core, book, codebook })
+            e => OpenError::Failed { dir: dir.into(), what: e.to_string() },
+        };
+        if found.restored {
+            survey::drop_unknown_marks(dir, &book).map_err(unwritable)?;
+        }
+        core.next_generation().map_err(failed)?;
+        if last_wall_us.is_none_or(|last| last <= how.wall_us) && !core.suspect {
+            core.forget(&mut book, how.wall_us).map_err(failed)?;
+        }
+        Ok(Opened { clean: book.line.clean, last_seq: core.at.seq, last_wall_us, restored, core, book, codebook })
+    }
+
+    /// Drops answers that need not be kept any more; never while the clock is in doubt.
+    fn forget(&mut self, book: &mut Book, wall_us: i64) -> Result<(), CommitError> {
+        let before = wall_us - ANSWERS_KEPT_US;
+        let keys = {
+            let mut s = self.conn.prepare(schema::STALE_ANSWERS)?;
+            s.query_map(params![before, ANSWERS_KEPT], |r| r.get(0))?.collect::<Result<Vec<String>, _>>()?
+        };
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let event = Event::Forgotten { keys };
+        book.apply(&event);
+        let rows = book.take_rows();
+        self.try_commit(&[Submission { now: Now::new(0, wall_us), events: vec![event], rows }]).map(|_| ())
     }
 
     /// Identity of the store, this boot, and where the chain stands.
-    fn begin(&mut self, how: &OpenHow, fresh: &mut bool) -> rusqlite::Result<()> {
+    fn begin(&mut self, how: &OpenHow) -> rusqlite::Result<()> {
         let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         if meta(&tx, "store")?.is_none() {
-            *fresh = true;
             let seed = random();
             tx.execute(schema::SET_META, params!["store", &seed[..16]])?;
             tx.execute(schema::SET_META, params!["hash-key", &random()[..16]])?;
@@ -172,7 +186,7 @@ impl Core {
         self.generation = u64::from_le_bytes(fixed(meta(&tx, "generation")?));
         let head = tx.query_row("SELECT seq,hash FROM head", [], |r| Ok((r.get::<_, i64>(0)?, r.get::<_, Vec<u8>>(1)?))).optional()?;
         if let Some((seq, hash)) = head {
-            (self.seq, self.hash) = (seq as u64, hash.try_into().unwrap_or([0; 32]));
+            self.at = Link { seq: seq as u64, hash: hash.try_into().unwrap_or([0; 32]) };
         }
         self.anchored = tx.query_row("SELECT coalesce(max(seq),0) FROM anchor", [], |r| r.get::<_, i64>(0))? as u64;
         let mut s = tx.prepare("SELECT pack,intent FROM mark")?;
@@ -195,7 +209,8 @@ impl Core {
             if let Some(m) = marks::read(&marks::path(&self.dir, &p.id))? {
                 let from = book.leases.iter().filter(|l| l.pack == p.no).map(|l| l.from + l.used).max().unwrap_or(0);
                 let upto = m.upto.min(u64::from(p.count)) as u32;
-                out.extend((from..upto).map(|o| CodeRef::new(p.no, o)));
+                let unsent = |c: &CodeRef| matches!(book.state(*c), ItemState::Pooled | ItemState::Leased);
+                out.extend((from..upto).map(|o| CodeRef::new(p.no, o)).filter(unsent));
             }
         }
         Ok(out)
@@ -218,7 +233,7 @@ impl Core {
                 self.write_mark(no)?;
             }
         }
-        Ok(())
+        self.testify().map_err(CommitError::Mark)
     }
 
     fn write_mark(&mut self, pack: PackNo) -> Result<(), CommitError> {
@@ -230,7 +245,7 @@ impl Core {
     }
 
     pub fn last_seq(&self) -> u64 {
-        self.seq
+        self.at.seq
     }
 
     /// One transaction for all of them; nothing of it remains on an error, and nothing is taken afterwards.
@@ -240,27 +255,35 @@ impl Core {
         }
         self.commits += 1;
         if self.hooks.commit_fail_after.is_some_and(|n| self.commits > n) {
-            self.poisoned = true;
+            self.poison();
             return Err(CommitError::Full);
         }
         if self.hooks.commit_stall_ms > 0 {
             std::thread::sleep(std::time::Duration::from_millis(self.hooks.commit_stall_ms));
         }
         let done = self.try_commit(batch);
-        self.poisoned = done.is_err();
+        if done.is_err() {
+            self.poison();
+        }
         done
     }
 
+    /// From now on nothing is written, not even by a checkpoint at closing.
+    fn poison(&mut self) {
+        self.poisoned = true;
+        let _ = self.conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+    }
+
     fn try_commit(&mut self, batch: &[Submission]) -> Result<u64, CommitError> {
-        for s in batch {
-            for e in &s.events {
-                if let Event::PackAccepted { pack, id, .. } = e {
-                    self.pack_ids.insert(*pack, id.clone());
-                }
+        let mut accepted = Vec::new();
+        for e in batch.iter().flat_map(|s| &s.events) {
+            if let Event::PackAccepted { pack, id, .. } = e {
+                self.pack_ids.insert(*pack, id.clone());
+                accepted.push(*pack);
             }
         }
         let ahead = self.marks_ahead(batch)?;
-        let (mut seq, mut hash, mut anchored, mut suspect) = (self.seq, self.hash, self.anchored, self.suspect);
+        let (mut at, mut anchored, mut suspect) = (self.at, self.anchored, self.suspect);
         let mut tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         tx.set_drop_behavior(DropBehavior::Rollback);
         for s in batch {
@@ -268,27 +291,14 @@ impl Core {
                 if let Event::Clock { suspect: s, .. } = e {
                     suspect = *s;
                 }
-                seq += 1;
                 let body = postcard::to_stdvec(e).expect("an event encodes");
-                let mut columns = [0u8; 33];
-                columns[..8].copy_from_slice(&seq.to_le_bytes());
-                columns[8..16].copy_from_slice(&self.boot_no.to_le_bytes());
-                columns[16..24].copy_from_slice(&s.now.mono_us.to_le_bytes());
-                columns[24..32].copy_from_slice(&s.now.wall_us.to_le_bytes());
-                columns[32] = u8::from(suspect);
-                hash = chain(&hash, &columns, &body);
-                tx.prepare_cached(schema::EVENT)?.execute(params![
-                    seq as i64,
-                    self.boot_no,
-                    s.now.mono_us as i64,
-                    s.now.wall_us,
-                    suspect,
-                    body
-                ])?;
+                at = at.next(&Stored { boot: self.boot_no, mono_us: s.now.mono_us as i64, wall_us: s.now.wall_us, suspect, body: &body });
+                let p = params![at.seq as i64, self.boot_no, s.now.mono_us as i64, s.now.wall_us, suspect, body];
+                tx.prepare_cached(schema::EVENT)?.execute(p)?;
                 let ends = matches!(e, Event::JobMoved { to: crate::vocab::JobState::Completed | crate::vocab::JobState::Aborted, .. });
-                if ends || seq - anchored >= ANCHOR_EVERY {
-                    tx.prepare_cached(schema::ANCHOR)?.execute(params![seq as i64, hash])?;
-                    anchored = seq;
+                if ends || at.seq - anchored >= ANCHOR_EVERY {
+                    tx.prepare_cached(schema::ANCHOR)?.execute(params![at.seq as i64, at.hash])?;
+                    anchored = at.seq;
                 }
             }
         }
@@ -296,15 +306,30 @@ impl Core {
         for (pack, intent) in &ahead {
             tx.prepare_cached(schema::MARK)?.execute(params![pack.0, *intent as i64])?;
         }
-        tx.prepare_cached(schema::HEAD)?.execute(params![seq as i64, hash])?;
+        tx.prepare_cached(schema::HEAD)?.execute(params![at.seq as i64, at.hash])?;
         tx.commit()?;
-        (self.seq, self.hash, self.anchored, self.suspect) = (seq, hash, anchored, suspect);
+        (self.at, self.anchored, self.suspect) = (at, anchored, suspect);
         for (pack, intent) in ahead {
             let s = self.marks.get_mut(&pack).expect("made by marks_ahead");
             (s.intent, s.upto) = (intent, intent);
             self.write_mark(pack)?;
         }
-        Ok(seq)
+        for pack in accepted {
+            // From its first day a pack has a mark: an older copy that does not know the pack is recognised by it.
+            self.marks.entry(pack).or_insert(MarkState { turn: 0, upto: 0, intent: 0 });
+            self.write_mark(pack)?;
+        }
+        self.testify().map_err(CommitError::Mark)?;
+        Ok(self.at.seq)
+    }
+
+    fn testify(&mut self) -> std::io::Result<()> {
+        if self.witness.is_none() {
+            let Some(first) = self.pack_ids.values().next().filter(|id| marks::path(&self.dir, id).exists()) else { return Ok(()) };
+            self.witness = Some(File::options().write(true).open(marks::path(&self.dir, first))?);
+        }
+        let file = self.witness.as_ref().expect("just opened");
+        marks::testify(file, self.store, self.generation, self.at.seq)
     }
 
     /// Makes sure that every code about to be *sent* lies below its pack's mark on disk, and tells which marks should
@@ -353,142 +378,9 @@ impl Core {
     }
 }
 
-fn connect(db: &Path) -> rusqlite::Result<Connection> {
-    let c = Connection::open(db)?;
-    c.busy_timeout(std::time::Duration::from_secs(5))?;
-    Ok(c)
-}
-
-fn meta(c: &Connection, key: &str) -> rusqlite::Result<Option<Vec<u8>>> {
-    c.query_row(schema::META, [key], |r| r.get(0)).optional()
-}
-
-fn fixed<const N: usize>(v: Option<Vec<u8>>) -> [u8; N] {
-    v.and_then(|v| v.try_into().ok()).unwrap_or([0; N])
-}
-
-/// `user_version` stands at byte 60 of the file (SQLite file format 1.3.14): a newer store is refused before SQLite
-/// touches it.
-fn refuse_newer(dir: &Path, db: &Path) -> Result<(), OpenError> {
-    let Ok(f) = std::fs::File::open(db) else { return Ok(()) };
-    let mut b = [0; 4];
-    if std::os::unix::fs::FileExt::read_exact_at(&f, &mut b, 60).is_ok() {
-        let found = u32::from_be_bytes(b);
-        if found > schema::VERSION {
-            return Err(OpenError::Newer { dir: dir.into(), found, known: schema::VERSION });
-        }
-    }
-    Ok(())
-}
-
-fn damaged_or(dir: &Path, e: rusqlite::Error) -> OpenError {
-    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
-    match (&e, e.sqlite_error_code()) {
-        (_, Some(DatabaseCorrupt | NotADatabase))
-        | (rusqlite::Error::InvalidColumnName(_) | rusqlite::Error::IntegralValueOutOfRange(..), _) => {
-            OpenError::Damaged { dir: dir.into(), what: e.to_string() }
-        }
-        _ => OpenError::Sql { dir: dir.into(), source: e },
-    }
-}
-
-/// What shows that this ledger is older than its marks.
-fn older_copy(c: &Connection, dir: &Path) -> Result<Option<String>, OpenError> {
-    let sql = |e| damaged_or(dir, e);
-    let Some(store) = meta(c, "store").map_err(sql)? else { return Ok(None) };
-    let generation = u64::from_le_bytes(fixed(meta(c, "generation").map_err(sql)?));
-    let mut intents: HashMap<u32, i64> = HashMap::new();
-    let mut s = c.prepare("SELECT pack,intent FROM mark").map_err(sql)?;
-    for row in s.query_map([], |r| Ok((r.get(0)?, r.get(1)?))).map_err(sql)? {
-        let (p, i) = row.map_err(sql)?;
-        intents.insert(p, i);
-    }
-    for p in load::packs(c).map_err(sql)? {
-        let path = marks::path(dir, &p.id);
-        let intent = intents.get(&p.no.0).copied().unwrap_or(0) as u64;
-        match marks::read(&path) {
-            Err(e) => return Err(OpenError::Damaged { dir: dir.into(), what: format!("{}: {e}", path.display()) }),
-            Ok(None) if intent > 0 => return Ok(Some(format!("{} is gone", path.display()))),
-            Ok(None) => {}
-            Ok(Some(m)) if m.store[..] != store[..] => return Err(OpenError::OtherStore { path }),
-            Ok(Some(m)) if m.generation > generation => {
-                return Ok(Some(format!("its generation is {generation}, the marks say {}", m.generation)));
-            }
-            Ok(Some(m)) if m.upto > intent => return Ok(Some(format!("pack {} was sent up to {}, it knows {intent}", p.id, m.upto))),
-            Ok(Some(_)) => {}
-        }
-    }
-    Ok(None)
-}
-
-/// SHA-256 over the hash before, the columns and the stored bytes.
-pub fn chain(before: &[u8; 32], columns: &[u8; 33], body: &[u8]) -> [u8; 32] {
-    let mut h = Sha256::new();
-    h.update(before);
-    h.update(columns);
-    h.update(body);
-    h.finalize().into()
-}
-
 fn random() -> [u8; 32] {
     let mut b = [0; 32];
     let f = std::fs::File::open("/dev/urandom").expect("the system has randomness");
     std::io::Read::read_exact(&mut &f, &mut b).expect("the system has randomness");
     b
-}
-
-/// The last image of every key, once.
-fn upsert(tx: &Transaction<'_>, batch: &[Submission]) -> rusqlite::Result<()> {
-    let mut codes: BTreeMap<CodeRef, usize> = BTreeMap::new();
-    let all: Vec<&Row> = batch.iter().flat_map(|s| &s.rows).collect();
-    for (i, r) in all.iter().enumerate() {
-        if let Row::Code(c, _) = r {
-            codes.insert(*c, i);
-        }
-    }
-    for (i, row) in all.iter().enumerate() {
-        match row {
-            Row::Code(c, _) if codes[c] != i => {}
-            Row::Code(c, l) => {
-                let reason = l.reason.map(|r| r.number());
-                let p = params![c.id(), l.state.number(), reason, l.through, l.seen, l.parent.0, l.job.0, l.station.0, l.passage.0 as i64];
-                tx.prepare_cached(schema::CODE)?.execute(p)?;
-            }
-            Row::Name { kind, no, name } => drop(tx.prepare_cached(schema::NAME)?.execute(params![*kind as u8, no, name])?),
-            Row::Pack(p) => {
-                let origin = postcard::to_stdvec(&p.origin).expect("an origin encodes");
-                tx.prepare_cached(schema::PACK)?.execute(params![p.no.0, p.id, p.level, p.product, p.count, origin, p.next])?;
-            }
-            Row::Parent(no, p) => {
-                let code = p.code.map(CodeRef::id);
-                tx.prepare_cached(schema::PARENT)?.execute(params![
-                    no.0,
-                    p.level.0,
-                    p.station.0,
-                    p.job.0,
-                    code,
-                    p.state.number(),
-                    p.relabels
-                ])?;
-            }
-            Row::Job(j) => {
-                let counts = postcard::to_stdvec(&j.counts).expect("counts encode");
-                let p = params![j.no.0, j.id, j.product, j.lot, j.target, j.expiry, j.state.number(), counts, j.doubtful as i64];
-                tx.prepare_cached(schema::JOB)?.execute(p)?;
-            }
-            Row::Lease(l) => drop(tx.prepare_cached(schema::LEASE)?.execute(params![l.job.0, l.pack.0, l.from, l.count, l.used])?),
-            Row::Station(no, s) => {
-                tx.prepare_cached(schema::STATION)?.execute(params![no.0, postcard::to_stdvec(s).expect("a station encodes")])?;
-            }
-            Row::Queue(no, codes) => {
-                tx.prepare_cached(schema::QUEUE_CLEAR)?.execute([no.0])?;
-                for (i, c) in codes.iter().enumerate() {
-                    tx.prepare_cached(schema::QUEUE)?.execute(params![no.0, i as i64, c.id()])?;
-                }
-            }
-            Row::Line(l) => drop(tx.prepare_cached(schema::LINE)?.execute([postcard::to_stdvec(l).expect("a line encodes")])?),
-            Row::Answer { key, answer } => drop(tx.prepare_cached(schema::ANSWER)?.execute([key, answer])?),
-        }
-    }
-    Ok(())
 }

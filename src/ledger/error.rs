@@ -16,6 +16,12 @@ pub enum OpenError {
         "the ledger in {dir} is an older copy ({what}): codes may have been printed that it does not know of; put the newest copy back, or start with --accept-restored, which makes those codes doubtful; nothing was changed"
     )]
     Restored { dir: PathBuf, what: String },
+    #[error(
+        "the mark {path} is of a pack that this ledger does not know, and its codes may have been printed: put the newest copy of the ledger back; nothing was changed"
+    )]
+    UnknownPack { path: PathBuf },
+    #[error("the ledger in {dir} could not be brought up: {what}")]
+    Failed { dir: PathBuf, what: String },
     #[error("the file {path} belongs to another store: put back the packs folder that goes with this ledger")]
     OtherStore { path: PathBuf },
     #[error("the ledger in {dir} is damaged ({what}): stop here and restore a backup; nothing was changed")]

@@ -3,9 +3,10 @@
 
 use super::codebook::Codebook;
 use super::segment::{self, Hasher};
-use crate::line::NewPack;
+use crate::line::{Answer, Book, NewPack};
 use crate::vocab::code::MAX_CODE_LEN;
 use crate::vocab::event::Origin;
+use crate::vocab::plan::{CodeSource, Plan};
 use crate::vocab::{KeyRule, PackNo};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -40,8 +41,50 @@ pub enum ImportError {
     Empty,
     #[error("{}; the whole pack was refused, nothing was imported", .0.join("; "))]
     Duplicates(Vec<String>),
+    #[error(
+        "a pack id has 1 to 64 of A-Z a-z 0-9 . _ -, and does not begin with range-; “{0}” is not one: choose another; nothing was imported"
+    )]
+    BadId(String),
+    #[error("there is a pack {0} already: choose another id, or leave it out; nothing was imported")]
+    IdInUse(String),
     #[error("the column “{0}” is not understood: write code=2, or code= and a header's name")]
     Column(String),
+}
+
+/// The id of a new pack: as wanted, else the first free `p<n>`.
+pub fn pack_id(book: &Book, wanted: Option<&str>) -> Result<String, ImportError> {
+    let used = |id: &str| book.packs.values().any(|p| p.id == id);
+    let Some(id) = wanted else {
+        let first = book.packs.keys().next_back().map_or(1, |p| p.0 + 1);
+        return Ok((first..).map(|n| format!("p{n}")).find(|id| !used(id)).expect("there is always a free number"));
+    };
+    let fit = (1..=64).contains(&id.len()) && id.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+    if !fit || id.starts_with("range-") {
+        return Err(ImportError::BadId(id.into()));
+    }
+    if used(id) { Err(ImportError::IdInUse(id.into())) } else { Ok(id.into()) }
+}
+
+/// Why a plan can have no use for a pack of this level and product, if so.
+pub fn unknown(plan: &Plan, level: &str, product: &str) -> Option<Answer> {
+    let takes = |l: &&crate::vocab::plan::Level| l.codes != CodeSource::Generated;
+    let levels: Vec<&str> = plan.levels.iter().filter(takes).map(|l| l.name.as_str()).collect();
+    let products: Vec<&str> = plan.products.iter().map(|p| p.id.as_str()).collect();
+    match plan.level_named(level) {
+        None => {
+            let what = format!("level {level} is not in the configuration; nothing was imported");
+            return Some(Answer::refused("unknown-level", what, format!("use one of: {}", levels.join(", "))));
+        }
+        Some(l) if l.codes == CodeSource::Generated => {
+            let what = format!("level {level} makes its own numbers and takes no pack; nothing was imported");
+            return Some(Answer::refused("generated-level", what, format!("use one of: {}", levels.join(", "))));
+        }
+        Some(_) => {}
+    }
+    (!products.contains(&product)).then(|| {
+        let what = format!("product {product} is not in the configuration; nothing was imported");
+        Answer::refused("unknown-product", what, format!("use one of: {}", products.join(", ")))
+    })
 }
 
 struct Place {

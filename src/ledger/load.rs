@@ -1,14 +1,15 @@
 //! Tables → `Row` images, for `Book::from_rows`.
 
+use super::schema;
 use crate::line::Row;
 use crate::line::rows::{JobRow, Lease, Life, PackRow, ParentRow};
 use crate::vocab::event::NameKind;
 use crate::vocab::{CodeRef, ItemState, JobNo, JobState, LevelNo, PackNo, ParentNo, ParentState, Passage, Reason, StationNo};
-use rusqlite::{Connection, Result, Row as Sql};
+use rusqlite::{Connection, OptionalExtension, Result, Row as Sql};
 use std::collections::BTreeMap;
 
 /// A stored number or blob that means nothing: the file is damaged.
-fn bad(what: &str) -> rusqlite::Error {
+pub fn bad(what: &str) -> rusqlite::Error {
     rusqlite::Error::InvalidColumnName(format!("damaged {what}"))
 }
 
@@ -23,15 +24,15 @@ pub fn rows(c: &Connection) -> Result<Vec<Row>> {
         Ok(Row::Name { kind, no: r.get(1)?, name: r.get(2)? })
     })?;
     out.extend(packs(c)?.into_iter().map(Row::Pack));
-    collect(c, "SELECT id,state,reason,through,seen,parent,job,station,passage FROM code", &mut out, |r| {
+    collect(c, schema::ALL_CODES, &mut out, |r| {
         let (code, life) = code(r)?;
         Ok(Row::Code(code, life))
     })?;
-    collect(c, "SELECT no,level,station,job,code,state,relabels FROM parent", &mut out, |r| {
+    collect(c, schema::ALL_PARENTS, &mut out, |r| {
         let (no, row) = parent(r)?;
         Ok(Row::Parent(no, row))
     })?;
-    collect(c, "SELECT no,id,product,lot,target,expiry,state,counts,doubtful FROM job", &mut out, |r| Ok(Row::Job(job(r)?)))?;
+    collect(c, schema::ALL_JOBS, &mut out, |r| Ok(Row::Job(job(r)?)))?;
     collect(c, "SELECT job,pack,first,count,used FROM lease", &mut out, |r| {
         Ok(Row::Lease(Lease { job: JobNo(r.get(0)?), pack: PackNo(r.get(1)?), from: r.get(2)?, count: r.get(3)?, used: r.get(4)? }))
     })?;
@@ -50,7 +51,23 @@ pub fn rows(c: &Connection) -> Result<Vec<Row>> {
         Ok(Row::Line(postcard::from_bytes(&r.get::<_, Vec<u8>>(0)?).map_err(|_| bad("line"))?))
     })?;
     collect(c, "SELECT key,answer FROM answer", &mut out, |r| Ok(Row::Answer { key: r.get(0)?, answer: r.get(1)? }))?;
+    consistent(c)?;
     Ok(out)
+}
+
+/// What rows say of each other must hold, or the file is damaged.
+fn consistent(c: &Connection) -> Result<()> {
+    for (what, sql) in [
+        ("parent of a code", "SELECT 1 FROM code WHERE parent>0 AND parent NOT IN (SELECT no FROM parent) LIMIT 1"),
+        ("pack of a code", "SELECT 1 FROM code WHERE id>>32 NOT IN (SELECT no FROM pack) LIMIT 1"),
+        ("pack of a lease", "SELECT 1 FROM lease WHERE pack NOT IN (SELECT no FROM pack) OR job NOT IN (SELECT no FROM job) LIMIT 1"),
+        ("names", "SELECT 1 FROM name n WHERE no>0 AND NOT EXISTS (SELECT 1 FROM name m WHERE m.kind=n.kind AND m.no=n.no-1) LIMIT 1"),
+    ] {
+        if c.query_row(sql, [], |_| Ok(())).optional()?.is_some() {
+            return Err(bad(what));
+        }
+    }
+    Ok(())
 }
 
 fn collect(c: &Connection, sql: &str, out: &mut Vec<Row>, f: impl Fn(&Sql<'_>) -> Result<Row>) -> Result<()> {
@@ -110,7 +127,8 @@ pub fn parent(r: &Sql<'_>) -> Result<(ParentNo, ParentRow)> {
     Ok((ParentNo(r.get(0)?), row))
 }
 
-fn job(r: &Sql<'_>) -> Result<JobRow> {
+/// Columns: no,id,product,lot,target,expiry,state,counts,doubtful.
+pub fn job(r: &Sql<'_>) -> Result<JobRow> {
     Ok(JobRow {
         no: JobNo(r.get(0)?),
         id: r.get(1)?,

@@ -2,8 +2,12 @@
 //! ledger. The ledger commits what it intends to write first, so a mark above the ledger's intent, or of a later
 //! generation, can only mean that an older copy of the ledger was put back.
 //!
+//! Beside them a *witness*: the newest event's number, written after each commit and not synced. It never runs ahead of
+//! the ledger, whatever breaks, and after a killed process it stands: a ledger that ends below it is an older copy.
+//!
 //! File: two slots of 64 bytes, written in turn: magic `PMMARK1\0`, store id (16), generation (8), turn (8), upto (8),
 //! CRC-32 (4), little-endian. The slot with the higher turn and a right CRC counts.
+//! A third slot of the same form is the witness, its turn being the event's number.
 
 use crc::{CRC_32_ISO_HDLC, Crc};
 use std::fs::File;
@@ -36,7 +40,7 @@ pub fn read(path: &Path) -> std::io::Result<Option<Mark>> {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(e),
     };
-    let best = bytes.chunks(SLOT).filter_map(decode).max_by_key(|m| m.turn);
+    let best = bytes.chunks(SLOT).take(2).filter_map(decode).max_by_key(|m| m.turn);
     best.map(Some).ok_or_else(|| std::io::Error::new(std::io::ErrorKind::InvalidData, "both slots of a mark are damaged"))
 }
 
@@ -50,6 +54,17 @@ pub fn write(path: &Path, mark: &Mark) -> std::io::Result<()> {
         File::open(dir)?.sync_all()?;
     }
     Ok(())
+}
+
+/// The newest event's number that this mark has seen, if its witness is whole.
+pub fn witness(path: &Path) -> Option<u64> {
+    let bytes = std::fs::read(path).ok()?;
+    bytes.chunks(SLOT).nth(2).and_then(decode).map(|m| m.turn)
+}
+
+/// Leaves a witness in an open mark; not synced.
+pub fn testify(file: &File, store: [u8; 16], generation: u64, seq: u64) -> std::io::Result<()> {
+    file.write_all_at(&encode(&Mark { store, generation, turn: seq, upto: 0 }), 2 * SLOT as u64)
 }
 
 fn encode(m: &Mark) -> [u8; SLOT] {

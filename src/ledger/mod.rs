@@ -5,6 +5,7 @@
 //! Invariants: events of one decision commit together with their rows and the chain's head; a `Sent` is committed only
 //! when the pack's mark on disk lies above it; after an error nothing more is written.
 
+mod chain;
 pub mod codebook;
 pub mod core;
 mod error;
@@ -12,15 +13,21 @@ pub mod import;
 mod load;
 mod lock;
 mod marks;
+pub mod offline;
 mod public;
 pub mod reader;
+mod report;
 mod schema;
 mod segment;
+mod survey;
+mod trace;
+mod upsert;
 pub mod writer;
 
 pub use codebook::Codebook;
 pub use core::{Core, Hooks, OpenHow, Opened, Submission};
 pub use error::{CommitError, OpenError};
+pub use lock::Holder;
 pub use writer::{Outcome, Writer};
 
 #[cfg(test)]

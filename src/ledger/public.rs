@@ -61,6 +61,26 @@ impl Speaker {
         self.packs.get(&no).map_or("?", |p| p.id.as_str())
     }
 
+    /// The level of a code's pack.
+    pub fn level_of(&self, code: CodeRef) -> &str {
+        self.packs.get(&code.pack).map_or("?", |p| p.level.as_str())
+    }
+
+    /// The parent an event tells of.
+    pub fn parent_of(event: &Event) -> Option<ParentNo> {
+        match event {
+            Event::Opened { parent, .. }
+            | Event::Gathered { parent, .. }
+            | Event::Closed { parent, .. }
+            | Event::Labelling { parent }
+            | Event::Sealed { parent, .. }
+            | Event::Relabelled { parent, .. }
+            | Event::Undone { parent, .. }
+            | Event::TakenOut { parent, .. } => Some(*parent),
+            _ => None,
+        }
+    }
+
     /// Names and numbers that later events need.
     pub fn learn(&mut self, event: &Event) {
         match event {
@@ -175,12 +195,14 @@ impl Speaker {
                 self.put_seen(&mut m, seen);
                 vec![("read", m)]
             }
-            Event::Verdict { station, passage, good, reason, seen, revises, .. } => {
+            Event::Verdict { station, passage, good, reason, seen, to, revises } => {
                 let mut m = object(json!({"station": self.station(*station), "passage": passage.0, "good": good}));
                 put_some(&mut m, "reason", reason.map(|r| r.word().into()));
                 if let Some(s) = seen {
                     self.put_seen(&mut m, s);
                 }
+                // The state its code got, if it moved: a reject alone does not tell.
+                put_some(&mut m, "to", to.map(|s| s.word().into()));
                 if *revises {
                     m.insert("revises".into(), true.into());
                 }
@@ -235,6 +257,7 @@ impl Speaker {
                 one("headline", json!({"stations": stations.iter().map(|s| self.station(*s)).collect::<Vec<_>>()}))
             }
             Event::Answered { key, .. } => one("answered", json!({"key": key})),
+            Event::Forgotten { keys } => one("forgotten", json!({"keys": keys})),
         }
     }
 

@@ -1,24 +1,33 @@
 //! Read-only snapshots beside a running daemon (or none): dump, journal, trace, packs. Short pages, a time limit.
 
+use super::chain::Link;
 use super::codebook::Codebook;
-use super::core::chain;
 use super::error::OpenError;
 use super::public::{Speaker, Stamp, put_bytes};
+use super::survey::{damaged_or, immutable};
 use super::{load, schema};
+use crate::line::rows::Life;
 use crate::vocab::code::hex;
 use crate::vocab::event::{Event, Origin};
-use crate::vocab::{CodeRef, ItemState, JobNo, LevelNo, ParentNo, ParentState};
-use rusqlite::{Connection, OpenFlags, params};
+use crate::vocab::{CodeRef, ItemState, JobNo, LevelNo, PackNo, ParentNo, ParentState};
+use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, params};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Longest a single statement may run, in millions of virtual-machine steps.
 const STEPS_M: usize = 2_000;
 const PAGE: i64 = 2_000;
 
+/// Levels of parents kept in memory while a journal is told.
+const PARENTS_KNOWN: usize = 10_000;
+
 pub struct Snapshot {
-    conn: Connection,
+    pub(super) conn: Connection,
+    /// Millions of steps of the running statement.
+    steps: Arc<AtomicUsize>,
     pub speaker: Speaker,
 }
 
@@ -40,20 +49,14 @@ impl Snapshot {
         if !db.exists() {
             return Err(OpenError::Absent { dir: dir.into() }.into());
         }
-        let mut conn = Connection::open_with_flags(&db, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-        conn.busy_timeout(std::time::Duration::from_secs(2))?;
-        let version: u32 = conn.pragma_query_value(None, "user_version", |r| r.get(0))?;
+        let mut conn = beside(&db).map_err(|e| damaged_or(dir, e))?;
+        let version: u32 = conn.pragma_query_value(None, "user_version", |r| r.get(0)).map_err(|e| damaged_or(dir, e))?;
         if version > schema::VERSION {
             return Err(OpenError::Newer { dir: dir.into(), found: version, known: schema::VERSION }.into());
         }
-        let mut steps = 0;
-        conn.progress_handler(
-            1_000_000,
-            Some(move || {
-                steps += 1;
-                steps > STEPS_M
-            }),
-        )?;
+        let steps = Arc::new(AtomicUsize::new(0));
+        let counted = steps.clone();
+        conn.progress_handler(1_000_000, Some(move || counted.fetch_add(1, Ordering::Relaxed) >= STEPS_M))?;
         conn.execute_batch("BEGIN")?;
         let blob = |key: &str| conn.query_row(schema::META, [key], |r| r.get::<_, Vec<u8>>(0));
         let store: [u8; 16] = blob("store")?.try_into().unwrap_or([0; 16]);
@@ -71,14 +74,8 @@ impl Snapshot {
             }
         }
         let jobs = pairs(&conn, "SELECT no,id FROM job")?.into_iter().map(|(n, id)| (JobNo(n), id)).collect();
-        let mut parents = BTreeMap::new();
-        let mut p = conn.prepare("SELECT no,level FROM parent")?;
-        for row in p.query_map([], |r| Ok((ParentNo(r.get(0)?), LevelNo(r.get(1)?))))? {
-            let (no, level) = row?;
-            parents.insert(no, level);
-        }
-        drop((s, p));
-        Ok(Self { speaker: Speaker { names, packs, jobs, parents, codebook }, conn })
+        drop(s);
+        Ok(Self { speaker: Speaker { names, packs, jobs, parents: BTreeMap::new(), codebook }, conn, steps })
     }
 
     /// Ends the snapshot and begins another: a long-lived reader must not pin the write-ahead log.
@@ -86,67 +83,83 @@ impl Snapshot {
         Ok(self.conn.execute_batch("ROLLBACK; BEGIN")?)
     }
 
-    /// One line a touched code, one a parent, one a pack.
+    /// A statement, kept prepared; the time limit starts anew.
+    pub(super) fn statement(&self, sql: &str) -> Result<CachedStatement<'_>, ReadError> {
+        self.steps.store(0, Ordering::Relaxed);
+        Ok(self.conn.prepare_cached(sql)?)
+    }
+
+    /// One line a touched code, one a parent, one a pack; in pages, so that memory does not grow with the book.
     pub fn dump(&self, out: &mut dyn FnMut(Value) -> std::io::Result<()>) -> Result<(), ReadError> {
         let sp = &self.speaker;
-        let mut states: BTreeMap<ParentNo, (ParentState, Option<CodeRef>)> = BTreeMap::new();
-        let mut children: BTreeMap<ParentNo, Vec<String>> = BTreeMap::new();
-        let mut s = self.conn.prepare("SELECT no,level,station,job,code,state,relabels FROM parent ORDER BY no")?;
-        let parents = s.query_map([], load::parent)?.collect::<Result<Vec<_>, _>>()?;
-        for (no, p) in &parents {
-            states.insert(*no, (p.state, p.code));
-        }
-        let mut touched: BTreeMap<crate::vocab::PackNo, u64> = BTreeMap::new();
-        let mut s = self.conn.prepare("SELECT id,state,reason,through,seen,parent,job,station,passage FROM code ORDER BY id")?;
-        let mut rows = s.query([])?;
-        while let Some(r) = rows.next()? {
-            let (code, life) = load::code(r)?;
-            // A code only looked at in the pool is touched too, and counted as its line says.
-            *touched.entry(code.pack).or_default() += 1;
-            let mut m = Map::new();
-            m.insert("k".into(), "code".into());
-            let bytes = sp.code(code);
-            put_bytes(&mut m, &bytes);
-            let pack = sp.packs.get(&code.pack);
-            m.insert("level".into(), pack.map_or("?", |p| p.level.as_str()).into());
-            m.insert("state".into(), life.state.word().into());
-            m.insert("pack".into(), sp.pack(code.pack).into());
-            m.insert("ordinal".into(), code.ordinal.into());
-            if life.job != JobNo(0) {
-                m.insert("job".into(), sp.job(life.job).into());
+        let mut touched: BTreeMap<PackNo, u64> = BTreeMap::new();
+        let mut at = -1;
+        loop {
+            let mut s = self.statement(schema::CODES_AFTER)?;
+            let mut rows = s.query(params![at, PAGE])?;
+            let before = at;
+            while let Some(r) = rows.next()? {
+                let (code, life) = load::code(r)?;
+                at = code.id();
+                // A code only looked at in the pool is touched too, and counted as its line says.
+                *touched.entry(code.pack).or_default() += 1;
+                let closed = r.get::<_, Option<u8>>(9)?.is_some_and(|state| state != ParentState::Open.number());
+                let number = r.get::<_, Option<i64>>(10)?.filter(|_| closed).map(CodeRef::from_id);
+                out(self.code_line(code, &life, number))?;
             }
-            if life.parent != ParentNo(0) {
-                children.entry(life.parent).or_default().push(hex(&bytes));
-                if let Some((state, Some(own))) = states.get(&life.parent)
-                    && *state != ParentState::Open
-                {
-                    m.insert("parent".into(), hex(&sp.code(*own)).into());
+            self.undamaged()?;
+            if at == before {
+                break;
+            }
+        }
+        let mut at = 0;
+        loop {
+            let mut s = self.statement(schema::PARENTS_AFTER)?;
+            let page = s.query_map(params![at, PAGE], load::parent)?.collect::<Result<Vec<_>, _>>()?;
+            let Some((last, _)) = page.last() else { break };
+            at = last.0;
+            for (no, p) in page {
+                let children: Vec<String> = self.children(no)?.into_iter().map(|c| hex(&sp.code(c))).collect();
+                let mut m = object(json!({"k": "parent", "id": no.0}));
+                if let Some(c) = p.code {
+                    put_bytes(&mut m, &sp.code(c));
                 }
+                m.extend(object(json!({"level": sp.level(p.level), "state": p.state.word(), "children": children, "job": sp.job(p.job)})));
+                out(Value::Object(m))?;
             }
-            if let Some(reason) = life.reason {
-                m.insert("reason".into(), reason.word().into());
-            }
-            m.insert("seen".into(), life.seen.into());
-            out(Value::Object(m))?;
-        }
-        for (no, p) in parents {
-            let mut m = Map::new();
-            m.insert("k".into(), "parent".into());
-            m.insert("id".into(), no.0.into());
-            if let Some(c) = p.code {
-                put_bytes(&mut m, &sp.code(c));
-            }
-            m.insert("level".into(), sp.level(p.level).into());
-            m.insert("state".into(), p.state.word().into());
-            m.insert("children".into(), children.remove(&no).unwrap_or_default().into());
-            m.insert("job".into(), sp.job(p.job).into());
-            out(Value::Object(m))?;
         }
         for (no, p) in &sp.packs {
-            let untouched = u64::from(p.count) - touched.get(no).copied().unwrap_or(0);
+            let untouched = u64::from(p.count).saturating_sub(touched.get(no).copied().unwrap_or(0));
             out(json!({"k": "pack", "pack": p.id, "level": p.level, "product": p.product, "count": p.count, "untouched": untouched}))?;
         }
         Ok(())
+    }
+
+    fn code_line(&self, code: CodeRef, life: &Life, parent: Option<CodeRef>) -> Value {
+        let sp = &self.speaker;
+        let mut m = object(json!({"k": "code"}));
+        put_bytes(&mut m, &sp.code(code));
+        m.insert("level".into(), sp.level_of(code).into());
+        m.insert("state".into(), life.state.word().into());
+        m.insert("pack".into(), sp.pack(code.pack).into());
+        m.insert("ordinal".into(), code.ordinal.into());
+        if life.job != JobNo(0) {
+            m.insert("job".into(), sp.job(life.job).into());
+        }
+        if let Some(own) = parent {
+            m.insert("parent".into(), hex(&sp.code(own)).into());
+        }
+        if let Some(reason) = life.reason {
+            m.insert("reason".into(), reason.word().into());
+        }
+        m.insert("seen".into(), life.seen.into());
+        Value::Object(m)
+    }
+
+    pub(super) fn children(&self, no: ParentNo) -> Result<Vec<CodeRef>, ReadError> {
+        let mut s = self.statement(schema::CHILDREN)?;
+        let ids = s.query_map([no.0], |r| r.get::<_, i64>(0))?.collect::<Result<Vec<_>, _>>()?;
+        Ok(ids.into_iter().map(CodeRef::from_id).collect())
     }
 
     /// Events after `since` in order, then the head.
@@ -160,155 +173,104 @@ impl Snapshot {
                 out(v)?;
             }
         }
-        let head = self.conn.query_row("SELECT seq,hash FROM head", [], |r| Ok((r.get::<_, i64>(0)?, r.get::<_, Vec<u8>>(1)?)));
-        let (seq, hash) = head.unwrap_or((0, vec![0; 32]));
+        let (seq, hash) = self.head()?;
         out(json!({"k": "head", "seq": seq, "hash": hex(&hash)}))?;
         Ok(())
+    }
+
+    /// The newest event's number and the chain's hash; zeros before the first.
+    pub fn head(&self) -> Result<(u64, [u8; 32]), ReadError> {
+        let row = self.statement(schema::HEAD_NOW)?.query_row([], |r| Ok((r.get::<_, i64>(0)? as u64, r.get::<_, [u8; 32]>(1)?)));
+        match row {
+            Err(rusqlite::Error::QueryReturnedNoRows) => Ok((0, [0; 32])),
+            row => Ok(row?),
+        }
     }
 
     /// Lines of at most about `limit` events after `since`, each with its seq.
     pub fn page(&mut self, since: u64, limit: i64) -> Result<Vec<(u64, Value)>, ReadError> {
         let mut lines = Vec::new();
-        let boots: BTreeMap<i64, String> = {
-            let mut s = self.conn.prepare_cached("SELECT no,id FROM boot")?;
-            s.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect::<Result<_, _>>()?
-        };
-        let mut s = self.conn.prepare_cached(schema::EVENTS_AFTER)?;
-        let mut rows = s.query(params![since as i64, limit])?;
-        while let Some(r) = rows.next()? {
-            let seq = r.get::<_, i64>(0)? as u64;
-            let event: Event = postcard::from_bytes(r.get_ref(5)?.as_blob().unwrap_or(&[])).map_err(|_| ReadError::Event(seq))?;
-            let boot = boots.get(&r.get(1)?).cloned().unwrap_or_default();
-            let stamp = Stamp { seq, boot, mono_us: r.get::<_, i64>(2)? as u64, wall_us: r.get(3)?, suspect: r.get(4)? };
-            self.speaker.learn(&event);
-            lines.extend(self.speaker.lines(&stamp, &event).into_iter().map(|v| (seq, v)));
+        for (stamp, event) in self.stored(since, limit)? {
+            lines.extend(self.speak(&stamp, &event)?.into_iter().map(|v| (stamp.seq, v)));
         }
+        self.undamaged()?;
         Ok(lines)
     }
 
-    /// Recomputes the chain; the first seq at which it breaks.
-    pub fn verify_chain(&self) -> Result<Option<u64>, ReadError> {
-        let mut hash = [0u8; 32];
-        let mut expected = 1u64;
-        let mut s = self.conn.prepare("SELECT seq,boot,mono_us,wall_us,suspect,body FROM event ORDER BY seq")?;
-        let mut rows = s.query([])?;
+    /// What could not be read in a segment is a refusal, not a gap.
+    fn undamaged(&self) -> Result<(), ReadError> {
+        self.speaker
+            .codebook
+            .damage()
+            .map_or(Ok(()), |what| Err(OpenError::Damaged { dir: self.speaker.codebook.dir().into(), what: what.into() }.into()))
+    }
+
+    /// The journal's lines of an event.
+    pub(super) fn speak(&mut self, stamp: &Stamp, event: &Event) -> Result<Vec<Value>, ReadError> {
+        if let Some(no) = Speaker::parent_of(event)
+            && !self.speaker.parents.contains_key(&no)
+        {
+            // Levels of parents are looked up as they come; not all of a year's parents stay in memory.
+            if self.speaker.parents.len() >= PARENTS_KNOWN {
+                self.speaker.parents.clear();
+            }
+            let level = self.statement(schema::PARENT_LEVEL)?.query_row([no.0], |r| r.get(0));
+            match level {
+                Ok(level) => drop(self.speaker.parents.insert(no, LevelNo(level))),
+                Err(rusqlite::Error::QueryReturnedNoRows) => {}
+                Err(e) => return Err(e.into()),
+            }
+        }
+        self.speaker.learn(event);
+        Ok(self.speaker.lines(stamp, event))
+    }
+
+    /// Every event after `since`, in order.
+    pub(super) fn events(&self, since: u64, f: &mut dyn FnMut(&Stamp, &Event)) -> Result<(), ReadError> {
+        let mut at = since;
+        loop {
+            let page = self.stored(at, PAGE)?;
+            let Some((last, _)) = page.last() else { return Ok(()) };
+            at = last.seq;
+            page.iter().for_each(|(s, e)| f(s, e));
+        }
+    }
+
+    fn stored(&self, since: u64, limit: i64) -> Result<Vec<(Stamp, Event)>, ReadError> {
+        let boots: BTreeMap<i64, String> = {
+            let mut s = self.statement("SELECT no,id FROM boot")?;
+            s.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect::<Result<_, _>>()?
+        };
+        let mut page = Vec::new();
+        let mut s = self.statement(schema::EVENTS_AFTER)?;
+        let mut rows = s.query(params![since as i64, limit])?;
         while let Some(r) = rows.next()? {
             let seq = r.get::<_, i64>(0)? as u64;
-            if seq != expected {
-                return Ok(Some(expected));
-            }
-            expected += 1;
-            let mut columns = [0u8; 33];
-            columns[..8].copy_from_slice(&seq.to_le_bytes());
-            columns[8..16].copy_from_slice(&r.get::<_, i64>(1)?.to_le_bytes());
-            columns[16..24].copy_from_slice(&r.get::<_, i64>(2)?.to_le_bytes());
-            columns[24..32].copy_from_slice(&r.get::<_, i64>(3)?.to_le_bytes());
-            columns[32] = r.get::<_, u8>(4)?;
-            hash = chain(&hash, &columns, r.get_ref(5)?.as_blob().unwrap_or(&[]));
+            let event = postcard::from_bytes(r.get_ref(5)?.as_blob().unwrap_or(&[])).map_err(|_| ReadError::Event(seq))?;
+            let boot = boots.get(&r.get(1)?).cloned().unwrap_or_default();
+            page.push((Stamp { seq, boot, mono_us: r.get::<_, i64>(2)? as u64, wall_us: r.get(3)?, suspect: r.get(4)? }, event));
         }
-        let head = self.conn.query_row("SELECT seq,hash FROM head", [], |r| Ok((r.get::<_, i64>(0)?, r.get::<_, Vec<u8>>(1)?)));
-        match head {
-            Ok((seq, h)) if seq as u64 + 1 == expected && h == hash => Ok(None),
-            Err(rusqlite::Error::QueryReturnedNoRows) if expected == 1 => Ok(None),
-            Ok(_) | Err(rusqlite::Error::QueryReturnedNoRows) => Ok(Some(expected.saturating_sub(1))),
-            Err(e) => Err(e.into()),
-        }
+        Ok(page)
     }
 
-    /// Everything the book knows of a code: its state, the parents above it, its children, its events.
-    pub fn trace(&mut self, bytes: &[u8]) -> Result<Option<Value>, ReadError> {
-        let Some(code) = self.speaker.codebook.resolve(bytes).first().map(|h| h.code) else { return Ok(None) };
-        let mut m = self.life(code)?;
-        let mut above = Vec::new();
-        let mut child = code;
-        while let Some((no, own)) = self.parent_of(child)? {
-            let mut p = object(json!({"id": no.0}));
-            p.extend(self.parent(no)?);
-            above.push(Value::Object(p));
-            match own {
-                Some(c) if above.len() < 16 => child = c,
-                _ => break,
-            }
-        }
-        m.insert("parents".into(), above.into());
-        if let Some(no) = self.parent_numbered(code)? {
-            let mut p = object(json!({"id": no.0}));
-            p.extend(self.parent(no)?);
-            let mut s = self.conn.prepare("SELECT id FROM code WHERE parent=?1 ORDER BY id")?;
-            let ids = s.query_map([no.0], |r| r.get::<_, i64>(0))?.collect::<Result<Vec<_>, _>>()?;
-            let children = ids.into_iter().map(|id| self.life(CodeRef::from_id(id)).map(Value::Object)).collect::<Result<Vec<_>, _>>()?;
-            p.insert("children".into(), children.into());
-            m.insert("contents".into(), Value::Object(p));
-        }
-        let own = hex(&self.speaker.code(code));
-        let mut events = Vec::new();
-        self.journal(0, &mut |v| {
-            let named = |k: &str| v.get(k).and_then(Value::as_str) == Some(&own);
-            let among = v.get("children").and_then(Value::as_array).is_some_and(|a| a.iter().any(|c| c.as_str() == Some(&own)));
-            if named("hex") || named("void") || named("next") || among {
-                events.push(v);
-            }
-            Ok(())
-        })?;
-        m.insert("events".into(), events.into());
-        Ok(Some(Value::Object(m)))
-    }
-
-    fn life(&self, code: CodeRef) -> Result<Map<String, Value>, ReadError> {
-        let mut m = Map::new();
-        put_bytes(&mut m, &self.speaker.code(code));
-        let pack = self.speaker.packs.get(&code.pack);
-        m.insert("level".into(), pack.map_or("?", |p| p.level.as_str()).into());
-        m.insert("pack".into(), self.speaker.pack(code.pack).into());
-        m.insert("ordinal".into(), code.ordinal.into());
-        let mut s = self.conn.prepare_cached("SELECT id,state,reason,through,seen,parent,job,station,passage FROM code WHERE id=?1")?;
-        match s.query_row([code.id()], load::code) {
-            Ok((_, life)) => {
-                m.insert("state".into(), life.state.word().into());
-                if let Some(r) = life.reason {
-                    m.insert("reason".into(), r.word().into());
+    /// Recomputes the chain, its anchors and its head; the first seq at which they do not agree.
+    pub fn verify_chain(&self) -> Result<Option<u64>, ReadError> {
+        let mut link = Link::default();
+        loop {
+            let mut s = self.statement(schema::EVENTS_WITH_ANCHORS)?;
+            let mut rows = s.query(params![link.seq as i64, PAGE])?;
+            let before = link.seq;
+            while let Some(r) = rows.next()? {
+                if !link.follow(r)? {
+                    return Ok(Some(link.seq + 1));
                 }
-                if life.job != JobNo(0) {
-                    m.insert("job".into(), self.speaker.job(life.job).into());
-                }
-                m.insert("seen".into(), life.seen.into());
             }
-            Err(rusqlite::Error::QueryReturnedNoRows) => {
-                let leased = self.conn.query_row(
-                    "SELECT count(*) FROM lease WHERE pack=?1 AND first<=?2 AND first+count>?2",
-                    params![code.pack.0, code.ordinal],
-                    |r| r.get::<_, i64>(0),
-                )?;
-                let state = if leased > 0 { ItemState::Leased } else { ItemState::Pooled };
-                m.insert("state".into(), state.word().into());
+            if link.seq == before {
+                break;
             }
-            Err(e) => return Err(e.into()),
         }
-        Ok(m)
-    }
-
-    fn parent_of(&self, code: CodeRef) -> Result<Option<(ParentNo, Option<CodeRef>)>, ReadError> {
-        let no: i64 = self.conn.query_row("SELECT coalesce((SELECT parent FROM code WHERE id=?1),0)", [code.id()], |r| r.get(0))?;
-        if no == 0 {
-            return Ok(None);
-        }
-        let own: Option<i64> = self.conn.query_row("SELECT code FROM parent WHERE no=?1", [no], |r| r.get(0))?;
-        Ok(Some((ParentNo(no as u32), own.map(CodeRef::from_id))))
-    }
-
-    fn parent_numbered(&self, code: CodeRef) -> Result<Option<ParentNo>, ReadError> {
-        let no: Option<u32> = self.conn.query_row("SELECT max(no) FROM parent WHERE code=?1", [code.id()], |r| r.get(0))?;
-        Ok(no.map(ParentNo))
-    }
-
-    fn parent(&self, no: ParentNo) -> Result<Map<String, Value>, ReadError> {
-        let (_, p) =
-            self.conn.query_row("SELECT no,level,station,job,code,state,relabels FROM parent WHERE no=?1", [no.0], load::parent)?;
-        let mut m = object(json!({"level": self.speaker.level(p.level), "state": p.state.word(), "job": self.speaker.job(p.job)}));
-        if let Some(c) = p.code {
-            put_bytes(&mut m, &self.speaker.code(c));
-        }
-        Ok(m)
+        let (seq, hash) = self.head()?;
+        if (seq, hash) == (link.seq, link.hash) { Ok(None) } else { Ok(Some(link.seq.min(seq) + u64::from(seq != link.seq))) }
     }
 
     pub fn pack_list(&self) -> Result<Vec<Value>, ReadError> {
@@ -317,7 +279,7 @@ impl Snapshot {
             let mut states: BTreeMap<String, u64> = BTreeMap::new();
             let mut touched = 0;
             let (lo, hi) = (CodeRef::new(p.no, 0).id(), CodeRef::new(p.no, u32::MAX).id());
-            let mut s = self.conn.prepare("SELECT state,count(*) FROM code WHERE id BETWEEN ?1 AND ?2 GROUP BY state")?;
+            let mut s = self.statement(schema::STATES_OF_PACK)?;
             for row in s.query_map([lo, hi], |r| Ok((r.get::<_, u8>(0)?, r.get::<_, i64>(1)?)))? {
                 let (state, n) = row?;
                 touched += n as u64;
@@ -325,7 +287,7 @@ impl Snapshot {
             }
             let mut m = object(json!({
                 "pack": p.id, "level": p.level, "product": p.product, "count": p.count,
-                "untouched": u64::from(p.count) - touched, "states": states
+                "untouched": u64::from(p.count).saturating_sub(touched), "states": states
             }));
             if let Origin::Segments { sha256 } = &p.origin {
                 m.insert("sha256".into(), hex(sha256).into());
@@ -336,7 +298,18 @@ impl Snapshot {
     }
 }
 
-fn object(v: Value) -> Map<String, Value> {
+/// Reads beside a writer; in a folder that may not be written, and where nobody writes, the database alone.
+fn beside(db: &Path) -> rusqlite::Result<Connection> {
+    let conn = Connection::open_with_flags(db, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    conn.busy_timeout(std::time::Duration::from_secs(2))?;
+    match conn.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())) {
+        Ok(()) => Ok(conn),
+        Err(e) if matches!(e.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly)) => immutable(db),
+        Err(e) => Err(e),
+    }
+}
+
+pub(super) fn object(v: Value) -> Map<String, Value> {
     match v {
         Value::Object(m) => m,
         _ => Map::new(),

@@ -26,7 +26,9 @@ CREATE TABLE lease(job INTEGER NOT NULL, pack INTEGER NOT NULL, first INTEGER NO
 CREATE TABLE station(no INTEGER PRIMARY KEY, row BLOB NOT NULL);
 CREATE TABLE queue(station INTEGER NOT NULL, pos INTEGER NOT NULL, code INTEGER NOT NULL, PRIMARY KEY(station,pos)) WITHOUT ROWID;
 CREATE TABLE line(id INTEGER PRIMARY KEY CHECK(id=1), row BLOB NOT NULL);
-CREATE TABLE answer(key TEXT PRIMARY KEY, answer TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE answer(key TEXT PRIMARY KEY, answer TEXT NOT NULL, at_us INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX code_parent ON code(parent) WHERE parent>0;
+CREATE INDEX parent_code ON parent(code) WHERE code IS NOT NULL;
 "];
 
 pub const VERSION: u32 = MIGRATIONS.len() as u32;
@@ -50,8 +52,38 @@ pub const STATION: &str = "INSERT INTO station(no,row) VALUES(?1,?2) ON CONFLICT
 pub const QUEUE_CLEAR: &str = "DELETE FROM queue WHERE station=?1";
 pub const QUEUE: &str = "INSERT INTO queue(station,pos,code) VALUES(?1,?2,?3)";
 pub const LINE: &str = "INSERT INTO line(id,row) VALUES(1,?1) ON CONFLICT(id) DO UPDATE SET row=?1";
-pub const ANSWER: &str = "INSERT INTO answer(key,answer) VALUES(?1,?2) ON CONFLICT(key) DO NOTHING";
+pub const ANSWER: &str = "INSERT INTO answer(key,answer,at_us) VALUES(?1,?2,?3) ON CONFLICT(key) DO NOTHING";
+pub const FORGET: &str = "DELETE FROM answer WHERE key=?1";
+/// Keys answered before ?1 that are not among the newest ?2.
+pub const STALE_ANSWERS: &str = "SELECT key FROM answer WHERE at_us<?1 ORDER BY at_us DESC, key LIMIT -1
+  OFFSET max(0, ?2-(SELECT count(*) FROM answer WHERE at_us>=?1))";
 pub const EVENTS_AFTER: &str = "SELECT seq,boot,mono_us,wall_us,suspect,body FROM event WHERE seq>?1 ORDER BY seq LIMIT ?2";
+pub const EVENTS_WITH_ANCHORS: &str = "SELECT e.seq,e.boot,e.mono_us,e.wall_us,e.suspect,e.body,a.hash
+  FROM event e LEFT JOIN anchor a ON a.seq=e.seq WHERE e.seq>?1 ORDER BY e.seq LIMIT ?2";
+pub const ALL_CODES: &str = "SELECT id,state,reason,through,seen,parent,job,station,passage FROM code";
+pub const ALL_PARENTS: &str = "SELECT no,level,station,job,code,state,relabels FROM parent";
+pub const ALL_JOBS: &str = "SELECT no,id,product,lot,target,expiry,state,counts,doubtful FROM job";
+pub const CODES_AFTER: &str = "SELECT c.id,c.state,c.reason,c.through,c.seen,c.parent,c.job,c.station,c.passage,p.state,p.code
+  FROM code c LEFT JOIN parent p ON p.no=c.parent AND c.parent>0 WHERE c.id>?1 ORDER BY c.id LIMIT ?2";
+pub const CODE_BY_ID: &str = "SELECT id,state,reason,through,seen,parent,job,station,passage FROM code WHERE id=?1";
+pub const PARENTS_AFTER: &str = "SELECT no,level,station,job,code,state,relabels FROM parent WHERE no>?1 ORDER BY no LIMIT ?2";
+pub const PARENT_BY_NO: &str = "SELECT no,level,station,job,code,state,relabels FROM parent WHERE no=?1";
+pub const PARENT_LEVEL: &str = "SELECT level FROM parent WHERE no=?1";
+pub const PARENT_BY_CODE: &str = "SELECT max(no) FROM parent WHERE code=?1";
+pub const CHILDREN: &str = "SELECT id FROM code WHERE parent=?1 AND parent>0 ORDER BY id";
+pub const LEASED: &str = "SELECT count(*) FROM lease WHERE pack=?1 AND first<=?2 AND first+count>?2";
+pub const STATES_OF_PACK: &str = "SELECT state,count(*) FROM code WHERE id BETWEEN ?1 AND ?2 GROUP BY state";
+pub const JOB_NAMED: &str = "SELECT no,id,product,lot,target,expiry,state,counts,doubtful FROM job WHERE id=?1";
+pub const CODES_OF_JOB: &str = "SELECT id>>32,state,count(*) FROM code WHERE job=?1 GROUP BY 1,2";
+pub const UNUSED_OF_JOB: &str = "SELECT pack,sum(count-used) FROM lease WHERE job=?1 GROUP BY pack";
+pub const PARENTS_OF_JOB: &str = "SELECT level,state,count(*) FROM parent WHERE job=?1 GROUP BY 1,2";
+/// Codes of a pack that left the pool, and rows beyond its count. Parameters: the first row id, the count.
+pub const TOUCHED: &str = "SELECT count(*) FILTER (WHERE state>1), count(*) FILTER (WHERE id>=?1+?2)
+  FROM code WHERE id BETWEEN ?1 AND ?1+4294967295";
+/// Codes of a pack that are leased and not used.
+pub const UNUSED: &str = "SELECT coalesce(sum(count-used),0) FROM lease WHERE pack=?1";
+pub const LAST_ANCHOR: &str = "SELECT seq,hash FROM anchor WHERE seq<=?1 ORDER BY seq DESC LIMIT 1";
+pub const HEAD_NOW: &str = "SELECT seq,hash FROM head";
 pub const META: &str = "SELECT value FROM meta WHERE key=?1";
 pub const SET_META: &str = "INSERT INTO meta(key,value) VALUES(?1,?2) ON CONFLICT(key) DO UPDATE SET value=?2";
 

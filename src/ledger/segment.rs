@@ -198,6 +198,16 @@ impl Segment {
         Ok(code)
     }
 
+    /// As `code`, held against the index: the hash of what was read must stand there under this ordinal.
+    pub fn checked(&self, ordinal: u32, hasher: &Hasher) -> Result<Vec<u8>, SegmentError> {
+        let io = |source| SegmentError::Io { path: self.path.clone(), source };
+        let code = self.code(ordinal).map_err(io)?;
+        if self.find(hasher.hash(self.rule.strip(&code))).map_err(io)?.contains(&ordinal) {
+            return Ok(code);
+        }
+        Err(SegmentError::Damaged { path: self.path.clone(), what: "a code does not agree with the index" })
+    }
+
     /// Index entries `from..to`.
     pub fn entries(&self, from: u32, to: u32) -> std::io::Result<Vec<u64>> {
         let mut b = vec![0; (to - from) as usize * 8];

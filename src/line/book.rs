@@ -146,6 +146,7 @@ impl Book {
                 Row::Queue(no, q) => drop(b.queues.insert(no, q.into())),
                 Row::Line(l) => b.line = l,
                 Row::Answer { key, answer } => drop(b.answers.insert(key, answer)),
+                Row::Forget { key } => drop(b.answers.remove(&key)),
             }
         }
         names.sort_by_key(|n| n.1);
@@ -185,7 +186,10 @@ impl Book {
         if d.line {
             rows.push(Row::Line(self.line.clone()));
         }
-        rows.extend(d.answers.into_iter().map(|key| Row::Answer { answer: self.answers[&key].clone(), key }));
+        rows.extend(d.answers.into_iter().map(|key| match self.answers.get(&key) {
+            Some(answer) => Row::Answer { answer: answer.clone(), key },
+            None => Row::Forget { key },
+        }));
         rows
     }
 
@@ -477,6 +481,10 @@ impl Book {
                 self.answers.insert(key.clone(), answer.clone());
                 self.dirty.answers.push(key.clone());
             }
+            Event::Forgotten { keys } => {
+                keys.iter().for_each(|k| drop(self.answers.remove(k)));
+                self.dirty.answers.extend(keys.iter().cloned());
+            }
         }
     }
 
@@ -541,6 +549,16 @@ impl Book {
     }
 
     fn doubt(&mut self, code: CodeRef) {
+        match self.state(code) {
+            // Neither may be fed to a printer any more.
+            ItemState::Leased => drop(self.use_lease(code)),
+            ItemState::Pooled => {
+                let p = self.packs.get_mut(&code.pack).expect("a code is of an accepted pack");
+                p.next = p.next.max(code.ordinal + 1);
+                self.dirty.packs.insert(code.pack);
+            }
+            _ => {}
+        }
         let job = self.move_item(code, ItemState::Doubtful).job;
         if let Some(j) = self.jobs.get_mut(&job) {
             j.doubtful += 1;

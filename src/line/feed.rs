@@ -8,12 +8,43 @@ use super::law::Law;
 use super::live::{BeltOrder, Line};
 use crate::vocab::event::Event;
 use crate::vocab::plan::{CodeSource, PrinterTraits, Role, Station, Traits};
-use crate::vocab::{CodeRef, DeviceNo, Doubt, ItemState, LevelNo, Order, PackMl};
+use crate::vocab::time::MS;
+use crate::vocab::{CodeRef, DeviceNo, Doubt, ItemState, LevelNo, Order, PackMl, Plan};
+use std::sync::Arc;
 
 /// Codes leased at a time.
 const LEASE: u32 = 1_000;
 /// Unread passages without a print in between after which a printer's buffer is taken for lost.
 const SILENT_PASSAGES: u32 = 3;
+
+/// A print station whose printer puts codes on passing things.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ItemPrinter {
+    pub device: DeviceNo,
+    pub level: LevelNo,
+    pub depth: u32,
+    pub confirms: bool,
+    /// Half the least distance of two things.
+    pub gap_us: u64,
+    /// Most codes in the window: what the printer holds, and enough ahead that it never waits for the disk.
+    pub limit: usize,
+}
+
+/// The item printers of a plan, in belt order.
+pub(super) fn item_printers_of(plan: &Plan) -> Arc<[ItemPrinter]> {
+    let prints = |s: &&Station| s.role == Role::Print && plan.level(s.level).codes == CodeSource::Printed;
+    let printer = |s: &Station| {
+        let device = s.device?;
+        let Traits::Printer(t) = &plan.device(device).traits else { return None };
+        let read = plan.stations.iter().find(|v| v.level == s.level && v.role != Role::Print);
+        let spacing_ms = read.map_or(s.min_spacing_ms, |v| v.min_spacing_ms);
+        let ahead = plan.limits.feed_ahead_ms.div_ceil(spacing_ms.max(1)).max(1);
+        let limit = (t.depth + ahead).min(plan.limits.max_burn).max(1) as usize;
+        let gap_us = u64::from(spacing_ms) * MS / 2;
+        Some(ItemPrinter { device, level: s.level, depth: t.depth, confirms: t.confirms, gap_us, limit })
+    };
+    plan.stations.iter().filter(prints).filter_map(printer).collect()
+}
 
 impl<L: Law> Line<L> {
     pub(super) fn printer_traits(&self, device: DeviceNo) -> Option<&PrinterTraits> {
@@ -24,21 +55,8 @@ impl<L: Law> Line<L> {
     }
 
     /// Print stations whose printer puts codes on passing things.
-    pub(super) fn item_printers(&self) -> Vec<(Station, DeviceNo)> {
-        self.plan
-            .stations
-            .iter()
-            .filter(|s| s.role == Role::Print && self.plan.level(s.level).codes == CodeSource::Printed)
-            .filter_map(|s| Some((s.clone(), s.device?)))
-            .collect()
-    }
-
-    /// Most codes in the window: what the printer holds, and enough ahead that it never waits for the disk.
-    pub(super) fn window_limit(&self, s: &Station, depth: u32) -> usize {
-        let spacing_ms =
-            self.plan.stations.iter().find(|v| v.level == s.level && v.role != Role::Print).map_or(s.min_spacing_ms, |v| v.min_spacing_ms);
-        let ahead = self.plan.limits.feed_ahead_ms.div_ceil(spacing_ms.max(1)).max(1);
-        (depth + ahead).min(self.plan.limits.max_burn).max(1) as usize
+    pub(super) fn item_printers(&self) -> Arc<[ItemPrinter]> {
+        self.item_printers.clone()
     }
 
     pub(super) fn feed(&mut self) {
@@ -48,12 +66,10 @@ impl<L: Law> Line<L> {
             return;
         }
         self.print_labels();
-        for (s, device) in self.item_printers() {
+        for &ItemPrinter { device, level, depth, limit, .. } in self.item_printers().iter() {
             if !self.devices[&device].ready {
                 continue;
             }
-            let depth = self.printer_traits(device).map_or(1, |t| t.depth);
-            let limit = self.window_limit(&s, depth);
             let w = &self.windows[&device];
             if w.clearing {
                 continue;
@@ -64,7 +80,7 @@ impl<L: Law> Line<L> {
             if room == 0 || (held >= depth as usize && room * 2 < limit.saturating_sub(depth as usize)) {
                 continue;
             }
-            let codes = self.next_codes(s.level, room);
+            let codes = self.next_codes(level, room);
             if codes.is_empty() {
                 continue;
             }
@@ -121,8 +137,16 @@ impl<L: Law> Line<L> {
 
     /// The printer says so: the oldest taken codes left it, in order.
     pub(super) fn printed(&mut self, device: DeviceNo, count: u32) {
+        let now_us = self.now.mono_us;
+        let gap_us = self.item_printers.iter().find(|p| p.device == device).map_or(0, |p| p.gap_us);
         let w = self.windows.entry(device).or_default();
-        let n = w.taken.min(count as usize);
+        // Two reports closer than things can follow each other are one, said twice: what is credited too early would
+        // be called printed without ink, what is credited too late is put right by its read.
+        let possible = if gap_us == 0 { count as u64 } else { now_us.saturating_sub(w.printed_us) / gap_us };
+        let n = w.taken.min(count as usize).min(possible as usize);
+        if n > 0 {
+            w.printed_us = now_us;
+        }
         let gone: Vec<CodeRef> = w.codes.drain(..n).collect();
         w.taken -= n;
         w.ghost_passages = 0;
@@ -138,7 +162,7 @@ impl<L: Law> Line<L> {
 
     /// The level on whose things a printer prints; `None` for a label printer.
     fn level_of_printer(&self, device: DeviceNo) -> Option<LevelNo> {
-        self.item_printers().into_iter().find(|(_, d)| *d == device).map(|(s, _)| s.level)
+        self.item_printers.iter().find(|p| p.device == device).map(|p| p.level)
     }
 
     /// A link lost, a silence, a reset: what is in the window is doubtful and stays so.
@@ -200,11 +224,8 @@ impl<L: Law> Line<L> {
     /// between tell that a buffer was lost.
     pub(super) fn count_ghost_passages(&mut self, level: LevelNo, passages: u32) {
         let limit = self.plan.limits.adopt_passages;
-        for (s, device) in self.item_printers() {
-            if s.level != level {
-                continue;
-            }
-            let w = self.windows.get_mut(&device).expect("a printer has a window");
+        for p in self.item_printers().iter().filter(|p| p.level == level) {
+            let w = self.windows.get_mut(&p.device).expect("a printer has a window");
             if !w.ghosts.is_empty() {
                 w.ghost_passages += passages;
                 if w.ghost_passages >= limit {
@@ -216,11 +237,10 @@ impl<L: Law> Line<L> {
 
     /// An unread passage at the verify station of `level`.
     pub(super) fn count_unread(&mut self, level: LevelNo) {
-        for (s, device) in self.item_printers() {
-            let confirms = self.printer_traits(device).is_some_and(|t| t.confirms);
+        for &ItemPrinter { device, level: printed, confirms, .. } in self.item_printers().iter() {
             let ready = self.devices[&device].ready;
             let w = self.windows.get_mut(&device).expect("a printer has a window");
-            if s.level != level || !confirms || !ready || w.clearing || w.taken == 0 || !w.ghosts.is_empty() {
+            if printed != level || !confirms || !ready || w.clearing || w.taken == 0 || !w.ghosts.is_empty() {
                 continue;
             }
             w.ghost_passages += 1;
@@ -231,7 +251,8 @@ impl<L: Law> Line<L> {
         }
     }
 
-    /// A read at the camera proves that everything sent before it has left the printer.
+    /// A read at the camera: everything sent before it is out of the printer, inked or lost. What the printer did not
+    /// acknowledge is doubtful; a read of its own may still verify it.
     pub(super) fn read_past(&mut self, code: CodeRef) {
         let found = self.windows.iter().find_map(|(d, w)| w.codes.iter().position(|c| *c == code).map(|i| (*d, i)));
         let Some((device, i)) = found else { return };
@@ -240,7 +261,7 @@ impl<L: Law> Line<L> {
         w.taken = w.taken.saturating_sub(i + 1);
         let codes: Vec<CodeRef> = gone.into_iter().filter(|c| *c != code && self.book.state(*c) == ItemState::Sent).collect();
         if !codes.is_empty() {
-            self.emit(Event::Printed { device, codes });
+            self.emit(Event::Doubtful { device: Some(device), codes, why: Doubt::Silence });
         }
     }
 }

@@ -49,6 +49,12 @@ pub enum Input {
         key: Option<String>,
         pack: NewPack,
     },
+    /// An import that ended badly, or was refused before it began: the book keeps the answer to its key.
+    PackRefused {
+        id: u64,
+        key: Option<String>,
+        answer: Answer,
+    },
     /// Orderly end (SIGTERM).
     Stop,
     Tick,
@@ -85,13 +91,34 @@ pub struct NewPack {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Op {
-    JobCreate { id: String, product: String, lot: String, target: Option<u32>, expiry: Option<String> },
-    JobStart { id: String },
-    JobHold { id: String },
-    JobResume { id: String },
-    JobComplete { id: String, void_open: bool },
-    JobAbort { id: String },
-    StationClear { station: String },
+    JobCreate {
+        id: String,
+        product: String,
+        lot: String,
+        target: Option<u32>,
+        expiry: Option<String>,
+    },
+    JobStart {
+        id: String,
+    },
+    JobHold {
+        id: String,
+    },
+    JobResume {
+        id: String,
+    },
+    JobComplete {
+        id: String,
+        void_open: bool,
+    },
+    JobAbort {
+        id: String,
+    },
+    StationClear {
+        station: String,
+    },
+    /// The wall clock was looked at and is right now.
+    ClockTrust,
 }
 
 /// A reply. A refusal of a business rule is a value, not an error.

@@ -22,6 +22,52 @@ pub(super) struct Ending {
     began_us: u64,
 }
 
+/// The event that creates a job, or why it may not be. `known_by` ends the sentence "product X is not …".
+#[allow(clippy::too_many_arguments)]
+pub fn new_job(
+    book: &super::Book,
+    products: &[String],
+    known_by: &str,
+    id: &str,
+    product: &str,
+    lot: &str,
+    target: Option<u32>,
+    expiry: Option<String>,
+) -> Result<Event, Answer> {
+    let fit = |s: &str| !s.is_empty() && s.len() <= 64 && s.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+    if !fit(id) {
+        return Err(Answer::refused("bad-id", format!("a job id has 1 to 64 of A-Z a-z 0-9 . _ -, not “{id}”"), "choose another id"));
+    }
+    if book.jobs.values().any(|j| j.id == id) {
+        return Err(Answer::refused("job-exists", format!("job {id} exists already"), "choose another id, or start that one"));
+    }
+    if !products.iter().any(|p| p == product) {
+        let act = match products {
+            [] => "give --config with a file that names it".to_string(),
+            _ => format!(
+                "use one of: {}",
+                products.iter().collect::<std::collections::BTreeSet<_>>().into_iter().cloned().collect::<Vec<_>>().join(", ")
+            ),
+        };
+        return Err(Answer::refused("unknown-product", format!("product {product} is not {known_by}"), act));
+    }
+    if lot.is_empty() || lot.len() > 64 {
+        return Err(Answer::refused("bad-lot", "a lot has 1 to 64 characters", "give the lot that is printed on the goods"));
+    }
+    let job = JobNo(book.jobs.keys().next_back().map_or(1, |j| j.0 + 1));
+    Ok(Event::JobCreated { job, id: id.into(), product: product.into(), lot: lot.into(), target, expiry })
+}
+
+/// An answer as it is kept for a repeated key.
+pub fn keep(answer: &Answer) -> String {
+    serde_json::to_string(answer).expect("an answer encodes")
+}
+
+/// The first answer to a key, as it was kept.
+pub fn first_answer(kept: &str) -> Answer {
+    serde_json::from_str(kept).unwrap_or_else(|_| Answer::refused("internal", "the first answer is unreadable", "ask again without a key"))
+}
+
 impl<L: Law> Line<L> {
     pub(super) fn command(&mut self, id: u64, key: Option<String>, op: Op) {
         let to = Pending { id, key };
@@ -42,6 +88,7 @@ impl<L: Law> Line<L> {
                 Err(answer) => answer,
             },
             Op::StationClear { station } => self.clear_station(&station),
+            Op::ClockTrust => self.trust_clock(),
         };
         self.reply(&to, answer);
     }
@@ -49,8 +96,7 @@ impl<L: Law> Line<L> {
     /// A repeated key gets the first answer.
     fn answer_again(&mut self, to: &Pending) -> bool {
         let Some(text) = to.key.as_ref().and_then(|k| self.book.answers.get(k)) else { return false };
-        let answer = serde_json::from_str(text)
-            .unwrap_or_else(|_| Answer::refused("internal", "the first answer is unreadable", "ask again without a key"));
+        let answer = first_answer(text);
         self.out.after.push(Effect::Reply { id: to.id, answer });
         true
     }
@@ -71,26 +117,11 @@ impl<L: Law> Line<L> {
     }
 
     fn create(&mut self, id: String, product: String, lot: String, target: Option<u32>, expiry: Option<String>) -> Answer {
-        let fit = |s: &str| !s.is_empty() && s.len() <= 64 && s.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
-        if !fit(&id) {
-            return Answer::refused("bad-id", format!("a job id has 1 to 64 of A-Z a-z 0-9 . _ -, not “{id}”"), "choose another id");
+        let products: Vec<String> = self.plan.products.iter().map(|p| p.id.clone()).collect();
+        match new_job(&self.book, &products, "in the configuration", &id, &product, &lot, target, expiry) {
+            Ok(event) => self.emit(event),
+            Err(answer) => return answer,
         }
-        if self.book.jobs.values().any(|j| j.id == id) {
-            return Answer::refused("job-exists", format!("job {id} exists already"), "choose another id, or start that one");
-        }
-        if !self.plan.products.iter().any(|p| p.id == product) {
-            let known: Vec<&str> = self.plan.products.iter().map(|p| p.id.as_str()).collect();
-            return Answer::refused(
-                "unknown-product",
-                format!("product {product} is not in the configuration"),
-                format!("use one of: {}", known.join(", ")),
-            );
-        }
-        if lot.is_empty() || lot.len() > 64 {
-            return Answer::refused("bad-lot", "a lot has 1 to 64 characters", "give the lot that is printed on the goods");
-        }
-        let job = JobNo(self.book.jobs.keys().next_back().map_or(1, |j| j.0 + 1));
-        self.emit(Event::JobCreated { job, id: id.clone(), product, lot, target, expiry });
         Answer::ok().with("job", id)
     }
 
@@ -136,9 +167,6 @@ impl<L: Law> Line<L> {
             if left == 0 && self.plan.stations.iter().any(|s| s.level == l.no) {
                 missing.push(format!("no {} codes are left for product {product}: import a pack for this level and product", l.name));
             }
-        }
-        if self.book.line.clock_suspect {
-            missing.push("the clock is not trusted: set it, then clear the alarm".into());
         }
         for (no, r) in &self.book.stations {
             if r.out_of_step
@@ -241,8 +269,8 @@ impl<L: Law> Line<L> {
             return;
         }
         let up = self.devices.values().all(|d| d.up && d.ready) && self.counters_seen;
-        let fed = self.item_printers().iter().all(|(_, d)| {
-            let w = &self.windows[d];
+        let fed = self.item_printers.iter().all(|p| {
+            let w = &self.windows[&p.device];
             !w.clearing && (w.taken > 0 || !w.ghosts.is_empty())
         });
         if up && fed {
@@ -302,7 +330,7 @@ impl<L: Law> Line<L> {
     }
 
     fn clear_printers(&mut self) {
-        for (_, device) in self.item_printers() {
+        for device in self.item_printers().iter().map(|p| p.device) {
             if self.devices[&device].up {
                 self.windows.get_mut(&device).expect("a printer has a window").clearing = true;
                 self.order_now(device, Order::Clear);
@@ -397,7 +425,7 @@ impl<L: Law> Line<L> {
         self.missing_at.clear();
         self.emit(Event::JobMoved { job: job.no, to: e.to });
         self.move_line(if e.to == JobState::Completed { PackMl::Complete } else { PackMl::Aborted }, None);
-        for (_, device) in self.item_printers() {
+        for device in self.item_printers().iter().map(|p| p.device) {
             self.order_now(device, Order::Disarm);
             if let Some(d) = self.devices.get_mut(&device) {
                 d.ready = false;
@@ -433,6 +461,15 @@ impl<L: Law> Line<L> {
             self.auto_resume = self.plan.resume_after_crash;
         }
         Answer::ok().with("station", id)
+    }
+
+    /// Somebody has looked at the clock: what it says from now on is believed.
+    fn trust_clock(&mut self) -> Answer {
+        if self.book.line.clock_suspect {
+            self.emit(Event::Clock { step_ms: 0, suspect: false });
+        }
+        self.lower("clock-suspect");
+        Answer::ok()
     }
 
     fn forgive_rejects(&mut self) {

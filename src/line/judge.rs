@@ -59,6 +59,9 @@ impl<L: Law> Line<L> {
                     other => {
                         let reason = standing(other);
                         self.reject(s.no, no, reason, Some(Seen::Known(code)), None);
+                        if reason == Reason::Duplicate {
+                            self.step_lost_by_duplicate(s.no);
+                        }
                     }
                 }
             }

@@ -15,6 +15,8 @@ pub const fn item_may(from: S, to: S) -> bool {
             | (S::Missing, S::Void)
             // a read in an open passage proves ink
             | (S::Sent | S::Printed | S::Doubtful | S::Missing, S::Verified | S::Rejected)
+            // an older copy of the ledger was put back: what its marks say may have been sent
+            | (S::Pooled | S::Leased, S::Doubtful)
             // pre-printed
             | (S::Pooled | S::Leased, S::Verified | S::Rejected | S::Void)
             // packing

@@ -1,6 +1,7 @@
 //! The line while it runs: the book, and beside it everything that belongs to this boot only.
 
 use super::book::Book;
+use super::feed::{ItemPrinter, item_printers_of};
 use super::gate::{Belt, Encoder, GateLane};
 use super::input::{Answer, Decision, Effect, Input};
 use super::law::{Law, Sound};
@@ -39,6 +40,8 @@ pub struct Window {
     pub ghost_passages: u32,
     /// A clear was asked for.
     pub clearing: bool,
+    /// When a print was last credited.
+    pub printed_us: u64,
 }
 
 /// Codes in the order they go by the verify station, for telling which one an unread thing carries.
@@ -91,6 +94,7 @@ pub struct Line<L: Law = Sound> {
     pub(super) verdict_times: VecDeque<u64>,
     pub(super) booted: bool,
     pub(super) boot_counted: bool,
+    pub(super) item_printers: Arc<[ItemPrinter]>,
     law: PhantomData<L>,
 }
 
@@ -101,6 +105,7 @@ impl<L: Law> Line<L> {
         let windows = plan.devices.iter().filter(|d| matches!(d.traits, Traits::Printer(_))).map(|d| (d.no, Window::default())).collect();
         let lanes = plan.stations.iter().filter(|s| s.role != Role::Print).map(|s| (s.no, Lane::new(s, &book))).collect();
         let gates = plan.stations.iter().filter(|s| s.gate.is_some()).map(|s| (s.no, GateLane::default())).collect();
+        let item_printers = item_printers_of(&plan);
         Self {
             plan,
             book,
@@ -134,6 +139,7 @@ impl<L: Law> Line<L> {
             verdict_times: VecDeque::new(),
             booted: false,
             boot_counted: false,
+            item_printers,
             law: PhantomData,
         }
     }
@@ -173,6 +179,7 @@ impl<L: Law> Line<L> {
             Input::Writer { oldest_ms, full } => self.writer(oldest_ms, full),
             Input::Command { id, key, op } => self.command(id, key, op),
             Input::PackReady { id, key, pack } => self.pack_ready(id, key, pack),
+            Input::PackRefused { id, key, answer } => self.reply(&Pending { id, key }, answer),
             Input::Stop => self.begin_stop(),
             Input::Tick => {}
         }

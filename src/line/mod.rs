@@ -10,7 +10,7 @@ pub mod book;
 mod feed;
 mod gate;
 pub mod input;
-mod jobs;
+pub mod jobs;
 mod judge;
 mod labels;
 pub mod law;

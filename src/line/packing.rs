@@ -67,6 +67,9 @@ impl<L: Law> Line<L> {
             // The book names the parent if its code was read, else the code that was wrong.
             let seen = own_seen.or(wrong.and_then(|w| w.1));
             self.reject(s.no, no, reason, seen, to);
+            if reason == Reason::Duplicate && own.is_some() {
+                self.step_lost_by_duplicate(s.no);
+            }
         }
     }
 
@@ -163,6 +166,16 @@ impl<L: Law> Line<L> {
         self.raise(format!("out-of-step:{}", s.id));
         self.auto_resume = false;
         self.hold("out-of-step");
+    }
+
+    /// A thing seen twice on its way to a sequence station: what stands there in which order is not known any more.
+    pub(super) fn step_lost_by_duplicate(&mut self, station: StationNo) {
+        let plan = self.plan.clone();
+        if let Some(next) = self.sequence_after(station)
+            && !self.book.stations.get(&next).is_some_and(|r| r.out_of_step)
+        {
+            self.lose_step(plan.station(next));
+        }
     }
 
     /// A scan at a station without a trigger opens and closes its own passage, outside the balance of passages.

@@ -27,6 +27,10 @@ pub enum Row {
         key: String,
         answer: String,
     },
+    /// That answer is kept no longer.
+    Forget {
+        key: String,
+    },
 }
 
 /// The life of one touched code (ever sent, read or settled).

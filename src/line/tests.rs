@@ -408,6 +408,26 @@ fn a_second_carrier_is_a_duplicate_and_the_first_stays() {
 }
 
 #[test]
+fn a_box_seen_twice_is_loss_of_step_for_its_case() {
+    let mut w = World::start();
+    let c = [w.bottle(0), w.bottle(1)];
+    w.settle(500);
+    let first = w.boxed(0, &c);
+    w.settle(600);
+    w.boxed(0, &c);
+    w.settle(600);
+    assert_eq!(w.rejected(2, Reason::Duplicate), 1);
+    assert_eq!(w.state(first), ItemState::Verified);
+    let line = &w.line.book().line;
+    assert_eq!((line.state, line.reason.as_deref()), (PackMl::Held, Some("out-of-step")));
+    w.op(Op::StationClear { station: "case-pack".into() });
+    w.op(Op::JobResume { id: "J".into() });
+    w.settle(300);
+    assert_eq!(w.line.book().line.state, PackMl::Execute);
+    w.check_folds();
+}
+
+#[test]
 fn a_box_seals_and_a_case_is_labelled_and_read() {
     let mut w = World::start();
     let mut boxes = Vec::new();

@@ -28,6 +28,8 @@ pub enum Trouble {
     StaleFrame { ms: u32 },
     /// The next frame is sent twice.
     DoubleFrame,
+    /// A printer stands with a fault for `ms`: paper out, ink system.
+    Fault { ms: u32 },
 }
 
 /// The devices of one line, as the things on its belt meet them. Times are the world's µs.

@@ -4,3 +4,11 @@
 //! Nothing here is known to the daemon's rooms; the world meets the daemon on the wire alone.
 
 pub mod bench;
+pub mod emul;
+pub mod example;
+pub mod process;
+pub mod rig;
+pub mod shift;
+pub mod world;
+
+pub use process::SimulateArgs;

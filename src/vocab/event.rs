@@ -229,6 +229,10 @@ pub enum Event {
         key: String,
         answer: String,
     },
+    /// These keys were answered long ago and are not kept any more (CONTRACT: 7 days or 10,000, whichever is more).
+    Forgotten {
+        keys: Vec<String>,
+    },
 }
 
 #[cfg(test)]

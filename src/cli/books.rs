@@ -1,0 +1,314 @@
+//! The reading side: each command opens a snapshot beside a running daemon (or none) and writes nothing.
+
+use super::place::{self, print, result};
+use super::{Exit, Globals, TraceArgs, say};
+use crate::audit::{Account, Judge, Verdict, Violation};
+use crate::ledger::reader::{ReadError, Snapshot};
+use crate::vocab::Promise;
+use crate::vocab::code::unhex;
+use serde_json::{Value, json};
+use std::fs::File;
+use std::io::{BufReader, BufWriter, ErrorKind, Write};
+use std::path::Path;
+
+pub fn check(g: &Globals) -> Exit {
+    let Some(file) = &g.config else {
+        say(g.either("which configuration? give --config FILE", "请用 --config FILE 指出配置文件"));
+        return Exit::Usage;
+    };
+    match place::load(g, file) {
+        Ok(c) => {
+            let (stations, devices, levels) = (c.plan.stations.len(), c.plan.devices.len(), c.plan.levels.len());
+            if g.json {
+                return result(&json!({"ok": true, "line": c.plan.line, "complaints": []}));
+            }
+            match g.english() {
+                true => print(format_args!(
+                    "{}: good (line {}, {levels} levels, {stations} stations, {devices} devices)",
+                    file.display(),
+                    c.plan.line
+                )),
+                false => print(format_args!(
+                    "{}：配置正确（产线 {}，{levels} 级包装，{stations} 个工位，{devices} 台设备）",
+                    file.display(),
+                    c.plan.line
+                )),
+            }
+        }
+        Err(wrong) => {
+            match g.json {
+                true => {
+                    result(&json!({"ok": false, "complaints": wrong.iter().map(place::Wrong::json).collect::<Vec<_>>()}));
+                }
+                false => wrong.iter().for_each(|w| {
+                    print(w);
+                }),
+            }
+            Exit::Usage
+        }
+    }
+}
+
+/// Opens the snapshot and hands it on; every refusal becomes a sentence.
+fn read(g: &Globals, f: impl FnOnce(&mut Snapshot) -> Result<Exit, ReadError>) -> Exit {
+    let opened = place::config(g).and_then(|c| place::store(g, c.as_ref()));
+    let dir = match opened {
+        Ok(dir) => dir,
+        Err(exit) => return exit,
+    };
+    match Snapshot::open(&dir).and_then(|mut s| f(&mut s)) {
+        Ok(exit) => exit,
+        Err(ReadError::Out(e)) if e.kind() == ErrorKind::BrokenPipe => Exit::Done,
+        Err(e) => {
+            place::refused(g, "unreadable", &e.to_string(), "");
+            Exit::Refused
+        }
+    }
+}
+
+/// NDJSON on stdout, one buffered stream.
+fn stream(f: impl FnOnce(&mut dyn FnMut(Value) -> std::io::Result<()>) -> Result<(), ReadError>) -> Result<Exit, ReadError> {
+    let mut out = BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
+    f(&mut |v| writeln!(out, "{v}"))?;
+    out.flush()?;
+    Ok(Exit::Done)
+}
+
+pub fn dump(g: &Globals) -> Exit {
+    read(g, |s| stream(|out| s.dump(out)))
+}
+
+pub fn journal(g: &Globals, since: Option<u64>) -> Exit {
+    read(g, |s| stream(|out| s.journal(since.unwrap_or(0), out)))
+}
+
+pub fn pack_list(g: &Globals) -> Exit {
+    read(g, |s| {
+        let packs = s.pack_list()?;
+        if g.json {
+            return Ok(result(&json!({"packs": packs})));
+        }
+        if packs.is_empty() {
+            return Ok(print(g.either("no packs: import one with packmark pack import", "没有码包：请用 packmark pack import 导入")));
+        }
+        let untouched = g.either("untouched", "未用");
+        for p in &packs {
+            let states: Vec<String> = p["states"].as_object().into_iter().flatten().map(|(k, v)| format!("{k} {v}")).collect();
+            let line = format!(
+                "{}  {} × {}  {}  {untouched} {}",
+                text(p, "pack"),
+                text(p, "level"),
+                p["count"],
+                text(p, "product"),
+                p["untouched"]
+            );
+            print(format_args!("{line}  {}", states.join(", ")));
+        }
+        Ok(Exit::Done)
+    })
+}
+
+pub fn trace(g: &Globals, args: &TraceArgs) -> Exit {
+    let bytes = match (&args.code, &args.hex) {
+        (Some(t), _) => t.as_bytes().to_vec(),
+        (None, Some(h)) => match unhex(h) {
+            Some(b) if !b.is_empty() => b,
+            _ => {
+                say(format_args!("--hex {h} is not hex: give pairs of 0-9 a-f"));
+                return Exit::Usage;
+            }
+        },
+        (None, None) => return Exit::Usage,
+    };
+    read(g, |s| match s.trace(&bytes)? {
+        Some(v) if g.json => Ok(result(&v)),
+        Some(v) => Ok(trace_text(g, &v)),
+        None => {
+            let what = g.either(
+                "this code is in no pack of this ledger: is it complete, and of this line? (bytes that are no text are given with --hex)",
+                "账本的码包里没有这个码：是否完整？是否属于本产线？（含不可见字节的码请用 --hex）",
+            );
+            place::refused(g, "unknown-code", what, "");
+            Ok(Exit::Refused)
+        }
+    })
+}
+
+fn text<'a>(v: &'a Value, key: &str) -> &'a str {
+    v.get(key).and_then(Value::as_str).unwrap_or("")
+}
+
+/// A code as people see it: its text, else its hex.
+fn named(v: &Value) -> &str {
+    match text(v, "text") {
+        "" => text(v, "hex"),
+        t => t,
+    }
+}
+
+fn trace_text(g: &Globals, v: &Value) -> Exit {
+    let word = |en: &'static str, zh: &'static str| if g.english() { en } else { zh };
+    print(format_args!("{}  {} {}", named(v), text(v, "level"), text(v, "state")));
+    for (key, en, zh) in [("reason", "reason", "原因"), ("job", "job", "工单")] {
+        if !text(v, key).is_empty() {
+            print(format_args!("  {} {}", word(en, zh), text(v, key)));
+        }
+    }
+    print(format_args!("  {} {} #{}", word("pack", "码包"), text(v, "pack"), v["ordinal"].as_u64().unwrap_or(0) + 1));
+    for p in v["parents"].as_array().into_iter().flatten() {
+        print(format_args!("  {} {} {} ({}) {}", word("in", "装入"), text(p, "level"), named(p), p["id"], text(p, "state")));
+    }
+    if let Some(c) = v.get("contents") {
+        let children = c["children"].as_array().map_or(&[][..], Vec::as_slice);
+        print(format_args!("  {} {} ({}) {}, {}:", word("is", "本身为"), text(c, "level"), c["id"], text(c, "state"), children.len()));
+        for child in children {
+            print(format_args!("    {}  {}", named(child), text(child, "state")));
+        }
+    }
+    for e in v["events"].as_array().into_iter().flatten() {
+        let fields: Vec<String> = ["station", "device", "reason", "why", "to", "from", "id", "passage", "good"]
+            .iter()
+            .filter_map(|k| e.get(*k).map(|x| format!("{k} {}", x.as_str().map_or_else(|| x.to_string(), String::from))))
+            .collect();
+        print(format_args!("  {}  {:>6}  {}  {}", text(e, "t"), e["seq"], text(e, "k"), fields.join("  ")));
+    }
+    Exit::Done
+}
+
+pub fn report(g: &Globals, job: &str) -> Exit {
+    read(g, |s| match s.report(job)? {
+        Some(v) if g.json => Ok(result(&v)),
+        Some(v) => Ok(report_text(g, &v)),
+        None => {
+            place::refused(
+                g,
+                "unknown-job",
+                &format!("there is no job {job} in this ledger"),
+                "see packmark journal for the jobs it knows",
+            );
+            Ok(Exit::Refused)
+        }
+    })
+}
+
+fn report_text(g: &Globals, v: &Value) -> Exit {
+    let word = |en: &'static str, zh: &'static str| if g.english() { en } else { zh };
+    let map = |m: &Value| m.as_object().into_iter().flatten().map(|(k, n)| format!("{k} {n}")).collect::<Vec<_>>().join(", ");
+    let j = &v["job"];
+    print(format_args!(
+        "{} {}  {}  {} {}  {}",
+        word("job", "工单"),
+        text(j, "id"),
+        text(j, "product"),
+        word("lot", "批号"),
+        text(j, "lot"),
+        text(j, "state")
+    ));
+    let c = &v["counts"];
+    let names = (word("passages", "过件"), word("verified", "合格"), word("rejected", "剔除"), word("escaped", "逃逸"));
+    print(format_args!(
+        "  {} {}  {} {}  {} {}  {} {}",
+        names.0,
+        c["passages"],
+        names.1,
+        c["verified"],
+        names.2,
+        sum(&c["rejected"]),
+        names.3,
+        c["escaped"]
+    ));
+    if sum(&c["rejected"]) > 0 {
+        print(format_args!("    {}", map(&c["rejected"])));
+    }
+    for (level, states) in v["codes"].as_object().into_iter().flatten() {
+        print(format_args!("  {} {level}: {}", word("codes", "码"), map(states)));
+    }
+    for (level, states) in v["parents"].as_object().into_iter().flatten() {
+        print(format_args!("  {} {level}: {}", word("parents", "包装"), map(states)));
+    }
+    let b = &v["balance"];
+    print(format_args!(
+        "  {}: {} {}, {} {}",
+        word("balances (0 closes)", "平衡（0 为闭合）"),
+        word("codes", "码"),
+        b["codes"],
+        word("passages", "过件"),
+        b["passages"]
+    ))
+}
+
+fn sum(m: &Value) -> u64 {
+    m.as_object().into_iter().flatten().filter_map(|(_, n)| n.as_u64()).sum()
+}
+
+pub fn audit(g: &Globals, truth: Option<&Path>) -> Exit {
+    let mut judge = Judge::new();
+    // The truth is read last, but a wrong path is told before a long audit.
+    let truth = match truth.map(|t| File::open(t).map_err(|e| (t, e))) {
+        None => None,
+        Some(Ok(f)) => Some(BufReader::new(f)),
+        Some(Err((t, e))) => {
+            place::refused(g, "no-truth", &format!("{} cannot be read ({e})", t.display()), "give the file that simulate wrote");
+            return Exit::Usage;
+        }
+    };
+    read(g, |s| {
+        let broken = s.verify_chain()?;
+        s.dump(&mut |v| {
+            judge.dump(&v);
+            Ok(())
+        })?;
+        let unreadable = match s.journal(0, &mut |v| {
+            judge.journal(&v);
+            Ok(())
+        }) {
+            Err(ReadError::Event(seq)) => Some(seq),
+            other => other.map(|()| None)?,
+        };
+        if let Some(file) = truth
+            && let Err(e) = judge.read(Account::Truth, file)
+        {
+            place::refused(g, "no-truth", &e.to_string(), "");
+            return Ok(Exit::Refused);
+        }
+        let mut verdict = judge.finish();
+        for (seq, text) in [
+            (broken, "from here on the events do not agree with their chain: the ledger was changed or damaged"),
+            (unreadable, "this event cannot be understood: the ledger is damaged or newer"),
+        ] {
+            if let Some(seq) = seq {
+                let violation = Violation { promise: Promise::NothingForgotten, seq: Some(seq), hex: None, text: text.into() };
+                verdict.violations.push(violation);
+                verdict.found += 1;
+            }
+        }
+        let ok = verdict.ok();
+        let shown = if g.json { result(&verdict.to_json()) } else { audit_text(g, &verdict) };
+        Ok(if ok { shown } else { Exit::Violation })
+    })
+}
+
+fn audit_text(g: &Globals, v: &Verdict) -> Exit {
+    let word = |en: &'static str, zh: &'static str| if g.english() { en } else { zh };
+    for x in &v.violations {
+        let seq = x.seq.map(|s| format!(" #{s}")).unwrap_or_default();
+        let hex = x.hex.as_ref().map(|h| format!(" {h}")).unwrap_or_default();
+        print(format_args!("{}{seq}{hex}: {}", x.promise.word(), x.text));
+    }
+    for w in &v.warnings {
+        print(format_args!("{}: {w}", word("warning", "提示")));
+    }
+    let b = &v.balance;
+    let balances = format!(
+        "{}: {} {}, {} {}",
+        word("balances (0 closes)", "平衡（0 为闭合）"),
+        word("codes", "码"),
+        b.codes,
+        word("passages", "过件"),
+        b.passages
+    );
+    match v.ok() {
+        true => print(format_args!("{}; {balances}", word("the book is in order", "账本无误"))),
+        false => print(format_args!("{} {}; {balances}", v.found, word("violations", "处违反"))),
+    }
+}

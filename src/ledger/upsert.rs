@@ -1,0 +1,65 @@
+//! Row images → tables, inside the writer's transaction.
+
+use super::core::Submission;
+use super::schema;
+use crate::line::Row;
+use crate::vocab::CodeRef;
+use rusqlite::{Transaction, params};
+use std::collections::BTreeMap;
+
+/// The last image of every key, once.
+pub fn upsert(tx: &Transaction<'_>, batch: &[Submission]) -> rusqlite::Result<()> {
+    let mut codes: BTreeMap<CodeRef, usize> = BTreeMap::new();
+    let all: Vec<(&Row, i64)> = batch.iter().flat_map(|s| s.rows.iter().map(|r| (r, s.now.wall_us))).collect();
+    for (i, (r, _)) in all.iter().enumerate() {
+        if let Row::Code(c, _) = r {
+            codes.insert(*c, i);
+        }
+    }
+    for (i, (row, at_us)) in all.iter().enumerate() {
+        match row {
+            Row::Code(c, _) if codes[c] != i => {}
+            Row::Code(c, l) => {
+                let reason = l.reason.map(|r| r.number());
+                let p = params![c.id(), l.state.number(), reason, l.through, l.seen, l.parent.0, l.job.0, l.station.0, l.passage.0 as i64];
+                tx.prepare_cached(schema::CODE)?.execute(p)?;
+            }
+            Row::Name { kind, no, name } => drop(tx.prepare_cached(schema::NAME)?.execute(params![*kind as u8, no, name])?),
+            Row::Pack(p) => {
+                let origin = postcard::to_stdvec(&p.origin).expect("an origin encodes");
+                tx.prepare_cached(schema::PACK)?.execute(params![p.no.0, p.id, p.level, p.product, p.count, origin, p.next])?;
+            }
+            Row::Parent(no, p) => {
+                let code = p.code.map(CodeRef::id);
+                tx.prepare_cached(schema::PARENT)?.execute(params![
+                    no.0,
+                    p.level.0,
+                    p.station.0,
+                    p.job.0,
+                    code,
+                    p.state.number(),
+                    p.relabels
+                ])?;
+            }
+            Row::Job(j) => {
+                let counts = postcard::to_stdvec(&j.counts).expect("counts encode");
+                let p = params![j.no.0, j.id, j.product, j.lot, j.target, j.expiry, j.state.number(), counts, j.doubtful as i64];
+                tx.prepare_cached(schema::JOB)?.execute(p)?;
+            }
+            Row::Lease(l) => drop(tx.prepare_cached(schema::LEASE)?.execute(params![l.job.0, l.pack.0, l.from, l.count, l.used])?),
+            Row::Station(no, s) => {
+                tx.prepare_cached(schema::STATION)?.execute(params![no.0, postcard::to_stdvec(s).expect("a station encodes")])?;
+            }
+            Row::Queue(no, codes) => {
+                tx.prepare_cached(schema::QUEUE_CLEAR)?.execute([no.0])?;
+                for (i, c) in codes.iter().enumerate() {
+                    tx.prepare_cached(schema::QUEUE)?.execute(params![no.0, i as i64, c.id()])?;
+                }
+            }
+            Row::Line(l) => drop(tx.prepare_cached(schema::LINE)?.execute([postcard::to_stdvec(l).expect("a line encodes")])?),
+            Row::Forget { key } => drop(tx.prepare_cached(schema::FORGET)?.execute([key])?),
+            Row::Answer { key, answer } => drop(tx.prepare_cached(schema::ANSWER)?.execute(params![key, answer, at_us])?),
+        }
+    }
+    Ok(())
+}

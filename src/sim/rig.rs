@@ -1,0 +1,320 @@
+//! All devices of a plan, on the bench: the belt meets them through [`Bench`], a carrier of bytes through links.
+//!
+//! Must never know: sockets, clocks, what the belt does. Here, and only here, stands which symbols a label carries: an
+//! SSCC of one of the plan's ranges is printed and read as GS1-128 `00` + 18 digits, while the thing's code (what the
+//! belt and the truth speak of) is its 18 digits.
+//!
+//! Invariants: a device without power neither prints nor reads nor talks; a device that may have one connection is
+//! never given a second.
+
+use super::bench::{Bench, Trouble};
+use super::emul::{Codenet, CodenetHow, DeviceSide, Emission, Link, Modbus, ModbusHow, Reader, ReaderHow, Zpl};
+use crate::profile::{Bound, Dialect, Profiles};
+use crate::vocab::plan::{Address, After, Plan, Point, Role};
+use crate::vocab::rng::Rng;
+use crate::vocab::sscc::{RangeRule, check_digit};
+use crate::vocab::time::MS;
+use crate::vocab::{DeviceNo, StationNo};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// Points of an I/O module, at least; more if the plan names more.
+const LEAST_POINTS: u16 = 32;
+
+#[derive(Debug)]
+pub struct Rig {
+    seats: BTreeMap<DeviceNo, Seat>,
+    /// Extension digit and prefix of every SSCC range.
+    sscc_heads: Vec<Vec<u8>>,
+}
+
+#[derive(Debug)]
+struct Seat {
+    device: Emulated,
+    links: BTreeSet<Link>,
+    hanging_up: VecDeque<Link>,
+    /// Nobody gets in before.
+    away_until_us: Option<u64>,
+    powered: bool,
+}
+
+#[derive(Debug)]
+enum Emulated {
+    Codenet(Codenet),
+    Zpl(Zpl),
+    Reader(Reader),
+    Modbus(Modbus),
+}
+
+impl Emulated {
+    fn side(&mut self) -> &mut dyn DeviceSide {
+        match self {
+            Self::Codenet(d) => d,
+            Self::Zpl(d) => d,
+            Self::Reader(d) => d,
+            Self::Modbus(d) => d,
+        }
+    }
+
+    fn deadline(&self) -> Option<u64> {
+        match self {
+            Self::Codenet(d) => d.deadline(),
+            Self::Zpl(d) => d.deadline(),
+            Self::Reader(d) => d.deadline(),
+            Self::Modbus(d) => d.deadline(),
+        }
+    }
+}
+
+impl Rig {
+    /// Every device of the plan, set up as its profile's settings say. Same plan, same seed, same behaviour.
+    ///
+    /// # Errors
+    /// What is wrong with a device's profile or settings, in the words of `Profiles::bind`.
+    pub fn new(plan: &Plan, profiles: &Profiles, seed: u64) -> Result<Self, Vec<String>> {
+        let mut rng = Rng::new(seed);
+        let (mut seats, mut wrong) = (BTreeMap::new(), Vec::new());
+        for d in &plan.devices {
+            let rng = rng.fork(u64::from(d.no.0));
+            match profiles.bind(&d.profile, &d.settings) {
+                Ok(bound) => {
+                    let device = emulated(plan, d.no, &bound, rng);
+                    let seat = Seat { device, links: BTreeSet::new(), hanging_up: VecDeque::new(), away_until_us: None, powered: true };
+                    seats.insert(d.no, seat);
+                }
+                Err(complaints) => wrong.extend(complaints.into_iter().map(|c| format!("device {}: {c}", d.id))),
+            }
+        }
+        if wrong.is_empty() { Ok(Self { seats, sscc_heads: sscc_heads(plan) }) } else { Err(wrong) }
+    }
+
+    pub fn devices(&self) -> impl Iterator<Item = DeviceNo> {
+        self.seats.keys().copied()
+    }
+
+    /// Whether a connection asked for now is taken.
+    pub fn accepts(&self, device: DeviceNo, now_us: u64) -> bool {
+        self.seats.get(&device).is_some_and(|s| {
+            let away = s.away_until_us.is_some_and(|t| now_us < t);
+            !away && (s.links.is_empty() || matches!(s.device, Emulated::Modbus(_)))
+        })
+    }
+
+    /// A connection is open; ask `accepts` first.
+    pub fn connected(&mut self, device: DeviceNo, link: Link, now_us: u64) {
+        self.due(now_us);
+        if let Some(s) = self.seats.get_mut(&device) {
+            s.links.insert(link);
+            s.device.side().connected(link, now_us);
+        }
+    }
+
+    /// A connection is gone (also one that was hung up: then this does nothing).
+    pub fn disconnected(&mut self, device: DeviceNo, link: Link, now_us: u64) {
+        if let Some(s) = self.seats.get_mut(&device)
+            && s.links.remove(&link)
+        {
+            s.device.side().disconnected(link, now_us);
+        }
+    }
+
+    pub fn received(&mut self, device: DeviceNo, link: Link, bytes: &[u8], now_us: u64) {
+        if let Some(s) = self.seats.get_mut(&device)
+            && s.links.contains(&link)
+        {
+            s.device.side().received(link, bytes, now_us);
+        }
+    }
+
+    /// Work that time made due, on every device.
+    pub fn due(&mut self, now_us: u64) {
+        for s in self.seats.values_mut() {
+            if s.away_until_us.take_if(|t| *t <= now_us).is_some() && !s.powered {
+                s.powered = true;
+                s.device.side().power(true, now_us);
+            }
+            s.device.side().due(now_us);
+        }
+    }
+
+    /// When `due` must be called at the latest.
+    pub fn deadline(&self) -> Option<u64> {
+        self.seats.values().flat_map(|s| s.device.deadline().into_iter().chain(s.away_until_us)).min()
+    }
+
+    /// The simulator itself stood for so long: no host could have kept a watchdog awake meanwhile.
+    pub fn lagged(&mut self, late_us: u64) {
+        for s in self.seats.values_mut() {
+            if let Emulated::Modbus(m) = &mut s.device {
+                m.forgive(late_us);
+            }
+        }
+    }
+
+    /// What is to be done to a device's links next; drain after every call.
+    pub fn poll(&mut self, device: DeviceNo) -> Option<(Link, Emission)> {
+        let s = self.seats.get_mut(&device)?;
+        if let Some(link) = s.hanging_up.pop_front() {
+            return Some((link, Emission::HangUp));
+        }
+        loop {
+            let (link, emission) = s.device.side().poll()?;
+            if !s.links.contains(&link) {
+                continue;
+            }
+            if emission == Emission::HangUp {
+                s.links.remove(&link);
+            }
+            return Some((link, emission));
+        }
+    }
+
+    fn seat(&mut self, device: DeviceNo) -> Option<&mut Emulated> {
+        self.seats.get_mut(&device).filter(|s| s.powered).map(|s| &mut s.device)
+    }
+
+    /// The content of the symbol that carries a code.
+    fn symbol(&self, code: &[u8]) -> Vec<u8> {
+        let ours = code.len() == 18 && code.iter().all(u8::is_ascii_digit) && self.sscc_heads.iter().any(|h| code.starts_with(h));
+        if ours && check_digit(&code[..17]) == code[17] { [b"00", code].concat() } else { code.to_vec() }
+    }
+}
+
+impl Bench for Rig {
+    fn print(&mut self, printer: DeviceNo, now_us: u64) -> Option<Vec<u8>> {
+        match self.seat(printer)? {
+            Emulated::Codenet(p) => p.print(now_us),
+            _ => None,
+        }
+    }
+
+    fn label(&mut self, printer: DeviceNo, now_us: u64) -> Option<Vec<u8>> {
+        match self.seat(printer)? {
+            Emulated::Zpl(p) => p.take_label(now_us).map(|l| l.code().to_vec()),
+            _ => None,
+        }
+    }
+
+    fn read(&mut self, reader: DeviceNo, seen: &[Option<Vec<u8>>], now_us: u64) -> Vec<Option<Vec<u8>>> {
+        let symbols: Vec<Option<Vec<u8>>> = seen.iter().map(|s| s.as_ref().map(|code| self.symbol(code))).collect();
+        let left = match self.seat(reader) {
+            Some(Emulated::Reader(r)) => r.read(&symbols, now_us),
+            _ => false,
+        };
+        if left { seen.to_vec() } else { vec![None; seen.len()] }
+    }
+
+    fn input(&mut self, point: Point, on: bool, _now_us: u64) {
+        if let Some(Seat { device: Emulated::Modbus(m), .. }) = self.seats.get_mut(&point.device) {
+            m.input(point.number, on);
+        }
+    }
+
+    fn output(&self, point: Point) -> bool {
+        matches!(self.seats.get(&point.device), Some(Seat { device: Emulated::Modbus(m), .. }) if m.output(point.number))
+    }
+
+    fn safe(&self, module: DeviceNo) -> bool {
+        matches!(self.seats.get(&module), Some(Seat { device: Emulated::Modbus(m), .. }) if m.safe())
+    }
+
+    fn linked(&self, device: DeviceNo) -> bool {
+        self.seats.get(&device).is_some_and(|s| !s.links.is_empty())
+    }
+
+    fn trouble(&mut self, device: DeviceNo, what: Trouble, now_us: u64) {
+        let Some(s) = self.seats.get_mut(&device) else { return };
+        match what {
+            Trouble::LinkLoss { ms } | Trouble::PowerCycle { ms } => {
+                let until_us = now_us + u64::from(ms) * MS;
+                s.away_until_us = Some(s.away_until_us.map_or(until_us, |t| t.max(until_us)));
+                for link in std::mem::take(&mut s.links) {
+                    s.device.side().disconnected(link, now_us);
+                    s.hanging_up.push_back(link);
+                }
+                if matches!(what, Trouble::PowerCycle { .. }) {
+                    s.powered = false;
+                    s.device.side().power(false, now_us);
+                }
+            }
+            other => s.device.side().trouble(other, now_us),
+        }
+    }
+}
+
+fn emulated(plan: &Plan, no: DeviceNo, bound: &Bound, rng: Rng) -> Emulated {
+    match bound.profile.dialect {
+        Dialect::Codenet => Emulated::Codenet(Codenet::new(codenet_how(plan, no, bound), rng)),
+        Dialect::Zpl => Emulated::Zpl(Zpl::new(rng)),
+        Dialect::Reader => Emulated::Reader(Reader::new(reader_how(bound), rng)),
+        Dialect::Modbus => Emulated::Modbus(Modbus::new(modbus_how(plan, no, bound), rng)),
+    }
+}
+
+/// The printer holds the labels that its stations name; with none named, one is selected at its panel.
+fn codenet_how(plan: &Plan, no: DeviceNo, bound: &Bound) -> CodenetHow {
+    let labels: BTreeMap<StationNo, String> =
+        plan.stations_of(no).filter(|s| s.role == Role::Print).filter_map(|s| Some((s.no, s.message.clone()?))).collect();
+    let labels: Vec<String> = labels.into_values().collect();
+    CodenetHow {
+        depth: usize::try_from(bound.number("depth")).unwrap_or(1).max(1),
+        fixed_response: bound.text("response_length") == "fixed",
+        serial: matches!(plan.device(no).address, Address::Serial { .. }),
+        resident: labels.is_empty(),
+        labels,
+    }
+}
+
+/// A fixed reader says `framing`, a line reader `end`; where either is allowed it is a handheld's usual CR LF.
+fn reader_how(bound: &Bound) -> ReaderHow {
+    let (start, end): (&[u8], &[u8]) = match (bound.text("framing"), bound.text("end")) {
+        ("stx-etx", _) => (b"\x02", b"\x03"),
+        ("cr", _) | (_, "cr") => (b"", b"\r"),
+        (_, "lf") => (b"", b"\n"),
+        _ => (b"", b"\r\n"),
+    };
+    ReaderHow {
+        start,
+        end,
+        separator: bound.text("separator").into(),
+        no_read: bound.text("no_read").into(),
+        positional: bound.flag("positional"),
+        commands: !bound.profile.classify.replies.is_empty(),
+    }
+}
+
+/// The watchdog is set as the run permit that hangs on this module says.
+fn modbus_how(plan: &Plan, no: DeviceNo, bound: &Bound) -> ModbusHow {
+    let mut points: Vec<Point> = plan.run_permit.iter().map(|p| p.output).collect();
+    for s in &plan.stations {
+        points.extend(s.trigger);
+        if let Some(g) = &s.gate {
+            points.push(g.output);
+            points.extend(g.confirm);
+            match g.after {
+                After::Pulses { encoder, .. } => points.push(encoder),
+                After::Ms { belt, .. } => points.extend(belt),
+            }
+        }
+    }
+    let most = points.iter().filter(|p| p.device == no).map(|p| p.number.saturating_add(1)).max().unwrap_or(0);
+    let base = |key| u16::try_from(bound.number(key)).ok();
+    ModbusHow {
+        unit: u8::try_from(bound.number("unit")).unwrap_or(1),
+        base: base("base").unwrap_or(0),
+        points: most.max(LEAST_POINTS),
+        watchdog_ms: plan.run_permit.filter(|p| p.output.device == no).map(|p| p.watchdog_ms),
+        safe_state_base: base("safe_state_base"),
+        safe_clear_base: base("safe_clear_base"),
+    }
+}
+
+fn sscc_heads(plan: &Plan) -> Vec<Vec<u8>> {
+    let head = |r: &RangeRule| match r {
+        RangeRule::Sscc { prefix, extension, .. } => Some(format!("{extension}{prefix}").into_bytes()),
+        RangeRule::Serial { .. } => None,
+    };
+    plan.levels.iter().filter_map(|l| head(l.range.as_ref()?)).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,299 @@
+//! The operator at the console: watches, polls the state, and does what a sensible person does when the line is held.
+//! Speaks the socket's JSON, carries none of it: somebody else reads and writes the lines.
+
+use super::World;
+use super::belt::Motion;
+use super::hands::{Shown, Word};
+use super::layout::End;
+use super::things::ThingNo;
+use crate::vocab::time::MS;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, VecDeque};
+
+const POLL_US: u64 = 500 * MS;
+/// A request unanswered for so long is forgotten.
+const PATIENCE_US: u64 = 3_000 * MS;
+/// A look at the line before it is touched or resumed, and the pause after a try.
+const LOOK_US: u64 = 1_000 * MS;
+const RETRY_US: u64 = 1_500 * MS;
+/// A thing whose middle is nearer to its gate than pulse and this much may still count as in front of it.
+const CLEAR_OF_GATE_US: u64 = 40 * MS;
+
+/// Holds that the operator ends when nothing else is wrong.
+const RESUMABLE: &[&str] = &["restart", "consecutive-rejects", "device-down", "pool-empty", "writer-slow", "out-of-step"];
+/// Alarms under which the operator touches nothing.
+const SERIOUS: &[&str] = &["disk-full", "restored"];
+
+#[derive(Debug, Default)]
+pub struct Operator {
+    connected: bool,
+    ever: bool,
+    says: VecDeque<Value>,
+    next_id: u64,
+    poll_us: u64,
+    asked_us: Option<(u64, u64)>,
+    watch_id: u64,
+    seen: Option<(String, u64)>,
+    held_since: Option<u64>,
+    busy_until: u64,
+    /// The line's closed parents by number. Forgotten when sealed or given up.
+    closed: BTreeMap<u64, Closed>,
+    /// The job is on its way out: what is given up now is left as it is.
+    ending: bool,
+}
+
+#[derive(Debug)]
+struct Closed {
+    heard_us: u64,
+    /// In hex: its children, and the numbers it was given.
+    children: Vec<String>,
+    numbers: Vec<String>,
+}
+
+impl Operator {
+    pub fn connected(&self) -> bool {
+        self.connected
+    }
+
+    pub fn ever_connected(&self) -> bool {
+        self.ever
+    }
+
+    fn say(&mut self, mut request: Value) -> u64 {
+        self.next_id += 1;
+        request["id"] = self.next_id.into();
+        self.says.push_back(request);
+        self.next_id
+    }
+}
+
+impl World {
+    /// A line from the daemon's socket: greeting, reply, event, note or beat.
+    pub fn operator_hears(&mut self, line: &Value) {
+        match line["type"].as_str() {
+            Some("hello") => {
+                let o = &mut self.operator;
+                (o.connected, o.ever, o.asked_us, o.held_since) = (true, true, None, None);
+                o.says.clear();
+                let watch = match &o.seen {
+                    Some((boot, seq)) => json!({"op": "watch", "since": {"boot": boot, "seq": seq}}),
+                    None => json!({"op": "watch"}),
+                };
+                o.watch_id = o.say(watch);
+                o.poll_us = self.now_us;
+            }
+            Some("event") => self.hear_event(line),
+            Some(_) => {}
+            None => self.hear_reply(line),
+        }
+    }
+
+    /// The next line the operator sends.
+    pub fn operator_says(&mut self) -> Option<Value> {
+        self.operator.says.pop_front()
+    }
+
+    /// The connection is gone.
+    pub fn operator_left(&mut self) {
+        self.operator.connected = false;
+        self.operator.says.clear();
+    }
+
+    pub(super) fn operator_looks(&mut self) {
+        let o = &mut self.operator;
+        if !o.connected || self.now_us < o.poll_us {
+            return;
+        }
+        if o.asked_us.is_none_or(|(_, at)| self.now_us >= at + PATIENCE_US) {
+            let id = o.say(json!({"op": "status"}));
+            o.asked_us = Some((id, self.now_us));
+        }
+        o.poll_us = self.now_us + POLL_US;
+    }
+
+    fn hear_event(&mut self, e: &Value) {
+        if let (Some(boot), Some(seq)) = (e["boot"].as_str(), e["seq"].as_u64()) {
+            match &mut self.operator.seen {
+                Some((b, s)) if b == boot => *s = (*s).max(seq),
+                seen => *seen = Some((boot.to_string(), seq)),
+            }
+        }
+        let id = e["id"].as_u64();
+        let hex = e["hex"].as_str();
+        let at = |w: &Self| e["station"].as_str().and_then(|s| w.lay.hands.iter().position(|h| h.id == s));
+        match (e["k"].as_str().unwrap_or_default(), id) {
+            ("verdict", _) => {
+                if let (Some(h), Some(hex), Some(good)) = (at(self), hex, e["good"].as_bool()) {
+                    let word = match (good, e["reason"].as_str()) {
+                        (true, _) => Word::Good,
+                        (false, Some("duplicate")) => Word::Known,
+                        (false, _) => Word::Refused,
+                    };
+                    self.hands[h].hear(hex, word);
+                }
+            }
+            ("opened", Some(id)) => {
+                if let Some(h) = at(self) {
+                    self.hands[h].opened = Some(id);
+                }
+            }
+            ("closed", Some(id)) => {
+                let children = e["children"].as_array().map(Vec::as_slice).unwrap_or_default();
+                let children = children.iter().filter_map(|c| c.as_str().map(String::from)).collect();
+                let numbers = hex.map(String::from).into_iter().collect();
+                self.operator.closed.insert(id, Closed { heard_us: self.now_us, children, numbers });
+            }
+            ("sealed", Some(id)) => drop(self.operator.closed.remove(&id)),
+            ("relabelled", id) => {
+                if let Some(void) = e["void"].as_str() {
+                    self.discard_label(void);
+                }
+                if let (Some(c), Some(next)) = (id.and_then(|id| self.operator.closed.get_mut(&id)), e["next"].as_str()) {
+                    c.numbers.push(next.to_string());
+                }
+            }
+            ("job", _) => self.operator.ending = matches!(e["to"].as_str(), Some("completing" | "completed" | "aborted")),
+            ("undone", Some(id)) => self.given_up(id),
+            _ => {}
+        }
+    }
+
+    /// The line gave a parent up: a person takes it off before it gets somebody else's label, or packs it anew.
+    fn given_up(&mut self, id: u64) {
+        let closed = self.operator.closed.remove(&id);
+        if self.operator.ending {
+            return;
+        }
+        for h in &mut self.hands {
+            if h.opened == Some(id) {
+                (h.opened, h.undone) = (None, true);
+            }
+        }
+        if let Some(thing) = closed.and_then(|c| self.waiting_with(&c.children)) {
+            self.take(thing);
+        }
+    }
+
+    /// The thing in the applicator's reach that holds any of these children.
+    fn waiting_with(&self, children: &[String]) -> Option<ThingNo> {
+        let holds = |t: &ThingNo| self.things[*t].children.iter().filter_map(|c| self.things.code(*c)).any(|hex| children.contains(&hex));
+        self.stretches.iter().flat_map(|s| s.waiting.iter().map(|w| w.thing)).find(holds)
+    }
+
+    /// The person at the applicator knows this number, and the thing it is for is gone.
+    pub(super) fn is_orphan(&self, hex: &str) -> bool {
+        let whose = self.operator.closed.values().find(|c| c.numbers.iter().any(|n| n == hex));
+        whose.is_some_and(|c| self.waiting_with(&c.children).is_none())
+    }
+
+    fn hear_reply(&mut self, r: &Value) {
+        let id = r["id"].as_u64().unwrap_or_default();
+        let ok = r["ok"].as_bool().unwrap_or_default();
+        if id == self.operator.watch_id && !ok {
+            // The place asked for is gone: from now on, then.
+            self.operator.seen = None;
+            self.operator.watch_id = self.operator.say(json!({"op": "watch"}));
+        }
+        if self.operator.asked_us.is_some_and(|a| a.0 == id) {
+            self.operator.asked_us = None;
+            if ok {
+                self.see_open(r);
+                self.see_state(r);
+            }
+        }
+    }
+
+    /// What the console shows of open parents, held against what stands on the line.
+    fn see_open(&mut self, s: &Value) {
+        let open: Vec<&Value> = s["open"].as_array().into_iter().flatten().collect();
+        for (h, place) in self.lay.hands.iter().enumerate() {
+            let mine: Vec<&&Value> = open.iter().filter(|o| o["level"] == self.lay.levels[place.level].name.as_str()).collect();
+            self.hands[h].look(Shown {
+                at_us: self.now_us,
+                fill: mine.iter().filter_map(|o| o["fill"].as_u64()).max(),
+                codes: mine.iter().filter_map(|o| o["hex"].as_str().map(String::from)).collect(),
+            });
+        }
+        // Closed by the line long ago and no longer shown: what became of it was not heard.
+        let shown: Vec<u64> = open.iter().filter_map(|o| o["id"].as_u64()).collect();
+        let old = |c: &Closed| self.now_us >= c.heard_us + LOOK_US;
+        let lost: Vec<u64> = self.operator.closed.iter().filter(|(id, c)| old(c) && !shown.contains(id)).map(|(id, _)| *id).collect();
+        lost.into_iter().for_each(|id| self.given_up(id));
+        for (level, way) in self.lay.levels.iter().enumerate() {
+            let due = |o: &&&Value| o["level"] == way.name.as_str() && matches!(o["state"].as_str(), Some("closed" | "labelling"));
+            self.stretches[level].expected = open.iter().filter(due).count();
+        }
+    }
+
+    fn see_state(&mut self, s: &Value) {
+        let clock = s["alarms"].as_array().into_iter().flatten().any(|a| a["name"] == "clock-suspect");
+        if clock && self.now_us >= self.operator.busy_until {
+            // The clock on the wall is right again.
+            self.operator.say(json!({"op": "clock.trust"}));
+            self.operator.busy_until = self.now_us + RETRY_US;
+            return;
+        }
+        if s["state"]["name"] != "held" {
+            self.operator.held_since = None;
+            return;
+        }
+        let since = *self.operator.held_since.get_or_insert(self.now_us);
+        if self.now_us < (since + LOOK_US).max(self.operator.busy_until) {
+            return;
+        }
+        let names: Vec<&str> = s["alarms"].as_array().into_iter().flatten().filter_map(|a| a["name"].as_str()).collect();
+        let lost: Vec<String> = names.iter().filter_map(|a| a.strip_prefix("out-of-step:")).map(String::from).collect();
+        if !lost.is_empty() {
+            let standing = self.plan.run_permit.is_none()
+                || (self.belt.motion == Motion::Standing && !self.permit && self.now_us >= self.belt.stood_at + LOOK_US / 2);
+            if standing {
+                for station in lost {
+                    self.empty_station(&station);
+                    self.operator.say(json!({"op": "station.clear", "station": station}));
+                }
+                self.operator.busy_until = self.now_us + LOOK_US;
+            }
+            return;
+        }
+        let reason = s["state"]["reason"].as_str().unwrap_or("restart");
+        let up = s["devices"].as_array().into_iter().flatten().all(|d| d["link"] == "up");
+        let serious = names.iter().any(|a| SERIOUS.contains(&a.split(':').next().unwrap_or(a)));
+        if let Some(job) = s["job"]["id"].as_str()
+            && RESUMABLE.contains(&reason)
+            && up
+            && !serious
+        {
+            self.operator.say(json!({"op": "job.resume", "job": job}));
+            self.operator.busy_until = self.now_us + RETRY_US;
+        }
+    }
+
+    /// Empties the open parent of a station and everything between the gate before it and it.
+    fn empty_station(&mut self, id: &str) {
+        if let Some(h) = self.lay.hands.iter().position(|h| h.id == id) {
+            // What lies on the table is known by its code and can still be packed.
+            return self.hand_empties(h);
+        }
+        let Some(eye) = self.lay.eyes.iter().position(|e| e.id == id && e.sequence) else { return };
+        let below = self.lay.eyes[eye].level;
+        debug_assert_eq!(self.lay.levels[below].end, End::Sequence(eye));
+        if let Some(parent) = self.filling[below + 1] {
+            self.things[parent].children.clone().into_iter().for_each(|c| self.take(c));
+        }
+        let gates = self.lay.eyes.iter().filter(|e| e.level == below && !e.sequence).filter_map(|e| e.gate.as_ref());
+        let clear_us = gates.map(|g| g.half_pulse_us).max().unwrap_or(0) + CLEAR_OF_GATE_US;
+        let pos = self.belt.pos_us;
+        let coming: Vec<ThingNo> = self.eyes[eye].coming.iter().filter(|c| c.1 + clear_us <= pos).map(|c| c.0).collect();
+        coming.into_iter().for_each(|t| self.take(t));
+        // A parent that filled up after the line lost step is none of the line's.
+        let known = |t: &ThingNo| {
+            let mut codes = self.things[*t].children.iter().filter_map(|c| self.things.code(*c));
+            codes.any(|hex| self.operator.closed.values().any(|c| c.children.contains(&hex)))
+        };
+        let stretch = &self.stretches[below + 1];
+        let too_many = stretch.waiting.len().saturating_sub(stretch.expected);
+        let bare = stretch.waiting.iter().rev().map(|w| w.thing).filter(|t| self.things[*t].symbol.is_none() && !known(t));
+        let surplus: Vec<ThingNo> = bare.take(too_many).collect();
+        surplus.into_iter().for_each(|t| self.take(t));
+    }
+}

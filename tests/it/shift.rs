@@ -1,0 +1,155 @@
+//! The seeded shift against the auditor: 300 seeds, each with the real ledger, a crash and ordinary or hard faults; and
+//! the broken rules, each of which must be noticed.
+//!
+//! One seed again: `PACKMARK_SEED=17 cargo test --test it shift::one_seed -- --nocapture` (add `PACKMARK_KEEP=DIR` to
+//! keep its store, truth and dump).
+
+use packmark::audit::{self, Account};
+use packmark::ledger::reader::Snapshot;
+use packmark::line::{Law, Sound};
+use packmark::sim::shift::store::OnDisk;
+use packmark::sim::shift::{Shift, ShiftHow};
+use packmark::sim::world::Faults;
+use std::path::Path;
+
+const SEEDS: u64 = 300;
+
+/// A folder in memory where there is one: the same pragmas, and no disk to wait for.
+fn folder() -> tempfile::TempDir {
+    let shm = Path::new("/dev/shm");
+    if shm.is_dir() { tempfile::tempdir_in(shm) } else { tempfile::tempdir() }.expect("a temporary folder")
+}
+
+/// Every third seed is hard, one in ten has no faults; every one has a crash.
+fn how(seed: u64) -> ShiftHow {
+    let faults = match seed % 10 {
+        0 => Faults::None,
+        1 | 4 | 7 => Faults::Hard,
+        _ => Faults::Normal,
+    };
+    ShiftHow { seed, bottles: 1_000, faults, crashes: 1, ..ShiftHow::default() }
+}
+
+struct Judged {
+    violations: Vec<String>,
+    /// Why the job did not come to its end.
+    stuck: Option<String>,
+    codes: i64,
+    passages: i64,
+}
+
+fn shift<L: Law>(how: &ShiftHow, dir: &Path) -> Result<Judged, String> {
+    let opener = OnDisk { dir: dir.join("store") };
+    std::fs::create_dir_all(dir.join("store")).map_err(|e| e.to_string())?;
+    let outcome = Shift::<L, _>::new(how.clone(), dir, opener)?.run()?;
+    let mut dump = Vec::new();
+    let mut journal = Vec::new();
+    let store = dir.join("store");
+    let mut keep = |to: &mut Vec<String>, v: serde_json::Value| {
+        to.push(v.to_string());
+        Ok(())
+    };
+    Snapshot::open(&store).and_then(|s| s.dump(&mut |v| keep(&mut dump, v))).map_err(|e| e.to_string())?;
+    Snapshot::open(&store).and_then(|mut s| s.journal(0, &mut |v| keep(&mut journal, v))).map_err(|e| e.to_string())?;
+    if let Ok(to) = std::env::var("PACKMARK_KEEP") {
+        let to = Path::new(&to);
+        std::fs::create_dir_all(to).map_err(|e| e.to_string())?;
+        for (name, lines) in [("dump", &dump), ("journal", &journal), ("truth", &outcome.truth)] {
+            std::fs::write(to.join(format!("{name}.ndjson")), lines.join("\n")).map_err(|e| e.to_string())?;
+        }
+    }
+    let mut judge = audit::Judge::new();
+    judge.expect_truth();
+    for (account, lines) in [(Account::Dump, &dump), (Account::Journal, &journal), (Account::Truth, &outcome.truth)] {
+        lines.iter().try_for_each(|l| judge.text(account, l)).map_err(|e| e.to_string())?;
+    }
+    let verdict = judge.finish();
+    let violation = |v: &audit::Violation| {
+        let (seq, hex) = (v.seq.map_or(String::new(), |s| format!(" seq {s}")), v.hex.clone().unwrap_or_default());
+        format!("{}{seq} {hex}: {}", v.promise, v.text)
+    };
+    let violations = verdict.violations.iter().map(violation).collect();
+    Ok(Judged { violations, stuck: outcome.completed.err(), codes: verdict.balance.codes, passages: verdict.balance.passages })
+}
+
+/// Panics with the command that repeats the seed.
+fn sound(seed: u64) {
+    let dir = folder();
+    let judged = shift::<Sound>(&how(seed), dir.path());
+    let again = format!("PACKMARK_SEED={seed} cargo test --test it shift::one_seed -- --nocapture");
+    match judged {
+        Err(e) => panic!("seed {seed} did not run: {e}\nagain: {again}"),
+        Ok(j) => {
+            assert!(j.violations.is_empty(), "seed {seed}:\n  {}\nagain: {again}", j.violations.join("\n  "));
+            assert_eq!(j.stuck, None, "seed {seed}\nagain: {again}");
+            assert_eq!((j.codes, j.passages), (0, 0), "seed {seed}: the balances do not close\nagain: {again}");
+        }
+    }
+}
+
+/// Thirty seeds each, so that a runner can share them out.
+macro_rules! thirty {
+    ($($name:ident = $part:literal),+) => {
+        $(#[test]
+        fn $name() {
+            let each = SEEDS / 10;
+            ($part * each..($part + 1) * each).for_each(sound);
+        })+
+    };
+}
+
+thirty!(seeds_0 = 0, seeds_1 = 1, seeds_2 = 2, seeds_3 = 3, seeds_4 = 4, seeds_5 = 5, seeds_6 = 6, seeds_7 = 7, seeds_8 = 8, seeds_9 = 9);
+
+#[test]
+fn one_seed() {
+    let seed = std::env::var("PACKMARK_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(1_000);
+    sound(seed);
+}
+
+#[test]
+fn the_same_seed_is_the_same_shift() {
+    let truth = |_| {
+        let dir = folder();
+        let opener = OnDisk { dir: dir.path().to_path_buf() };
+        let how = ShiftHow { bottles: 200, ..how(1) };
+        Shift::<Sound, _>::new(how, dir.path(), opener).and_then(Shift::run).expect("it runs").truth
+    };
+    assert_eq!(truth(0), truth(1));
+}
+
+/// A rule broken on purpose must be noticed within the first 50 seeds.
+fn noticed<L: Law>(rule: &str) {
+    for seed in 1..=50 {
+        let dir = folder();
+        // A daemon may panic over its own broken rule; only the auditor's word counts here.
+        let caught = std::panic::catch_unwind(|| shift::<L>(&ShiftHow { faults: Faults::Hard, ..how(seed) }, dir.path()));
+        if let Ok(Ok(j)) = caught
+            && let Some(first) = j.violations.first()
+        {
+            println!("{rule}: seed {seed}: {first}");
+            return;
+        }
+    }
+    panic!("{rule}: not noticed within 50 seeds");
+}
+
+macro_rules! broken {
+    ($($name:ident: $law:ident { $rule:ident }),+ $(,)?) => {
+        $(struct $law;
+        impl Law for $law {
+            const $rule: bool = true;
+        }
+        #[test]
+        fn $name() {
+            noticed::<$law>(stringify!($name));
+        })+
+    };
+}
+
+broken!(
+    ink_before_book: InkFirst { INKS_BEFORE_BOOK },
+    a_doubtful_code_sent_again: Resender { RESENDS_DOUBTFUL },
+    a_seal_with_an_unverified_child: Sealer { SEALS_UNVERIFIED },
+    acknowledgement_before_commit: Hasty { ACKS_BEFORE_COMMIT },
+    a_late_frame_credited_to_the_next_passage: Creditor { CREDITS_LATE_FRAMES },
+);
