@@ -5,4 +5,4 @@ cd "$(dirname "$0")/../.."
 venv="${TMPDIR:-/tmp}/packmark-outside"
 [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
 "$venv/bin/pip" install --quiet 'pymodbus==3.16.1'
-PACKMARK_PYTHON="$venv/bin/python" exec cargo test --test outside "$@"
+PACKMARK_PYTHON="$venv/bin/python" exec cargo test --locked --test outside "$@"
