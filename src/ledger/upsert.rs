@@ -38,6 +38,7 @@ fn key(row: &Row) -> Option<Key> {
 pub fn upsert(tx: &Transaction<'_>, batch: &[Submission]) -> rusqlite::Result<()> {
     let all: Vec<(&Row, i64)> = batch.iter().flat_map(|s| s.rows.iter().map(|r| (r, s.now.wall_us))).collect();
     let last: HashMap<Key, usize> = all.iter().enumerate().filter_map(|(i, (r, _))| Some((key(r)?, i))).collect();
+    let mut code = tx.prepare_cached(schema::CODE)?;
     for (i, (row, at_us)) in all.iter().enumerate() {
         if key(row).is_some_and(|k| last[&k] != i) {
             continue;
@@ -46,7 +47,7 @@ pub fn upsert(tx: &Transaction<'_>, batch: &[Submission]) -> rusqlite::Result<()
             Row::Code(c, l) => {
                 let reason = l.reason.map(|r| r.number());
                 let p = params![c.id(), l.state.number(), reason, l.through, l.seen, l.parent.0, l.job.0, l.station.0, l.passage.0 as i64];
-                tx.prepare_cached(schema::CODE)?.execute(p)?;
+                code.execute(p)?;
             }
             Row::Name { kind, no, name } => drop(tx.prepare_cached(schema::NAME)?.execute(params![*kind as u8, no, name])?),
             Row::Pack(p) => {
