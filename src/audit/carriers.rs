@@ -46,9 +46,19 @@ fn inked_once(truth: &Truth, replay: &Replay, stand: &Stand, codes: &Names, out:
 }
 
 /// Does a fault name one of the things that carry this code as a second carrier?
-pub fn second_carrier(truth: &Truth, code: No) -> bool {
+fn second_carrier(truth: &Truth, code: No) -> bool {
+    truth.carriers.get(&code).is_some_and(|things| things.iter().any(|t| is_copy(truth, *t)))
+}
+
+/// Does a fault say that this thing is a second carrier?
+fn is_copy(truth: &Truth, thing: No) -> bool {
     let says = |fault: No| SECOND_CARRIER.iter().any(|w| truth.faults.text(fault).contains(w));
-    truth.carriers.get(&code).is_some_and(|things| things.iter().any(|t| truth.things[*t as usize].injected.iter().any(|f| says(f.1))))
+    truth.things[thing as usize].injected.iter().any(|f| says(f.1))
+}
+
+/// Is this code on a thing that is not merely a copy of another?
+fn is_carried(truth: &Truth, code: No) -> bool {
+    truth.carriers.get(&code).is_some_and(|things| things.len() > 1 || !is_copy(truth, things[0]))
 }
 
 /// What the book claims of each code, against ink, label and reader. Answers the claimed codes that nothing carries.
@@ -59,7 +69,7 @@ fn claims(truth: &Truth, replay: &Replay, stand: &Stand, codes: &Names, out: &mu
     let inked = inked_neighbours(truth, replay);
     for no in 0..codes.len() as No {
         let Some(c) = replay.codes.get(no as usize) else { continue };
-        let carried = truth.carriers.contains_key(&no);
+        let carried = is_carried(truth, no);
         let label = c.number_of.is_some() || stand.is_generated(no);
         if let Some((station, seq)) = c.verified {
             if !carried {
@@ -119,6 +129,15 @@ fn read_there(
     if !read {
         let by = reader.map_or("any reader", |r| truth.devices.text(r));
         let text = format!("verified at {}, but {by} never read it", name.unwrap_or("its station"));
+        return out.blame(Promise::DoubtIsFinal, Some(seq), Some(codes.text(no)), text);
+    }
+    // Every verdict on a code has a reading of its own; a reader in trouble may have sent one twice.
+    if let (Some(r), Some(s)) = (reader, station)
+        && let Some(tally) = replay.tallies.get(&(s, no))
+        && tally.good + tally.rejected > truth.readings[&(r, no)].count
+        && !truth.troubled(r, 0, u64::MAX / 2)
+    {
+        let text = format!("{} has more verdicts on it than {} read it", name.unwrap_or("a station"), truth.devices.text(r));
         return out.blame(Promise::DoubtIsFinal, Some(seq), Some(codes.text(no)), text);
     }
     // A station whose eye is in the truth verifies only what crossed it.

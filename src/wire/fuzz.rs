@@ -45,7 +45,8 @@ fn answer(sent: &[u8], rng: &mut Rng) -> Vec<u8> {
         },
         [b'~', ..] | [b'^', ..] => {
             let (n, paper) = (rng.below(2), u8::from(rng.chance(10_000)));
-            format!("\x02030,{paper},0,1245,{n:03},0,0,0,000,0,0,0\x03\r\n\x02000,0,0,0,0,2,4,0,00000000,1,000\x03\r\n\x021234,0\x03\r\n").into_bytes()
+            format!("\x02030,{paper},0,1245,{n:03},0,0,0,000,0,0,0\x03\r\n\x02000,0,0,0,0,2,4,0,00000000,1,000\x03\r\n\x021234,0\x03\r\n")
+                .into_bytes()
         }
         [t0, t1, 0, 0, 0, 6, unit, function, a, b, c, d] => {
             let data: Vec<u8> = match function {
@@ -226,7 +227,9 @@ fn zpl_survives_anything() {
 
 #[test]
 fn readers_survive_anything() {
-    for (i, v) in [vec![], vec![("framing", text("stx-etx")), ("separator", text("|")), ("positional", Setting::Flag(false))]].iter().enumerate() {
+    for (i, v) in
+        [vec![], vec![("framing", text("stx-etx")), ("separator", text("|")), ("positional", Setting::Flag(false))]].iter().enumerate()
+    {
         assert!(torment("keyence-sr", v, 21 + i as u64).frames > 1_000);
     }
     assert!(torment("line-reader", &[], 31).frames > 1_000);

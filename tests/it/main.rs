@@ -1,8 +1,6 @@
 //! One integration binary for everything that looks at the program from outside.
 
-mod book;
-mod driven;
-mod frozen;
-mod refusals;
-mod schemas;
+mod daemon;
+mod readme;
+mod shift;
 mod tidy;

@@ -4,7 +4,7 @@
 //! One seed again: `PACKMARK_SEED=17 cargo test --test it shift::one_seed -- --nocapture` (add `PACKMARK_KEEP=DIR` to
 //! keep its store, truth and dump).
 
-use packmark::audit;
+use packmark::audit::{self, Account};
 use packmark::ledger::reader::Snapshot;
 use packmark::line::{Law, Sound};
 use packmark::sim::shift::store::OnDisk;
@@ -31,7 +31,9 @@ fn how(seed: u64) -> ShiftHow {
 }
 
 struct Judged {
-    complaints: Vec<String>,
+    violations: Vec<String>,
+    /// Why the job did not come to its end.
+    stuck: Option<String>,
     codes: i64,
     passages: i64,
 }
@@ -56,10 +58,18 @@ fn shift<L: Law>(how: &ShiftHow, dir: &Path) -> Result<Judged, String> {
             std::fs::write(to.join(format!("{name}.ndjson")), lines.join("\n")).map_err(|e| e.to_string())?;
         }
     }
-    let verdict = audit::judge_lines(&dump, &journal, Some(&outcome.truth));
-    let mut complaints: Vec<String> = verdict.violations.iter().map(ToString::to_string).collect();
-    complaints.extend(outcome.completed.err());
-    Ok(Judged { complaints, codes: verdict.balance.codes, passages: verdict.balance.passages })
+    let mut judge = audit::Judge::new();
+    judge.expect_truth();
+    for (account, lines) in [(Account::Dump, &dump), (Account::Journal, &journal), (Account::Truth, &outcome.truth)] {
+        lines.iter().try_for_each(|l| judge.text(account, l)).map_err(|e| e.to_string())?;
+    }
+    let verdict = judge.finish();
+    let violation = |v: &audit::Violation| {
+        let (seq, hex) = (v.seq.map_or(String::new(), |s| format!(" seq {s}")), v.hex.clone().unwrap_or_default());
+        format!("{}{seq} {hex}: {}", v.promise, v.text)
+    };
+    let violations = verdict.violations.iter().map(violation).collect();
+    Ok(Judged { violations, stuck: outcome.completed.err(), codes: verdict.balance.codes, passages: verdict.balance.passages })
 }
 
 /// Panics with the command that repeats the seed.
@@ -70,7 +80,8 @@ fn sound(seed: u64) {
     match judged {
         Err(e) => panic!("seed {seed} did not run: {e}\nagain: {again}"),
         Ok(j) => {
-            assert!(j.complaints.is_empty(), "seed {seed}:\n  {}\nagain: {again}", j.complaints.join("\n  "));
+            assert!(j.violations.is_empty(), "seed {seed}:\n  {}\nagain: {again}", j.violations.join("\n  "));
+            assert_eq!(j.stuck, None, "seed {seed}\nagain: {again}");
             assert_eq!((j.codes, j.passages), (0, 0), "seed {seed}: the balances do not close\nagain: {again}");
         }
     }
@@ -87,9 +98,7 @@ macro_rules! thirty {
     };
 }
 
-thirty!(
-    seeds_0 = 0, seeds_1 = 1, seeds_2 = 2, seeds_3 = 3, seeds_4 = 4, seeds_5 = 5, seeds_6 = 6, seeds_7 = 7, seeds_8 = 8, seeds_9 = 9
-);
+thirty!(seeds_0 = 0, seeds_1 = 1, seeds_2 = 2, seeds_3 = 3, seeds_4 = 4, seeds_5 = 5, seeds_6 = 6, seeds_7 = 7, seeds_8 = 8, seeds_9 = 9);
 
 #[test]
 fn one_seed() {
@@ -112,11 +121,10 @@ fn the_same_seed_is_the_same_shift() {
 fn noticed<L: Law>(rule: &str) {
     for seed in 1..=50 {
         let dir = folder();
-        // A daemon that panics on its own broken rule, or never comes to an end, has noticed it too; the auditor is
-        // asked first.
+        // A daemon may panic over its own broken rule; only the auditor's word counts here.
         let caught = std::panic::catch_unwind(|| shift::<L>(&ShiftHow { faults: Faults::Hard, ..how(seed) }, dir.path()));
         if let Ok(Ok(j)) = caught
-            && let Some(first) = j.complaints.first()
+            && let Some(first) = j.violations.first()
         {
             println!("{rule}: seed {seed}: {first}");
             return;

@@ -25,13 +25,14 @@ pub fn count(scene: &Scene, english: bool) -> Result<Tally, DemoError> {
         journal.push(v);
         Ok(())
     })?;
-    let truth = std::fs::read_to_string(&scene.truth).map_err(|source| DemoError::Io { what: "the truth file cannot be read".into(), source })?;
-    let lines = |v: &[Value]| v.iter().map(Value::to_string).collect::<Vec<_>>();
-    let truth: Vec<&str> = truth.lines().collect();
-    let verdict = audit::judge_lines(&lines(&dump), &lines(&journal), Some(&truth));
+    let truth =
+        std::fs::read_to_string(&scene.truth).map_err(|source| DemoError::Io { what: "the truth file cannot be read".into(), source })?;
+    let truth: Vec<Value> = truth.lines().filter_map(|l| serde_json::from_str(l).ok()).collect();
+    let verdict = audit::judge(&dump, &journal, Some(&truth));
 
     let of = |state: &str| dump.iter().filter(|v| v["k"] == "code" && v["state"] == state).count();
-    let bottles: BTreeSet<&str> = dump.iter().filter(|v| v["k"] == "code" && v["level"] == "bottle").filter_map(|v| v["hex"].as_str()).collect();
+    let bottles: BTreeSet<&str> =
+        dump.iter().filter(|v| v["k"] == "code" && v["level"] == "bottle").filter_map(|v| v["hex"].as_str()).collect();
     let packed = dump.iter().filter(|v| v["k"] == "code" && v["level"] == "bottle" && v["state"] == "packed").count();
     let mut verified: BTreeSet<&str> = BTreeSet::new();
     let mut doubtful: BTreeSet<&str> = BTreeSet::new();
@@ -63,7 +64,7 @@ pub fn count(scene: &Scene, english: bool) -> Result<Tally, DemoError> {
     passages.values().flatten().for_each(|r| *rejected.entry(r).or_default() += 1);
     let sealed = |level: &str| dump.iter().filter(|v| v["k"] == "parent" && v["level"] == level && v["state"] == "sealed").count();
 
-    let ok = verdict.violations.is_empty() && verdict.balance.codes == 0 && verdict.balance.passages == 0;
+    let ok = verdict.ok();
     let json = json!({
         "ok": ok,
         "store": scene.store,
@@ -100,7 +101,7 @@ pub fn count(scene: &Scene, english: bool) -> Result<Tally, DemoError> {
         )
     };
     for v in verdict.violations.iter().take(10) {
-        text.push_str(&format!("  {v}\n"));
+        text.push_str(&format!("  {}: {}\n", v.promise, v.text));
     }
     let a_case = dump.iter().rev().find(|v| v["k"] == "parent" && v["state"] == "sealed").and_then(|v| v["text"].as_str());
     text.push_str(if english { "\nLook closer:\n" } else { "\n进一步查看：\n" });

@@ -3,12 +3,13 @@
 use super::store::{Opened, Store, row};
 use crate::ledger::{Codebook, Submission};
 use crate::line::start::number_plan;
-use crate::line::{Answer, Effect, Input, Law, Line, NewPack, Op, Release};
+use crate::line::{Answer, Effect, Input, Law, Line, NewPack, Op, Release, Row};
 use crate::profile::Bound;
+use crate::vocab::event::Origin;
 use crate::vocab::plan::{Ignore, Role};
 use crate::vocab::rng::Rng;
 use crate::vocab::time::MS;
-use crate::vocab::{DeviceNo, Event, Now, Order, Plan, Report};
+use crate::vocab::{CodeRef, DeviceNo, Event, Now, Order, Plan, Report};
 use crate::wire::{self, Action, Conversation};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -125,6 +126,12 @@ impl<L: Law, S: Store> Host<L, S> {
         let now = self.now(now_us);
         let mut d = self.line.handle(input, now);
         let rows = self.line.take_rows();
+        // A range is a pack from the moment it is told of.
+        for row in rows.iter().filter_map(|r| if let Row::Pack(p) = r { Some(p) } else { None }) {
+            if matches!(row.origin, Origin::Range(_)) && self.codebook.bytes(CodeRef::new(row.no, 0)).is_none() {
+                self.codebook.register(row.clone()).expect("a formula needs no file");
+            }
+        }
         let ticket = d.ticket;
         for effect in self.release.decided(&mut d) {
             self.perform(effect, now_us);
