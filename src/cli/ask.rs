@@ -19,7 +19,7 @@ use std::path::PathBuf;
 enum Way {
     Daemon(Client),
     /// Nobody holds this store.
-    Store(PathBuf, Option<Config>),
+    Store(PathBuf, Option<Box<Config>>),
 }
 
 /// The daemon that holds the store, else the store itself.
@@ -33,7 +33,7 @@ fn way(g: &Globals) -> Result<Way, Exit> {
     }
     let dir = place::store(g, config.as_ref())?;
     match Holder::of(&dir) {
-        None => Ok(Way::Store(dir, config)),
+        None => Ok(Way::Store(dir, config.map(Box::new))),
         Some(h) => match g.socket.clone().or(h.socket) {
             Some(socket) => place::connect(g, &socket).map(Way::Daemon),
             None => {

@@ -196,7 +196,9 @@ impl<S: Read + Write> Talk<S> {
     fn line(&mut self) -> Value {
         let mut text = String::new();
         self.reader.read_line(&mut text).expect("an answer in time");
-        serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text:?}"))
+        let line = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text:?}"));
+        crate::schemas::on_the_socket(&line);
+        line
     }
 
     fn say(&mut self, bytes: &[u8]) {

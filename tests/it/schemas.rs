@@ -5,6 +5,7 @@ use packmark::control::protocol;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
+use std::sync::LazyLock;
 
 fn schema(name: &str) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas").join(format!("{name}.json"));
@@ -38,6 +39,26 @@ fn agree(v: &jsonschema::Validator, line: &Value) {
     assert!(!line.to_string().contains(":null"), "no nulls: {line}");
     if let Err(e) = v.validate(line) {
         panic!("{line}\n{e}");
+    }
+}
+
+/// A line that a daemon wrote to its socket agrees with what is published; an event also with the journal's lines.
+pub fn on_the_socket(line: &Value) {
+    static JOURNAL: LazyLock<jsonschema::Validator> = LazyLock::new(|| validator("journal", None));
+    static STATUS: LazyLock<jsonschema::Validator> = LazyLock::new(|| validator("socket", Some("status")));
+    let part = match line["type"].as_str() {
+        Some(kind) => kind,
+        None => "reply",
+    };
+    agree(&validator("socket", Some(part)), line);
+    let mut rest = line.as_object().expect("an object").clone();
+    if part == "event" && !rest.contains_key("tail") {
+        rest.remove("type");
+        agree(&JOURNAL, &Value::Object(rest));
+    } else if rest.contains_key("writer") {
+        rest.remove("id");
+        rest.remove("ok");
+        agree(&STATUS, &Value::Object(rest));
     }
 }
 
