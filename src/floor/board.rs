@@ -10,8 +10,9 @@ use crate::control::protocol as public;
 use crate::ledger::Codebook;
 use crate::line::summary::Summary;
 use crate::line::{Book, Line};
+use crate::vocab::plan::Language;
 use crate::vocab::time::rfc3339;
-use crate::vocab::{Event, ItemState, JobNo, LevelNo, ParentState, Plan, code};
+use crate::vocab::{Event, ItemState, JobNo, LevelNo, Now, ParentState, Plan, code};
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -87,15 +88,15 @@ impl Board {
     }
 
     /// Puts the picture up for everybody to read.
-    pub fn show(&self, plan: &Plan, gauge: Gauge, now_us: u64) {
+    pub fn show(&self, plan: &Plan, gauge: Gauge, now: Now) {
         if let Some(p) = &self.shown {
-            self.public.send_replace(Arc::new(self.status(p, plan, gauge, now_us)));
+            self.public.send_replace(Arc::new(self.status(p, plan, gauge, now)));
         }
     }
 
-    fn status(&self, p: &Picture, plan: &Plan, gauge: Gauge, now_us: u64) -> public::Status {
+    fn status(&self, p: &Picture, plan: &Plan, gauge: Gauge, now: Now) -> public::Status {
         let s = &p.summary;
-        let age_ms = |at_us: u64| now_us.saturating_sub(at_us) / 1000;
+        let age_ms = |at_us: u64| now.mono_us.saturating_sub(at_us) / 1000;
         let rejected = |c: &crate::line::rows::Counts| c.rejected.iter().map(|(r, n)| (r.word().to_string(), *n)).collect();
         let open_now: u64 = s.stations.iter().filter(|x| x.headline && x.triggered).map(|x| x.open).sum();
         public::Status {
@@ -103,6 +104,7 @@ impl Board {
             job: s.job.as_ref().map(|j| public::Job {
                 id: j.id.clone(),
                 product: j.product.clone(),
+                product_name: plan.products.iter().find(|x| x.id == j.product).map(|x| x.name.clone()),
                 lot: j.lot.clone(),
                 target: j.target,
                 state: j.state.word().into(),
@@ -137,6 +139,12 @@ impl Board {
                     age_ms: age_ms(d.heard_us),
                     last_kind: (d.heard_us > 0).then(|| d.last_kind.into()),
                     trouble: d.trouble.clone(),
+                    stations: plan
+                        .stations
+                        .iter()
+                        .filter(|s| s.device.is_some_and(|x| plan.device(x).id == d.id))
+                        .map(|s| s.id.clone())
+                        .collect(),
                 })
                 .collect(),
             open: s.open.iter().map(|o| self.open(o)).collect(),
@@ -154,6 +162,9 @@ impl Board {
             speed_per_min: s.speed_per_min,
             clock: if s.clock_suspect { "suspect" } else { "ok" }.into(),
             seq: self.seq,
+            name: Some(plan.name.clone()),
+            language: Some(if plan.language == Language::Chinese { "zh" } else { "en" }.into()),
+            now: Some(rfc3339(now.wall_us)),
         }
     }
 

@@ -4,7 +4,6 @@
 
 mod board;
 pub mod clock;
-pub mod demo;
 mod devices;
 mod hooks;
 mod imports;
@@ -12,5 +11,3 @@ mod owner;
 mod requests;
 pub mod run;
 mod tail;
-
-pub use demo::DemoArgs;

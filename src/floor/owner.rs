@@ -354,7 +354,7 @@ impl Owner {
 
     fn show(&self) {
         let (queue, oldest_ms) = self.writer.stats();
-        self.board.show(self.line.plan(), Gauge { queue, oldest_ms }, self.clock.mono_us());
+        self.board.show(self.line.plan(), Gauge { queue, oldest_ms }, self.clock.now());
     }
 
     fn command(&mut self, command: Command) {
