@@ -165,6 +165,12 @@ pub(super) const CATALOGUE: &[Damage] = &[
         does: |w, _| turn(w, "bottle-check", "b13", "pass", "belt"),
     },
     Damage {
+        name: "gate of a duplicate turned to pass, though a fault explains the reject",
+        promise: AckAfterDisk,
+        items: 1,
+        does: |w, _| turn(w, "bottle-check", "copy", "pass", "belt"),
+    },
+    Damage {
         name: "gate of a bare bottle turned to pass",
         promise: AckAfterDisk,
         items: 1,
