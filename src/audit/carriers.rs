@@ -15,7 +15,7 @@ const SECOND_CARRIER: &[&str] = &["dup", "repeat", "twice", "double", "copy", "s
 pub fn check(truth: &Truth, replay: &Replay, stand: &Stand, codes: &Names, out: &mut Complaints) {
     let unsent = inked_once(truth, replay, stand, codes, out);
     let bare = claims(truth, replay, stand, codes, out);
-    altered(&unsent, &bare, codes, out);
+    altered(truth, &unsent, &bare, codes, out);
     in_order(truth, replay, codes, out);
     labels(truth, replay, codes, out);
 }
@@ -171,15 +171,15 @@ fn lost_in_printer(truth: &Truth, replay: &Replay, inked: &HashMap<No, BTreeMap<
 }
 
 /// Bytes never sent: a claimed code that changed on its way, or ink without a book.
-fn altered(unsent: &[(No, No)], bare: &[No], codes: &Names, out: &mut Complaints) {
+fn altered(truth: &Truth, unsent: &[(No, No)], bare: &[No], codes: &Names, out: &mut Complaints) {
     for (code, thing) in unsent {
+        let on = truth.name(*thing);
         let hex = codes.text(*code);
         let twin = bare.iter().find(|b| close(codes.text(**b), hex));
         let (promise, text) = match twin {
-            Some(b) => (Promise::ByteExact, format!("these bytes were inked where the book has {}", codes.text(*b))),
-            None => (Promise::OnceInked, "inked, but the book never sent these bytes".to_string()),
+            Some(b) => (Promise::ByteExact, format!("inked on {on} where the book has {}", codes.text(*b))),
+            None => (Promise::OnceInked, format!("inked on {on}, but the book never sent these bytes")),
         };
-        let _ = thing;
         out.blame(promise, None, Some(hex), text);
     }
 }
