@@ -22,7 +22,7 @@ use crate::line::jobs::first_answer;
 use crate::line::{Decision, Effect, Input, Line, Mark, Reading, Release};
 use crate::vocab::event::Origin;
 use crate::vocab::plan::Polarity;
-use crate::vocab::{CodeRef, DeviceNo, Event, Order, Report};
+use crate::vocab::{CodeRef, DeviceNo, Event, ItemState, Order, Report};
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -278,6 +278,8 @@ impl Owner {
         for effect in effects {
             match effect {
                 Effect::Order { device, order } => self.order(device, order),
+                // Decided before its printer was lost, on disk only after: doubtful by now, and never sent.
+                Effect::Print { code, .. } | Effect::Label { code, .. } if self.line.book().state(code) != ItemState::Sent => {}
                 Effect::Print { device, code } => {
                     if let Some(bytes) = self.bytes(code) {
                         self.order(device, Order::Print { code, bytes });
