@@ -13,9 +13,14 @@ const LAG_NEAR_US: u64 = 300_000;
 const DEATH_NEAR_US: u64 = 200_000;
 /// From the last request to the watchdog's word: 300 ms and a heartbeat, with a margin.
 const WATCHDOG_US: u64 = 450_000;
+/// A watchdog that drops its outputs this soon after its link went does so because of that.
+const LINK_TO_SAFE_US: u64 = 1_000_000;
 /// The belt's own stop and the ticks of whoever writes the truth.
 const STOP_US: u64 = 200_000;
 const TICK_US: u64 = 20_000;
+
+/// Words by which a fault says that its thing may get past a gate, or be kept from it.
+const GETS_BY: &[&str] = &["gate", "flap", "stuck", "escape", "by-pass", "bypass"];
 
 /// When nobody controlled the gates.
 struct Unattended {
@@ -35,17 +40,25 @@ impl Unattended {
     fn new(truth: &Truth) -> Self {
         let module = |d: &No| !truth.printers.contains(d) && !truth.readers.contains(d);
         let downs = truth.links.iter().filter(|l| !l.2 && module(&l.1)).map(|l| l.0.saturating_sub(TICK_US));
-        let safes = truth.safes.iter().map(|t| t.saturating_sub(WATCHDOG_US));
+        // Where the link went just before, that is when the last request was; a daemon that hangs keeps its link.
+        let hung = |t: &&u64| !truth.links.iter().any(|l| !l.2 && module(&l.1) && l.0 <= **t && **t - l.0 <= LINK_TO_SAFE_US);
+        let safes = truth.safes.iter().filter(hung).map(|t| t.saturating_sub(WATCHDOG_US));
         let spans = downs.chain(safes).map(|from| (from, belt_stands(truth, from).saturating_add(STOP_US))).collect();
         Self { spans }
     }
 
-    fn excuse(&self, truth: &Truth, thing: No, g: &AtGate, named: bool) -> Excuse {
+    /// `named`: the book names it; `at_restart`: a restart took its verdict back, since the daemon before had died (or its
+    /// disk had hung) before it could write that the thing had gone by.
+    fn excuse(&self, truth: &Truth, thing: No, g: &AtGate, named: bool, at_restart: bool) -> Excuse {
         let t = &truth.things[thing as usize];
         if self.spans.iter().any(|s| (s.0..=s.1).contains(&g.t_us)) {
             return Excuse::Granted;
         }
-        if !t.injected.is_empty() {
+        // What was done to it between eye and gate, or says by its name that it gets by. A smeared code explains a reject,
+        // not that a rejected thing goes on.
+        let on_its_way = |at: u64| g.eye_us.is_none_or(|e| e <= at) && at <= g.t_us;
+        let says = |fault: No| GETS_BY.iter().any(|w| truth.faults.text(fault).contains(w));
+        if t.injected.iter().any(|f| on_its_way(f.0) || says(f.1)) {
             return Excuse::Warn("a fault was done to it");
         }
         let from = g.eye_us.unwrap_or(g.t_us).saturating_sub(LAG_NEAR_US);
@@ -55,6 +68,9 @@ impl Unattended {
         }
         if named && self.spans.iter().any(|s| g.t_us <= s.0 && s.0 - g.t_us <= DEATH_NEAR_US) {
             return Excuse::Warn("the daemon died a moment later");
+        }
+        if at_restart {
+            return Excuse::Warn("the daemon died before it could write that the thing had gone by");
         }
         Excuse::None
     }
@@ -81,7 +97,7 @@ pub fn check(truth: &Truth, replay: &Replay, codes: &Names, out: &mut Complaints
                 None if g.passed => {
                     let text =
                         format!("{}, which carries no code, passed the gate of {}", truth.name(no as No), truth.stations.text(g.station));
-                    complain(unattended.excuse(truth, no as No, g, false), None, None, text, out);
+                    complain(unattended.excuse(truth, no as No, g, false, false), None, None, text, out);
                 }
                 None => {}
             }
@@ -118,6 +134,7 @@ fn check_code(
     let passed: BTreeSet<No> = events.iter().filter(|e| e.1.passed).map(|e| e.0).collect();
     let good = tally.good.saturating_sub(tally.taken_back);
     let named = tally.good + tally.rejected + tally.escaped > 0;
+    let at_restart = tally.at_restart > 0;
     let (hex, seq) = (Some(codes.text(code)), (tally.seq > 0).then_some(tally.seq));
     if passed.len() as u32 > good {
         let text = format!(
@@ -129,7 +146,7 @@ fn check_code(
         let mut excuses: Vec<Excuse> = events
             .iter()
             .filter(|e| e.1.passed)
-            .map(|e| unattended.excuse(truth, e.0, &e.1, named))
+            .map(|e| unattended.excuse(truth, e.0, &e.1, named, at_restart))
             .filter(|e| !matches!(e, Excuse::None))
             .collect();
         let excused = excuses.len() as u32 >= surplus;
@@ -138,9 +155,11 @@ fn check_code(
     }
     if tally.through > passed.len() as u32 + lost {
         let text = format!("the book let it through the gate of {station}, but it was physically rejected");
-        let rejected = events.iter().filter(|e| !e.1.passed);
-        let excuse = rejected.map(|e| unattended.excuse(truth, e.0, &e.1, named)).find(|e| !matches!(e, Excuse::None));
-        complain(excuse.unwrap_or(Excuse::None), seq, hex, text, out);
+        // Any of those rejected may be the one that was let through: each must be excused.
+        let mut excuses: Vec<Excuse> =
+            events.iter().filter(|e| !e.1.passed).map(|e| unattended.excuse(truth, e.0, &e.1, named, at_restart)).collect();
+        let excused = excuses.iter().all(|e| !matches!(e, Excuse::None));
+        complain(if excused { excuses.pop().unwrap_or(Excuse::None) } else { Excuse::None }, seq, hex, text, out);
     }
 }
 

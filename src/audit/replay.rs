@@ -79,6 +79,8 @@ pub struct Parent {
 pub struct Tally {
     pub good: u32,
     pub taken_back: u32,
+    /// Taken back by a later boot: whether it had gone by is unknown.
+    pub at_restart: u32,
     pub rejected: u32,
     pub through: u32,
     pub escaped: u32,
@@ -97,6 +99,7 @@ pub struct Counts {
 #[derive(Clone, Copy, Debug, Default)]
 struct PassageSeen {
     good: bool,
+    boot: No,
     taken_back: bool,
     escaped: bool,
 }
@@ -344,6 +347,7 @@ impl Replay {
             at.blame(Promise::Balance, code, "a reject has a reason and a good verdict has none");
         }
         let name = self.stations.text(station).to_string();
+        let boot = self.last.as_ref().map_or(0, |b| b.boot);
         let counts = self.counts.entry(station).or_default();
         let before = self.passages.get(&(station, passage)).copied();
         match (before, revises) {
@@ -360,7 +364,12 @@ impl Replay {
         let seen = self.passages.entry((station, passage)).or_default();
         seen.good |= good;
         seen.taken_back |= revises;
+        if good {
+            seen.boot = boot;
+        }
+        let at_restart = revises && seen.boot != boot;
         if let Some(c) = code {
+            self.tallies.entry((station, c)).or_default().at_restart += u32::from(at_restart);
             self.verdict_on(c, station, good, reason, revises, l.to.as_deref().and_then(S::from_word), at);
         }
     }

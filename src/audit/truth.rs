@@ -238,11 +238,10 @@ impl Truth {
             }
             "belt" => self.belt.push((t_us, l.on?)),
             "safe" => {
-                let device = self.devices.number(l.device.as_deref()?);
+                l.device.as_deref()?;
                 if l.on? {
                     self.safes.push(t_us);
                 }
-                let _ = device;
             }
             "link" => {
                 let device = self.devices.number(l.device.as_deref()?);
@@ -291,8 +290,15 @@ impl Truth {
         let Some(hex) = hex else { return };
         let code = codes.scanned(hex);
         self.readings.entry((reader, code)).or_insert(Reading { first_us: t_us, count: 0 }).count += 1;
-        if !self.things[thing as usize].carries.iter().any(|c| c.1 == code) {
+        let t = &self.things[thing as usize];
+        if t.carries.iter().any(|c| c.1 == code) {
+            return;
+        }
+        if t.injected.is_empty() {
             self.misread.push((t_us, reader, thing, code));
+        } else {
+            // A fault has put another code over its own.
+            self.carry(t_us, code, thing);
         }
     }
 
@@ -331,6 +337,8 @@ impl Truth {
     fn take(&mut self, t_us: u64, thing: No, from: Option<No>, codes: &Names, out: &mut Complaints) {
         let t = &self.things[thing as usize];
         let there = match from {
+            // What was taken out of a parent lies loose beside the belt, and can be taken from there.
+            None if t.place == Place::Taken => t.takes.last().is_some_and(|k| k.from.is_some()),
             None => matches!(t.place, Place::Belt | Place::RejectBin),
             Some(f) => t.place == Place::In(f),
         };
@@ -366,8 +374,7 @@ impl Truth {
         }
         for (t_us, reader, thing, code) in std::mem::take(&mut self.misread) {
             let t = &self.things[thing as usize];
-            let late = t.carries.iter().any(|c| c.1 == code);
-            if !late && !t.injected_near(t_us) && !self.troubled(reader, t_us, t_us) {
+            if t.injected.is_empty() && !self.troubled(reader, t_us, t_us) {
                 let text = format!("{} read other bytes than {} carries", self.devices.text(reader), self.name(thing));
                 contradicts(out, Promise::ByteExact, Some(codes.text(code)), text);
             }
@@ -387,6 +394,8 @@ impl Truth {
                 | (End::Taken, Place::Taken)
                 | (End::RejectBin, Place::RejectBin)
                 | (End::Packed, Place::In(_)) => true,
+                // Lifted out and left on the table.
+                (End::Belt, Place::Taken) => true,
                 // Inside something that itself came to rest there.
                 (_, Place::In(mut up)) => loop {
                     let above = &self.things[up as usize];

@@ -2,6 +2,7 @@
 
 use crate::vocab::Promise;
 use serde_json::{Map, Value, json};
+use std::fmt;
 
 /// Violations listed one by one; the rest is counted.
 pub const LISTED: usize = 100;
@@ -14,6 +15,19 @@ pub struct Violation {
     /// The code concerned.
     pub hex: Option<String>,
     pub text: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.promise)?;
+        if let Some(seq) = self.seq {
+            write!(f, " #{seq}")?;
+        }
+        if let Some(hex) = &self.hex {
+            write!(f, " {hex}")?;
+        }
+        write!(f, ": {}", self.text)
+    }
 }
 
 /// How far the two balances are from closing; 0 is closed.

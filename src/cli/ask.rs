@@ -7,9 +7,9 @@ use crate::config::Config;
 use crate::control::client::Client;
 use crate::control::protocol::Status;
 use crate::floor::clock::Clock;
-use crate::ledger::offline::{self, NewJob, OfflineError, Parcel};
+use crate::ledger::offline::{self, Answer, NewJob, OfflineError, Parcel};
 use crate::ledger::{Holder, OpenHow};
-use crate::line::Answer;
+use crate::tui;
 use crate::vocab::code::hex;
 use crate::vocab::event::Origin;
 use serde_json::{Map, Value, json};
@@ -19,7 +19,7 @@ use std::path::PathBuf;
 enum Way {
     Daemon(Client),
     /// Nobody holds this store.
-    Store(PathBuf, Option<Config>),
+    Store(PathBuf, Option<Box<Config>>),
 }
 
 /// The daemon that holds the store, else the store itself.
@@ -33,7 +33,7 @@ fn way(g: &Globals) -> Result<Way, Exit> {
     }
     let dir = place::store(g, config.as_ref())?;
     match Holder::of(&dir) {
-        None => Ok(Way::Store(dir, config)),
+        None => Ok(Way::Store(dir, config.map(Box::new))),
         Some(h) => match g.socket.clone().or(h.socket) {
             Some(socket) => place::connect(g, &socket).map(Way::Daemon),
             None => {
@@ -175,6 +175,44 @@ pub fn station_clear(g: &Globals, station: &str, key: Option<String>) -> Exit {
         Ok(mut client) => {
             let fields = object(json!({"station": station}));
             ask(g, &mut client, "station.clear", fields, key.as_deref(), &|v| done(g, "station.clear", station, v))
+        }
+    }
+}
+
+pub fn clock_trust(g: &Globals, key: Option<String>) -> Exit {
+    match place::daemon(g) {
+        Err(exit) => exit,
+        Ok(mut client) => ask(g, &mut client, "clock.trust", Map::new(), key.as_deref(), &|v| {
+            if g.json {
+                return done(g, "clock.trust", "", v);
+            }
+            print(g.either("the clock is trusted again", "时钟重新可信"))
+        }),
+    }
+}
+
+/// The console. A daemon that does not answer is shown there; the console tries on until it is left.
+pub fn tui(g: &Globals) -> Exit {
+    let path = match place::socket(g) {
+        Ok(path) => path,
+        Err(exit) => return exit,
+    };
+    let lang = g.lang.map(|l| match l {
+        super::Lang::Zh => tui::Lang::Zh,
+        super::Lang::En => tui::Lang::En,
+    });
+    match tui::run(&path, lang) {
+        Ok(()) => Exit::Done,
+        Err(tui::TuiError::NoTerminal) => {
+            say(g.either(
+                "the console needs a terminal; where there is none, use packmark status",
+                "操作界面需要终端；没有终端时请用 packmark status",
+            ));
+            Exit::Refused
+        }
+        Err(tui::TuiError::Terminal(e)) => {
+            say(format_args!("{} ({e})", g.either("the terminal cannot be used", "终端无法使用")));
+            Exit::Refused
         }
     }
 }

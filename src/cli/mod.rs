@@ -5,6 +5,7 @@
 mod ask;
 mod books;
 mod place;
+mod simulate;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::{Path, PathBuf};
@@ -58,8 +59,8 @@ pub enum Lang {
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
-    // Run the line
-    // Run(RunArgs),
+    /// Run the line
+    Run(RunArgs),
     /// Check a configuration: every complaint at once
     Check,
     /// Code packs
@@ -71,14 +72,17 @@ pub enum Command {
     /// Stations
     #[command(subcommand)]
     Station(StationCommand),
+    /// The clock
+    #[command(subcommand)]
+    Clock(ClockCommand),
     /// What the line does now
     Status {
         /// Go on printing
         #[arg(long)]
         watch: bool,
     },
-    // The operator's console
-    // Tui,
+    /// The operator's console
+    Tui,
     /// Everything the book knows of a code
     Trace(TraceArgs),
     /// Touched codes, parents and packs, a JSON line each
@@ -97,8 +101,8 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         truth: Option<PathBuf>,
     },
-    // Play the devices and the belt of a line
-    // Simulate(crate::sim::SimulateArgs),
+    /// Play the devices and the belt of a line
+    Simulate(crate::sim::SimulateArgs),
     // See a whole line run, simulated, in a minute
     // Demo(crate::floor::DemoArgs),
 }
@@ -176,6 +180,15 @@ pub enum JobCommand {
 }
 
 #[derive(Subcommand, Debug)]
+pub enum ClockCommand {
+    /// Say that the system's time is set, and right
+    Trust {
+        #[arg(long)]
+        key: Option<String>,
+    },
+}
+
+#[derive(Subcommand, Debug)]
 pub enum StationCommand {
     /// Say that the physical parent of a station is empty
     Clear {
@@ -206,20 +219,21 @@ pub fn main() -> u8 {
     full_disk_is_an_error();
     let g = &cli.globals;
     let exit = match cli.command {
-        // Command::Run(args) => crate::floor::run::run(g, &args),
+        Command::Run(args) => crate::floor::run::run(g, &args),
         Command::Check => books::check(g),
         Command::Pack(PackCommand::Import(args)) => ask::pack_import(g, &args),
         Command::Pack(PackCommand::List) => books::pack_list(g),
         Command::Job(job) => ask::job(g, &job),
         Command::Station(StationCommand::Clear { station, key }) => ask::station_clear(g, &station, key),
         Command::Status { watch } => ask::status(g, watch),
-        // Command::Tui => ask::tui(g),
+        Command::Tui => ask::tui(g),
+        Command::Clock(ClockCommand::Trust { key }) => ask::clock_trust(g, key),
         Command::Trace(args) => books::trace(g, &args),
         Command::Dump => books::dump(g),
         Command::Journal { since } => books::journal(g, since),
         Command::Report { job } => books::report(g, &job),
         Command::Audit { truth } => books::audit(g, truth.as_deref()),
-        // Command::Simulate(args) => crate::floor::simulate(g, &args),
+        Command::Simulate(args) => simulate::simulate(g, &args),
         // Command::Demo(args) => crate::floor::demo::demo(g, &args),
     };
     exit as u8

@@ -74,7 +74,8 @@ pub fn daemon(g: &Globals) -> Result<Client, Exit> {
     connect(g, &path)
 }
 
-fn socket(g: &Globals) -> Result<PathBuf, Exit> {
+/// Where the daemon is to be asked.
+pub fn socket(g: &Globals) -> Result<PathBuf, Exit> {
     if let Some(s) = &g.socket {
         return Ok(s.clone());
     }

@@ -91,15 +91,19 @@ impl Client {
     }
 }
 
-/// A Unix address holds about 100 bytes; a longer path is reached through a short link in the temporary folder.
-fn connect_long(path: &Path) -> std::io::Result<UnixStream> {
-    match UnixStream::connect(path) {
+/// Connects, however long the path is.
+pub(super) fn connect_long(path: &Path) -> std::io::Result<UnixStream> {
+    by_any_length(path, UnixStream::connect)
+}
+
+/// A Unix address holds about 100 bytes (unix(7)); a longer path is reached through its folder's descriptor.
+pub(super) fn by_any_length<T>(path: &Path, open: impl Fn(PathBuf) -> std::io::Result<T>) -> std::io::Result<T> {
+    match open(path.into()) {
         Err(e) if e.kind() == std::io::ErrorKind::InvalidInput => {
-            let dir = path.parent().unwrap_or(Path::new("/"));
-            let name = path.file_name().unwrap_or_default();
-            let file = std::fs::File::open(dir)?;
-            use std::os::fd::AsRawFd;
-            UnixStream::connect(PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd())).join(name))
+            let dir = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let folder = std::fs::File::open(dir)?;
+            let short = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&folder));
+            open(Path::new(&short).join(path.file_name().unwrap_or_default()))
         }
         other => other,
     }

@@ -258,6 +258,8 @@ pub struct Job {
 pub struct Counts {
     pub passages: u64,
     pub verified: u64,
+    #[serde(default)]
+    pub packed: u64,
     pub rejected: BTreeMap<String, u64>,
     pub escaped: u64,
     pub doubtful: u64,

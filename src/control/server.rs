@@ -2,6 +2,7 @@
 //!
 //! Every queue is bounded: a client whose 256 waiting lines are full is dropped; the floor's queue full answers `busy`.
 
+use super::client::{by_any_length, connect_long};
 use super::protocol::{self, MAX_LINE, Op, Refusal, Request, Status};
 use serde_json::{Map, Value, json};
 use std::net::SocketAddr;
@@ -93,14 +94,14 @@ pub async fn serve(desk: Desk, socket: &Path, tcp: SocketAddr) -> Result<SocketA
 }
 
 fn bind_unix(path: &Path) -> Result<UnixListener, ServeError> {
-    if std::os::unix::net::UnixStream::connect(path).is_ok() {
+    if connect_long(path).is_ok() {
         return Err(ServeError::Taken { path: path.into() });
     }
     let error = |source| ServeError::Unix { path: path.into(), source };
     if path.exists() {
         std::fs::remove_file(path).map_err(error)?;
     }
-    let listener = UnixListener::bind(path).map_err(error)?;
+    let listener = by_any_length(path, UnixListener::bind).map_err(error)?;
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o660);
     std::fs::set_permissions(path, mode).map_err(error)?;
     Ok(listener)

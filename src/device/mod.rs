@@ -8,3 +8,6 @@ mod driver;
 mod port;
 
 pub use driver::{Clock, Device, Driven, Told, spawn};
+
+#[cfg(test)]
+mod tests;

@@ -2,4 +2,12 @@
 //!
 //! Must never know: rules.
 
+mod board;
 pub mod clock;
+mod devices;
+mod hooks;
+mod imports;
+mod owner;
+mod requests;
+pub mod run;
+mod tail;

@@ -286,6 +286,7 @@ impl Core {
         let (mut at, mut anchored, mut suspect) = (self.at, self.anchored, self.suspect);
         let mut tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         tx.set_drop_behavior(DropBehavior::Rollback);
+        let mut insert = tx.prepare_cached(schema::EVENT)?;
         for s in batch {
             for e in &s.events {
                 if let Event::Clock { suspect: s, .. } = e {
@@ -294,7 +295,7 @@ impl Core {
                 let body = postcard::to_stdvec(e).expect("an event encodes");
                 at = at.next(&Stored { boot: self.boot_no, mono_us: s.now.mono_us as i64, wall_us: s.now.wall_us, suspect, body: &body });
                 let p = params![at.seq as i64, self.boot_no, s.now.mono_us as i64, s.now.wall_us, suspect, body];
-                tx.prepare_cached(schema::EVENT)?.execute(p)?;
+                insert.execute(p)?;
                 let ends = matches!(e, Event::JobMoved { to: crate::vocab::JobState::Completed | crate::vocab::JobState::Aborted, .. });
                 if ends || at.seq - anchored >= ANCHOR_EVERY {
                     tx.prepare_cached(schema::ANCHOR)?.execute(params![at.seq as i64, at.hash])?;
@@ -302,6 +303,7 @@ impl Core {
                 }
             }
         }
+        drop(insert);
         upsert(&tx, batch)?;
         for (pack, intent) in &ahead {
             tx.prepare_cached(schema::MARK)?.execute(params![pack.0, *intent as i64])?;

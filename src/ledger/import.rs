@@ -270,7 +270,7 @@ fn within(codes: &[Vec<u8>], indexes: &[Vec<u64>], rule: KeyRule, at: &dyn Fn(us
 }
 
 /// Merges a sorted index with a segment's: the cross product of equal-hash runs, compared by match key.
-fn against<'c>(
+pub(super) fn against<'c>(
     mine: &[u64],
     code: impl Fn(usize) -> &'c Vec<u8>,
     seg: &segment::Segment,

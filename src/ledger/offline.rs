@@ -4,7 +4,8 @@
 use super::core::{Core, OpenHow, Opened, Submission};
 use super::error::{CommitError, OpenError};
 use super::import::{self, ImportError, ImportHow};
-use crate::line::{Answer, NewPack, jobs};
+pub use crate::line::Answer;
+use crate::line::{NewPack, jobs};
 use crate::vocab::event::Origin;
 use crate::vocab::plan::{CodeSource, Plan};
 use crate::vocab::{Event, Now, PackNo};

@@ -4,7 +4,7 @@ use super::chain::Link;
 use super::codebook::Codebook;
 use super::error::OpenError;
 use super::public::{Speaker, Stamp, put_bytes};
-use super::survey::{damaged_or, immutable};
+use super::survey::{damaged_or, immutable, refuse_newer};
 use super::{load, schema};
 use crate::line::rows::Life;
 use crate::vocab::code::hex;
@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Longest a single statement may run, in millions of virtual-machine steps.
-const STEPS_M: usize = 2_000;
+const STEPS_M: usize = 200;
 const PAGE: i64 = 2_000;
 
 /// Levels of parents kept in memory while a journal is told.
@@ -49,6 +49,7 @@ impl Snapshot {
         if !db.exists() {
             return Err(OpenError::Absent { dir: dir.into() }.into());
         }
+        refuse_newer(dir, &db)?;
         let mut conn = beside(&db).map_err(|e| damaged_or(dir, e))?;
         let version: u32 = conn.pragma_query_value(None, "user_version", |r| r.get(0)).map_err(|e| damaged_or(dir, e))?;
         if version > schema::VERSION {

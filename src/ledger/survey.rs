@@ -36,7 +36,8 @@ impl Survey {
         let damaged = |what: String| OpenError::Damaged { dir: dir.into(), what };
         let ok: String = conn.query_row("PRAGMA quick_check(1)", [], |r| r.get(0)).map_err(sql)?;
         if ok != "ok" {
-            return Err(damaged(ok));
+            let found: Vec<&str> = ok.lines().filter(|l| !l.starts_with("***")).collect();
+            return Err(damaged(found.join(", ")));
         }
         if meta(&conn, "production").map_err(sql)?.is_some() && how.hooks.is_some() {
             return Err(OpenError::HooksRefused { dir: dir.into() });

@@ -1,1 +1,455 @@
-//! The ledger against its own promises.
+//! The ledger against its own promises, from within: what needs its private parts. `tests/it/` looks from outside.
+
+use super::import::{self, ImportError, ImportHow};
+use super::reader::Snapshot;
+use super::segment::Hasher;
+use super::*;
+use crate::line::rows::Life;
+use crate::line::{Book, NewPack, Row};
+use crate::vocab::*;
+use rusqlite::Connection;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::time::Duration;
+
+const WALL: i64 = 1_700_000_000_000_000;
+const DAY: i64 = 24 * 3600 * 1_000_000;
+const LIMIT: Duration = Duration::from_secs(20);
+
+fn how(boot: &str, wall_us: i64) -> OpenHow {
+    OpenHow { create: true, boot: boot.into(), wall_us, ..OpenHow::default() }
+}
+
+/// Every boot has its own name.
+fn open(dir: &Path) -> Opened {
+    static BOOTS: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    let n = BOOTS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    Core::open(dir, &how(&format!("b{n}"), WALL)).unwrap_or_else(|e| panic!("{e}"))
+}
+
+fn submit(book: &mut Book, wall_us: i64, events: Vec<Event>) -> Submission {
+    events.iter().for_each(|e| book.apply(e));
+    Submission { now: Now::new(1, wall_us), events, rows: book.take_rows() }
+}
+
+fn accept(o: &mut Opened, pack: &NewPack) {
+    let NewPack { no, id, level, product, count, origin } = pack.clone();
+    let s = submit(&mut o.book, WALL, vec![Event::PackAccepted { pack: no, id, level, product, count, origin }]);
+    o.core.commit(&[s]).unwrap();
+    let row = o.book.packs[&no].clone();
+    o.codebook.register(row).unwrap();
+}
+
+fn file(dir: &Path, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+    let p = dir.join(name);
+    std::fs::write(&p, text).unwrap();
+    p
+}
+
+fn import_how(no: u32, id: &str, column: Option<&str>) -> ImportHow {
+    ImportHow { no: PackNo(no), id: id.into(), level: "bottle".into(), product: "P1".into(), column: column.map(Into::into) }
+}
+
+fn codes(o: &Opened, no: u32, count: u32) -> Vec<String> {
+    (0..count).map(|n| String::from_utf8(o.codebook.bytes(CodeRef::new(PackNo(no), n)).unwrap()).unwrap()).collect()
+}
+
+#[test]
+fn import_takes_a_code_a_line_and_trims_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut o = open(&dir.path().join("s"));
+    let a = file(dir.path(), "a.txt", b"\xef\xbb\xbfone\r\n\r\n two \nGS\x1dhere\n\n");
+    let b = file(dir.path(), "b.txt", "last, \"as it is\"");
+    let pack = import::prepare(&o.codebook, &[a.clone(), b.clone()], &import_how(1, "x", None)).unwrap();
+    let mut whole = std::fs::read(a).unwrap();
+    whole.extend(std::fs::read(b).unwrap());
+    let crate::vocab::event::Origin::Segments { sha256 } = &pack.origin else { panic!("a file's pack is segments") };
+    assert_eq!(sha256[..], <sha2::Sha256 as sha2::Digest>::digest(&whole)[..], "of the files' bytes in order");
+    accept(&mut o, &pack);
+    assert_eq!(codes(&o, 1, pack.count), ["one", " two ", "GS\u{1d}here", "last, \"as it is\""]);
+}
+
+#[test]
+fn import_finds_its_column_by_number_or_header() {
+    let dir = tempfile::tempdir().unwrap();
+    let o = open(&dir.path().join("s"));
+    let f = file(dir.path(), "a.csv", "no,the code\n1,\"a,b\"\n2,\"say \"\"so\"\"\"\n3, c\n");
+    let read = |column: &str| import::prepare(&o.codebook, std::slice::from_ref(&f), &import_how(1, "x", Some(column)));
+    assert_eq!(read("code=the code").unwrap().count, 3);
+    assert_eq!(read("code=2").unwrap().count, 4, "by number the header is a line like any other");
+    for (column, says) in [
+        ("code=9", "line 1: there is no column 9"),
+        ("code=colour", "line 1: no header is named “colour”"),
+        ("2", "column “2” is not understood"),
+        ("code=0", "column “code=0” is not understood"),
+    ] {
+        let e = read(column).unwrap_err().to_string();
+        assert!(e.contains(says), "{column}: {e}");
+    }
+}
+
+#[test]
+fn import_refuses_with_file_and_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let o = open(&dir.path().join("s"));
+    let long = format!("ok\n{}\n", "x".repeat(crate::vocab::code::MAX_CODE_LEN + 1));
+    for (text, column, says) in [
+        (&b"ok\nno\x04w\n"[..], None, "a.txt line 2: the code holds a control byte"),
+        (b"ok\n\nno\0w\n", None, "a.txt line 3: the code holds a control byte"),
+        (long.as_bytes(), None, "a.txt line 2: the code has"),
+        (b"a,b\nc,\n", Some("code=2"), "a.txt line 2: the code is empty"),
+        (b"a,\"b\n", Some("code=2"), "a.txt line 1: a quote is not closed"),
+        (b"\n\r\n", None, "the files hold no code"),
+        (b"same\nother\nsame\n", None, "a.txt line 3 stands at"),
+    ] {
+        let f = file(dir.path(), "a.txt", text);
+        let e = import::prepare(&o.codebook, &[f], &import_how(1, "x", column)).unwrap_err().to_string();
+        assert!(e.contains(says), "{says}: {e}");
+        assert!(e.contains("nothing was imported"), "{e}");
+    }
+    assert_eq!(std::fs::read_dir(dir.path().join("s/packs")).unwrap().count(), 0, "nothing was left behind");
+}
+
+#[test]
+fn ids_of_packs() {
+    let mut book = Book::default();
+    let id = |book: &Book, wanted: Option<&str>| import::pack_id(book, wanted);
+    assert_eq!(id(&book, None).unwrap(), "p1");
+    for bad in ["", "a b", "ö", "range-case", "a/b", &"x".repeat(65)] {
+        assert!(matches!(id(&book, Some(bad)), Err(ImportError::BadId(_))), "{bad}");
+    }
+    assert_eq!(id(&book, Some("A-1._z")).unwrap(), "A-1._z");
+    for (no, name) in [(1, "p2"), (2, "x")] {
+        let origin = crate::vocab::event::Origin::Segments { sha256: [0; 32] };
+        let (level, product) = ("bottle".to_string(), "P1".to_string());
+        book.apply(&Event::PackAccepted { pack: PackNo(no), id: name.into(), level, product, count: 1, origin });
+    }
+    assert_eq!(id(&book, None).unwrap(), "p3");
+    assert!(matches!(id(&book, Some("x")), Err(ImportError::IdInUse(_))));
+}
+
+/// With 16 bits of hash nearly every run holds strangers: every duplicate must be found among them, and no stranger.
+#[test]
+fn every_duplicate_is_found_in_crowded_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut o = open(&dir.path().join("s"));
+    let narrow = Hasher { bits: 16, ..o.codebook.hasher() };
+    let line = |n: u32| format!("https://t.example/{n:08}");
+    let text = |from: u32, to: u32| (from..to).map(|n| line(n) + "\n").collect::<String>();
+    let first = file(dir.path(), "first.txt", text(0, 100_000));
+    let pack = import::prepare_with(&o.codebook, &narrow, &[first], &import_how(1, "x", None)).unwrap();
+    accept(&mut o, &pack);
+    let mut rng = crate::vocab::rng::Rng::new(7);
+    for round in 0..200 {
+        // One old code among strangers: found, and named with both places.
+        let old = rng.below(100_000) as u32;
+        let at = rng.below(50) as u32;
+        let mut lines: Vec<String> = (0..50).map(|n| line(1_000_000 + round * 100 + n)).collect();
+        lines[at as usize] = line(old);
+        let f = file(dir.path(), "again.txt", lines.join("\n"));
+        let e = import::prepare_with(&o.codebook, &narrow, &[f], &import_how(2, "y", None)).unwrap_err().to_string();
+        let says = format!("again.txt line {} is in pack x already (its code {})", at + 1, old + 1);
+        assert!(e.contains(&says) && e.matches("already").count() == 1, "{says}: {e}");
+    }
+    let strangers = file(dir.path(), "new.txt", text(200_000, 300_000));
+    let pack = import::prepare_with(&o.codebook, &narrow, &[strangers], &import_how(2, "y", None)).unwrap();
+    assert_eq!(pack.count, 100_000);
+    // The whole pack once more, counted without the limit of the sentence.
+    let all: Vec<Vec<u8>> = (0..100_000).map(|n| line(n).into_bytes()).collect();
+    let index = super::segment::index(&all, KeyRule::Identity, &narrow);
+    let mut found = 0;
+    let count = |id: &str, s: &super::segment::Segment, _| {
+        assert_eq!(id, "x");
+        import::against(
+            &index,
+            |i| &all[i],
+            s,
+            KeyRule::Identity,
+            |mine, theirs| {
+                assert_eq!(mine as u32, theirs);
+                found += 1;
+                true
+            },
+        )
+    };
+    o.codebook.each_segment(count).unwrap();
+    assert_eq!(found, 100_000, "all of them, each once");
+}
+
+#[test]
+fn a_ranges_number_may_not_come_in_a_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut o = open(&dir.path().join("s"));
+    let rule = crate::vocab::sscc::RangeRule::Sscc { prefix: "6901234".into(), extension: 0, start: 1 };
+    let number = rule.code(41).unwrap();
+    let origin = crate::vocab::event::Origin::Range(rule);
+    let range = NewPack { no: PackNo(1), id: "range-case".into(), level: "case".into(), product: "*".into(), count: 1000, origin };
+    accept(&mut o, &range);
+    let mut text = b"https://t/1\n".to_vec();
+    text.extend([&b"00"[..], &number].concat());
+    let f = file(dir.path(), "a.txt", text);
+    let e = import::prepare(&o.codebook, &[f], &import_how(2, "x", None)).unwrap_err().to_string();
+    assert!(e.contains("line 2 is a number of range-case"), "{e}");
+}
+
+#[test]
+fn what_an_import_left_half_done_is_swept_at_the_next_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = dir.path().join("s");
+    let mut o = open(&store);
+    let f = file(dir.path(), "a.txt", "a\nb\n");
+    let kept = import::prepare(&o.codebook, std::slice::from_ref(&f), &import_how(1, "kept", None)).unwrap();
+    accept(&mut o, &kept);
+    let g = file(dir.path(), "b.txt", "c\nd\n");
+    // Killed after the files stood and before the commit; and killed in the middle of writing.
+    import::prepare(&o.codebook, std::slice::from_ref(&g), &import_how(2, "half", None)).unwrap();
+    std::fs::write(store.join("packs/other-0.tmp"), b"half a header").unwrap();
+    assert!(store.join("packs/half-0.seg").exists());
+    drop(o);
+    let o = open(&store);
+    assert!(!store.join("packs/half-0.seg").exists() && !store.join("packs/other-0.tmp").exists());
+    assert_eq!(codes(&o, 1, 2), ["a", "b"]);
+    import::prepare(&o.codebook, &[g], &import_how(2, "half", None)).expect("its codes are free again");
+}
+
+#[test]
+fn stored_numbers_are_the_enums_numbers() {
+    let c = Connection::open_in_memory().unwrap();
+    c.execute_batch(schema::MIGRATIONS[0]).unwrap();
+    let takes = |sql: &str, n: u8| {
+        let done = c.execute(sql, [n]).is_ok();
+        c.execute_batch("DELETE FROM code; DELETE FROM parent; DELETE FROM job").unwrap();
+        done
+    };
+    for n in 0..=u8::MAX {
+        let state = takes("INSERT INTO code VALUES(1,?1,NULL,0,0,0,0,0,0)", n);
+        assert_eq!(state, ItemState::from_number(n).is_some(), "item state {n}");
+        let reason = takes("INSERT INTO code VALUES(1,0,?1,0,0,0,0,0,0)", n);
+        assert_eq!(reason, Reason::from_number(n).is_some(), "reason {n}");
+        let parent = takes("INSERT INTO parent VALUES(1,0,0,0,NULL,?1,0)", n);
+        assert_eq!(parent, ParentState::from_number(n).is_some(), "parent state {n}");
+        let job = takes("INSERT INTO job VALUES(1,'','','',NULL,NULL,?1,x'',0)", n);
+        assert_eq!(job, JobState::from_number(n).is_some(), "job state {n}");
+    }
+}
+
+#[test]
+fn hot_statements_go_by_a_key() {
+    let c = Connection::open_in_memory().unwrap();
+    c.execute_batch(schema::MIGRATIONS[0]).unwrap();
+    let plan = |sql: &str| -> String {
+        let mut s = c.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let n = s.parameter_count();
+        let rows = s.query_map(rusqlite::params_from_iter(vec![1i64; n]), |r| r.get::<_, String>(3)).unwrap();
+        rows.map(Result::unwrap).collect::<Vec<_>>().join("; ")
+    };
+    for (sql, key) in [
+        (schema::EVENTS_AFTER, "INTEGER PRIMARY KEY"),
+        (schema::EVENTS_WITH_ANCHORS, "INTEGER PRIMARY KEY"),
+        (schema::LAST_ANCHOR, "INTEGER PRIMARY KEY"),
+        (schema::CODES_AFTER, "INTEGER PRIMARY KEY"),
+        (schema::CODE_BY_ID, "INTEGER PRIMARY KEY"),
+        (schema::PARENTS_AFTER, "INTEGER PRIMARY KEY"),
+        (schema::PARENT_BY_NO, "INTEGER PRIMARY KEY"),
+        (schema::PARENT_LEVEL, "INTEGER PRIMARY KEY"),
+        (schema::STATES_OF_PACK, "INTEGER PRIMARY KEY"),
+        (schema::TOUCHED, "INTEGER PRIMARY KEY"),
+        (schema::CHILDREN, "INDEX code_parent"),
+        (schema::PARENT_BY_CODE, "INDEX parent_code"),
+        (schema::QUEUE_CLEAR, "PRIMARY KEY"),
+        (schema::FORGET, "PRIMARY KEY"),
+        (schema::META, "PRIMARY KEY"),
+    ] {
+        let p = plan(sql);
+        assert!(p.contains(key) && !p.contains("SCAN"), "{sql}: {p}");
+    }
+    for sql in [schema::EVENT, schema::CODE, schema::PARENT, schema::JOB, schema::LEASE, schema::STATION, schema::LINE, schema::HEAD] {
+        assert!(!plan(sql).contains("SCAN"), "{sql}");
+    }
+}
+
+#[test]
+fn answers_are_kept_seven_days_or_ten_thousand_whichever_is_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let answered = |n: i64| Event::Answered { key: format!("k{n:05}"), answer: "{}".into() };
+    let mut o = Core::open(dir.path(), &how("a", WALL)).unwrap();
+    let batch: Vec<Submission> = (0..10_005).map(|n| submit(&mut o.book, WALL + n, vec![answered(n)])).collect();
+    o.core.commit(&batch).unwrap();
+    let folded = o.book.clone();
+    o.core.close().unwrap();
+    let soon = Core::open(dir.path(), &how("b", WALL + 6 * DAY)).unwrap();
+    assert_eq!(soon.book, folded, "younger than seven days");
+    drop(soon);
+    let early = Core::open(dir.path(), &how("c", WALL - DAY)).unwrap();
+    assert_eq!(early.book.answers.len(), 10_005, "a clock that went back forgets nothing");
+    drop(early);
+    let mut late = Core::open(dir.path(), &how("d", WALL + 8 * DAY)).unwrap();
+    assert_eq!(late.book.answers.len(), 10_000, "the newest ten thousand stay");
+    assert!(!late.book.answers.contains_key("k00004") && late.book.answers.contains_key("k00005"));
+    // Newer ones push the old out; none of the newer goes.
+    let batch: Vec<Submission> = (20_000..20_100).map(|n| submit(&mut late.book, WALL + 8 * DAY + n, vec![answered(n)])).collect();
+    late.core.commit(&batch).unwrap();
+    drop(late);
+    let later = Core::open(dir.path(), &how("e", WALL + 9 * DAY)).unwrap();
+    assert_eq!(later.book.answers.len(), 10_000);
+    assert!(later.book.answers.contains_key("k20000") && !later.book.answers.contains_key("k00104"));
+    let mut again = Book::default();
+    Snapshot::open(dir.path()).unwrap().events(0, &mut |_, e| again.apply(e)).unwrap();
+    assert_eq!(again, later.book, "the fold forgets the same");
+}
+
+fn writer(hooks: Hooks) -> (tempfile::TempDir, Writer, Receiver<Outcome>) {
+    let dir = tempfile::tempdir().unwrap();
+    let o = Core::open(dir.path(), &OpenHow { hooks: Some(hooks), ..how("a", WALL) }).unwrap();
+    let (tell, told) = sync_channel(100_000);
+    let writer = Writer::start(o.core, move |outcome| tell.send(outcome).unwrap());
+    (dir, writer, told)
+}
+
+fn named(n: u8) -> Submission {
+    let e = Event::Answered { key: format!("{n}"), answer: "{}".into() };
+    Submission { now: Now::new(1, WALL), events: vec![e], rows: Vec::new() }
+}
+
+#[test]
+fn the_writer_commits_for_who_waits_and_by_itself_for_who_does_not() {
+    let (_dir, w, told) = writer(Hooks::default());
+    w.submit(1, false, named(1)).unwrap();
+    w.submit(2, false, named(2)).unwrap();
+    w.submit(3, true, named(3)).unwrap();
+    let mut at = 0;
+    while at < 3 {
+        let Outcome::Committed { ticket, seq } = told.recv_timeout(LIMIT).unwrap() else { panic!("a commit") };
+        assert_eq!(seq, ticket, "one event a ticket, in order");
+        at = ticket;
+    }
+    w.submit(4, false, named(4)).unwrap();
+    assert_eq!(told.recv_timeout(LIMIT).unwrap(), Outcome::Committed { ticket: 4, seq: 4 }, "nobody waits, and still");
+    assert_eq!(w.stats(), (0, 0));
+    w.submit(5, false, named(5)).unwrap();
+    w.stop().unwrap();
+    assert_eq!(told.recv_timeout(LIMIT).unwrap(), Outcome::Committed { ticket: 5, seq: 5 }, "drained at the end");
+}
+
+#[test]
+fn a_full_queue_says_so_and_loses_nothing_it_took() {
+    let (dir, w, told) = writer(Hooks { commit_stall_ms: 100, ..Hooks::default() });
+    let mut taken = 0;
+    while w.submit(taken + 1, true, named(0)).is_ok() {
+        taken += 1;
+        assert!(taken < 100_000, "the queue is bounded");
+    }
+    assert!(w.stats().0 >= 8_000);
+    w.stop().unwrap();
+    let last = told.iter().last().unwrap();
+    assert_eq!(last, Outcome::Committed { ticket: taken, seq: taken });
+    assert_eq!(Snapshot::open(dir.path()).unwrap().head().unwrap().0, taken);
+}
+
+#[test]
+fn a_failure_is_told_once_and_nothing_is_written_after_it() {
+    let (dir, w, told) = writer(Hooks { commit_fail_after: Some(1), ..Hooks::default() });
+    w.submit(1, true, named(1)).unwrap();
+    assert_eq!(told.recv_timeout(LIMIT).unwrap(), Outcome::Committed { ticket: 1, seq: 1 });
+    let before = content(dir.path());
+    w.submit(2, true, named(2)).unwrap();
+    let Outcome::Failed(sentence) = told.recv_timeout(LIMIT).unwrap() else { panic!("a failure") };
+    assert!(sentence.contains("the disk is full"), "{sentence}");
+    assert!(matches!(told.recv_timeout(LIMIT), Err(RecvTimeoutError::Disconnected)), "told once, and the thread is over");
+    // Whether it is still taken in the moment of the failure or not, it is not written.
+    let _ = w.submit(3, true, named(3));
+    assert!(w.stop().unwrap_err().contains("the disk is full"));
+    let mut after = content(dir.path());
+    // The lock names nobody once the process lets go of it; everything else is as it was.
+    let (mine, left) = (before.iter().find(|f| f.0.ends_with("lock")).unwrap(), after.iter_mut().find(|f| f.0.ends_with("lock")).unwrap());
+    assert!(left.1.is_empty());
+    left.1.clone_from(&mine.1);
+    assert!(before == after, "nothing was written after the failure");
+}
+
+/// Every file below, with its bytes.
+fn content(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut out = Vec::new();
+    for e in std::fs::read_dir(dir).unwrap() {
+        let p = e.unwrap().path();
+        if p.is_dir() { out.extend(content(&p)) } else { out.push((p.clone(), std::fs::read(&p).unwrap())) }
+    }
+    out.sort();
+    out
+}
+
+#[test]
+fn the_chain_shows_where_it_was_changed() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut o = open(dir.path());
+    // Beyond an anchor, so that a start sees damage after it, and an audit also before.
+    let batch: Vec<Submission> = (0..4_200).map(|n| named((n % 250) as u8)).collect();
+    o.core.commit(&batch).unwrap();
+    o.core.close().unwrap();
+    assert_eq!(Snapshot::open(dir.path()).unwrap().verify_chain().unwrap(), None);
+    let change = |sql: &str| Connection::open(dir.path().join("ledger.db")).unwrap().execute_batch(sql).unwrap();
+    let breaks = || Snapshot::open(dir.path()).unwrap().verify_chain().unwrap();
+    let refused = || Core::open(dir.path(), &how("z", WALL)).err().map(|e| e.to_string());
+    change("UPDATE event SET wall_us=wall_us+1 WHERE seq=7");
+    assert_eq!(breaks(), Some(4_096), "the anchor after it does not agree");
+    change("UPDATE event SET wall_us=wall_us-1 WHERE seq=7");
+    assert_eq!(breaks(), None);
+    change("UPDATE event SET body=CAST(body||x'00' AS BLOB) WHERE seq=4150");
+    assert_eq!(breaks(), Some(4_200));
+    let e = refused().unwrap();
+    assert!(e.contains("does not agree with the chain") && e.contains("damaged"), "{e}");
+    change("DELETE FROM event WHERE seq=4150");
+    assert_eq!(breaks(), Some(4_150), "an event is gone");
+}
+
+#[test]
+fn a_reader_beside_a_writer_sees_one_moment() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut o = open(dir.path());
+    let f = file(dir.path(), "a.txt", (0..6_000).map(|n| format!("c{n:06}\n")).collect::<String>());
+    let pack = import::prepare(&o.codebook, &[f], &import_how(1, "x", None)).unwrap();
+    accept(&mut o, &pack);
+    let state = |n: u32, state| Row::Code(CodeRef::new(PackNo(1), n), Life::new(state, JobNo(0)));
+    let write = |o: &mut Opened, s: ItemState| {
+        let rows = (0..6_000).map(|n| state(n, s)).collect();
+        o.core.commit(&[Submission { now: Now::new(1, WALL), events: vec![Event::Stopped], rows }]).unwrap();
+    };
+    write(&mut o, ItemState::Verified);
+    let snapshot = Snapshot::open(dir.path()).unwrap();
+    let mut seen = 0;
+    let mut core = Some(o);
+    snapshot
+        .dump(&mut |v| {
+            // While the pages are read, everything changes.
+            if seen == 10 {
+                write(core.as_mut().unwrap(), ItemState::Rejected);
+            }
+            if v["k"] == "code" {
+                assert_eq!(v["state"], "verified", "line {seen}");
+                seen += 1;
+            }
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(seen, 6_000);
+    let mut now = 0;
+    Snapshot::open(dir.path())
+        .unwrap()
+        .dump(&mut |v| {
+            now += usize::from(v["state"] == "rejected");
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(now, 6_000);
+}
+
+#[test]
+fn a_statement_that_takes_too_long_is_ended() {
+    let dir = tempfile::tempdir().unwrap();
+    open(dir.path()).core.close().unwrap();
+    let s = Snapshot::open(dir.path()).unwrap();
+    let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) SELECT count(*) FROM n";
+    let e = s.statement(endless).unwrap().query_row([], |r| r.get::<_, i64>(0)).unwrap_err();
+    assert_eq!(e.sqlite_error_code(), Some(rusqlite::ErrorCode::OperationInterrupted));
+    s.statement("SELECT count(*) FROM event").unwrap().query_row([], |r| r.get::<_, i64>(0)).expect("the next one has its own limit");
+}

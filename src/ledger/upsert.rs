@@ -3,26 +3,51 @@
 use super::core::Submission;
 use super::schema;
 use crate::line::Row;
-use crate::vocab::CodeRef;
+use crate::vocab::{CodeRef, JobNo, PackNo, ParentNo, StationNo};
 use rusqlite::{Transaction, params};
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+
+/// What a row is the image of, where a later image takes its place.
+#[derive(PartialEq, Eq, Hash)]
+enum Key {
+    Code(CodeRef),
+    Pack(PackNo),
+    Parent(ParentNo),
+    Job(JobNo),
+    Lease(JobNo, PackNo, u32),
+    Station(StationNo),
+    Queue(StationNo),
+    Line,
+}
+
+fn key(row: &Row) -> Option<Key> {
+    match row {
+        Row::Code(c, _) => Some(Key::Code(*c)),
+        Row::Pack(p) => Some(Key::Pack(p.no)),
+        Row::Parent(no, _) => Some(Key::Parent(*no)),
+        Row::Job(j) => Some(Key::Job(j.no)),
+        Row::Lease(l) => Some(Key::Lease(l.job, l.pack, l.from)),
+        Row::Station(no, _) => Some(Key::Station(*no)),
+        Row::Queue(no, _) => Some(Key::Queue(*no)),
+        Row::Line(_) => Some(Key::Line),
+        Row::Name { .. } | Row::Answer { .. } | Row::Forget { .. } => None,
+    }
+}
 
 /// The last image of every key, once.
 pub fn upsert(tx: &Transaction<'_>, batch: &[Submission]) -> rusqlite::Result<()> {
-    let mut codes: BTreeMap<CodeRef, usize> = BTreeMap::new();
     let all: Vec<(&Row, i64)> = batch.iter().flat_map(|s| s.rows.iter().map(|r| (r, s.now.wall_us))).collect();
-    for (i, (r, _)) in all.iter().enumerate() {
-        if let Row::Code(c, _) = r {
-            codes.insert(*c, i);
-        }
-    }
+    let last: HashMap<Key, usize> = all.iter().enumerate().filter_map(|(i, (r, _))| Some((key(r)?, i))).collect();
+    let mut code = tx.prepare_cached(schema::CODE)?;
     for (i, (row, at_us)) in all.iter().enumerate() {
+        if key(row).is_some_and(|k| last[&k] != i) {
+            continue;
+        }
         match row {
-            Row::Code(c, _) if codes[c] != i => {}
             Row::Code(c, l) => {
                 let reason = l.reason.map(|r| r.number());
                 let p = params![c.id(), l.state.number(), reason, l.through, l.seen, l.parent.0, l.job.0, l.station.0, l.passage.0 as i64];
-                tx.prepare_cached(schema::CODE)?.execute(p)?;
+                code.execute(p)?;
             }
             Row::Name { kind, no, name } => drop(tx.prepare_cached(schema::NAME)?.execute(params![*kind as u8, no, name])?),
             Row::Pack(p) => {

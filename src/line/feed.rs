@@ -8,6 +8,7 @@ use super::law::Law;
 use super::live::{BeltOrder, Line};
 use crate::vocab::event::Event;
 use crate::vocab::plan::{CodeSource, PrinterTraits, Role, Station, Traits};
+use crate::vocab::time::MS;
 use crate::vocab::{CodeRef, DeviceNo, Doubt, ItemState, LevelNo, Order, PackMl, Plan};
 use std::sync::Arc;
 
@@ -23,6 +24,8 @@ pub(super) struct ItemPrinter {
     pub level: LevelNo,
     pub depth: u32,
     pub confirms: bool,
+    /// Half the least distance of two things.
+    pub gap_us: u64,
     /// Most codes in the window: what the printer holds, and enough ahead that it never waits for the disk.
     pub limit: usize,
 }
@@ -37,7 +40,8 @@ pub(super) fn item_printers_of(plan: &Plan) -> Arc<[ItemPrinter]> {
         let spacing_ms = read.map_or(s.min_spacing_ms, |v| v.min_spacing_ms);
         let ahead = plan.limits.feed_ahead_ms.div_ceil(spacing_ms.max(1)).max(1);
         let limit = (t.depth + ahead).min(plan.limits.max_burn).max(1) as usize;
-        Some(ItemPrinter { device, level: s.level, depth: t.depth, confirms: t.confirms, limit })
+        let gap_us = u64::from(spacing_ms) * MS / 2;
+        Some(ItemPrinter { device, level: s.level, depth: t.depth, confirms: t.confirms, gap_us, limit })
     };
     plan.stations.iter().filter(prints).filter_map(printer).collect()
 }
@@ -133,8 +137,16 @@ impl<L: Law> Line<L> {
 
     /// The printer says so: the oldest taken codes left it, in order.
     pub(super) fn printed(&mut self, device: DeviceNo, count: u32) {
+        let now_us = self.now.mono_us;
+        let gap_us = self.item_printers.iter().find(|p| p.device == device).map_or(0, |p| p.gap_us);
         let w = self.windows.entry(device).or_default();
-        let n = w.taken.min(count as usize);
+        // Two reports closer than things can follow each other are one, said twice: what is credited too early would
+        // be called printed without ink, what is credited too late is put right by its read.
+        let possible = if gap_us == 0 { count as u64 } else { now_us.saturating_sub(w.printed_us) / gap_us };
+        let n = w.taken.min(count as usize).min(possible as usize);
+        if n > 0 {
+            w.printed_us = now_us;
+        }
         let gone: Vec<CodeRef> = w.codes.drain(..n).collect();
         w.taken -= n;
         w.ghost_passages = 0;

@@ -49,6 +49,12 @@ pub enum Input {
         key: Option<String>,
         pack: NewPack,
     },
+    /// An import that ended badly, or was refused before it began: the book keeps the answer to its key.
+    PackRefused {
+        id: u64,
+        key: Option<String>,
+        answer: Answer,
+    },
     /// Orderly end (SIGTERM).
     Stop,
     Tick,

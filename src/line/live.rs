@@ -40,6 +40,8 @@ pub struct Window {
     pub ghost_passages: u32,
     /// A clear was asked for.
     pub clearing: bool,
+    /// When a print was last credited.
+    pub printed_us: u64,
 }
 
 /// Codes in the order they go by the verify station, for telling which one an unread thing carries.
@@ -177,6 +179,7 @@ impl<L: Law> Line<L> {
             Input::Writer { oldest_ms, full } => self.writer(oldest_ms, full),
             Input::Command { id, key, op } => self.command(id, key, op),
             Input::PackReady { id, key, pack } => self.pack_ready(id, key, pack),
+            Input::PackRefused { id, key, answer } => self.reply(&Pending { id, key }, answer),
             Input::Stop => self.begin_stop(),
             Input::Tick => {}
         }

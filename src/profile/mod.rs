@@ -3,6 +3,8 @@
 //! Shipped profiles are inside the binary; a file of the same name in a folder replaces one. Must never know: IO beyond
 //! reading the files, time, protocols (a dialect is a name here and a conversation in `wire`).
 
+mod read;
+
 use crate::vocab::plan::{PrinterTraits, ReaderTraits, Setting, Traits};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -151,9 +153,9 @@ impl Profiles {
     pub fn load(dir: Option<&Path>) -> Result<Self, Vec<Complaint>> {
         let (mut all, mut wrong) = (BTreeMap::new(), Vec::new());
         for (name, text) in SHIPPED {
-            match parse(Path::new(name), text) {
+            match read::profile(Path::new(name), text) {
                 Ok(p) => drop(all.insert(p.name.clone(), p)),
-                Err(c) => wrong.push(c),
+                Err(all) => wrong.extend(all),
             }
         }
         let entries = dir.and_then(|d| std::fs::read_dir(d).ok());
@@ -166,7 +168,7 @@ impl Profiles {
         files.sort();
         for file in files {
             match std::fs::read_to_string(&file) {
-                Ok(text) => match parse(&file, &text) {
+                Ok(text) => match read::profile(&file, &text) {
                     Ok(p) if file.file_stem().is_none_or(|s| s != p.name.as_str()) => {
                         wrong.push(Complaint {
                             file: file.clone(),
@@ -175,7 +177,7 @@ impl Profiles {
                         });
                     }
                     Ok(p) => drop(all.insert(p.name.clone(), p)),
-                    Err(c) => wrong.push(c),
+                    Err(all) => wrong.extend(all),
                 },
                 Err(e) => wrong.push(Complaint { file, line: 0, what: format!("cannot be read: {e}") }),
             }
@@ -280,21 +282,6 @@ impl Bound {
     }
 }
 
-fn parse(file: &Path, text: &str) -> Result<Profile, Complaint> {
-    let complain = |line, what| Complaint { file: file.into(), line, what };
-    let p: Profile = toml::from_str(text).map_err(|e| {
-        let line = e.span().map_or(0, |s| text[..s.start].matches('\n').count() + 1);
-        complain(line, e.message().to_string())
-    })?;
-    if matches!(p.kind, Kind::Printer | Kind::LabelPrinter) && p.buffer.is_none() {
-        return Err(complain(1, "a printer must say what its buffer does; add [buffer]".into()));
-    }
-    if p.source.is_empty() {
-        return Err(complain(1, "source is empty; name the document and page, or the capture".into()));
-    }
-    Ok(p)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -328,5 +315,32 @@ mod tests {
         std::fs::write(dir.path().join("modbus-io.toml"), text.replace("kind = \"io\"", "kind = \"oi\"")).unwrap();
         let e = Profiles::load(Some(dir.path())).unwrap_err();
         assert!(e[0].line > 1 && e[0].what.contains("oi"), "{e:?}");
+    }
+
+    #[test]
+    fn all_mistakes_of_a_file_are_told_at_once_each_with_its_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let text = SHIPPED[0]
+            .1
+            .replace("dialect = \"codenet\"", "dialect = \"codanet\"")
+            .replace("connections = 1\n", "connections = \"one\"\ncolour = 3\n")
+            .replace("clear_is_safe = true\n", "")
+            .replace("type = \"flag\"", "type = \"bit\"");
+        std::fs::write(dir.path().join("domino-codenet.toml"), &text).unwrap();
+        let e = Profiles::load(Some(dir.path())).unwrap_err();
+        let line = |what: &str| text[..text.find(what).unwrap()].matches('\n').count() + 1;
+        let want = ["dialect =", "connections = \"one\"", "colour", "[buffer]", "[settings.clear_on_adopt]"].map(line);
+        assert_eq!(e.iter().map(|c| c.line).collect::<Vec<_>>(), want, "{e:?}");
+
+        let text = SHIPPED[0]
+            .1
+            .replace("reply_timeout_ms = 1000", "reply_timeout_ms = 0")
+            .replace("least = 1\n", "least = 2\n")
+            .replace("[settings.response_length]", "[settings.length]");
+        std::fs::write(dir.path().join("domino-codenet.toml"), &text).unwrap();
+        let e = Profiles::load(Some(dir.path())).unwrap_err();
+        assert_eq!(e.len(), 3, "{e:?}");
+        std::fs::write(dir.path().join("domino-codenet.toml"), "name = \"x\nkind = 7 7\n").unwrap();
+        assert!(Profiles::load(Some(dir.path())).unwrap_err()[0].what.starts_with("not TOML"));
     }
 }

@@ -10,3 +10,5 @@ pub mod process;
 pub mod rig;
 pub mod shift;
 pub mod world;
+
+pub use process::SimulateArgs;

@@ -8,10 +8,12 @@
 //! hung up, a socket that is not read waits).
 
 mod carrier;
+mod command;
 mod person;
 mod pty;
 mod stage;
 
+pub use command::{FaultLevel, SimulateArgs, read_codes, simulate};
 pub use stage::{Scene, play};
 
 use super::rig::Rig;
@@ -62,6 +64,8 @@ pub enum SimulateError {
     Devices(Vec<String>),
     #[error("{0}")]
     World(String),
+    #[error("standard output is closed; keep it open until simulate ends")]
+    Stdout(#[source] std::io::Error),
     #[error("the machine gives no event loop")]
     Runtime(#[source] std::io::Error),
 }

@@ -7,6 +7,7 @@
 //!
 //! Must never know: the ledger, the line's rules.
 
+mod live;
 pub mod model;
 mod paint;
 mod source;
@@ -14,6 +15,7 @@ mod terminal;
 mod view;
 pub mod words;
 
+pub use live::Live;
 pub use model::{Action, Event, Model};
 pub use terminal::{Screen, View};
 pub use view::render_line;

@@ -29,6 +29,8 @@ pub enum Command {
     Clear {
         station: String,
     },
+    /// The system's time is right now.
+    TrustClock,
 }
 
 /// A key, whatever terminal it came from.
@@ -114,6 +116,8 @@ pub enum Said {
     NoJob,
     /// No station is out of step.
     InStep,
+    /// The clock is trusted already.
+    ClockGood,
     /// The last command is not answered yet.
     Waiting,
     NoDaemon,
@@ -282,7 +286,7 @@ impl Model {
             Key::Char('q') => return Action::Quit,
             Key::Char('L' | 'l') => (self.lang, self.lang_chosen) = (self.lang.other(), true),
             Key::Char('?') => self.dialog = Dialog::Help,
-            Key::Char(c @ ('h' | 'r' | 's' | 'c')) if self.commands => self.open_question(c),
+            Key::Char(c @ ('h' | 'r' | 's' | 'c' | 't')) if self.commands => self.open_question(c),
             _ => {}
         }
         Action::Draw
@@ -301,6 +305,8 @@ impl Model {
             ('h' | 'r', None, _) => self.say(Said::NoJob),
             ('c', _, Some(station)) => self.dialog = Dialog::Sure(Command::Clear { station }),
             ('c', _, None) => self.say(Said::InStep),
+            ('t', ..) if self.status.as_ref().is_some_and(|s| s.clock == "suspect") => self.dialog = Dialog::Sure(Command::TrustClock),
+            ('t', ..) => self.say(Said::ClockGood),
             _ => {
                 let created = self.status.as_ref().and_then(|s| s.job.as_ref()).filter(|j| j.state == "created");
                 self.dialog = Dialog::WhichJob { typed: created.map(|j| j.id.clone()).unwrap_or_default() };

@@ -73,14 +73,14 @@ pub fn carry_commands(socket: PathBuf, commands: Receiver<Command>, events: Sync
 }
 
 fn carry(socket: &Path, command: &Command) -> Result<(), ClientError> {
-    let (op, field, value) = match command {
-        Command::Start { job } => ("job.start", "job", job),
-        Command::Hold { job } => ("job.hold", "job", job),
-        Command::Resume { job } => ("job.resume", "job", job),
-        Command::Clear { station } => ("station.clear", "station", station),
+    let (op, about) = match command {
+        Command::Start { job } => ("job.start", Some(("job", job))),
+        Command::Hold { job } => ("job.hold", Some(("job", job))),
+        Command::Resume { job } => ("job.resume", Some(("job", job))),
+        Command::Clear { station } => ("station.clear", Some(("station", station))),
+        Command::TrustClock => ("clock.trust", None),
     };
-    let mut fields = Map::new();
-    fields.insert(field.into(), value.clone().into());
+    let fields: Map<String, Value> = about.into_iter().map(|(field, value)| (field.into(), value.clone().into())).collect();
     Client::connect(socket, COMMAND_PATIENCE)?.request(op, fields, None).map(drop)
 }
 

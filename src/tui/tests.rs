@@ -49,13 +49,11 @@ fn running() -> Status {
             state: "running".into(),
             product_name: Some("酱油 500 ml".into()),
         }),
-        counts: Counts {
-            passages: 1250,
-            verified: 1236,
-            rejected: [("no-read".to_string(), 9), ("duplicate".into(), 2), ("grade".into(), 0), ("foreign".into(), 2)].into(),
-            escaped: 0,
-            doubtful: 3,
-        },
+        counts: serde_json::from_value(serde_json::json!({
+            "passages": 1250, "verified": 1236, "packed": 1224, "escaped": 0, "doubtful": 3,
+            "rejected": {"no-read": 9, "duplicate": 2, "grade": 0, "foreign": 2},
+        }))
+        .unwrap(),
         stations: vec![
             station("bottle-check", 1236, &[("no-read", 9), ("duplicate", 2), ("foreign", 2)], 1),
             station("box-pack", 204, &[("under-count", 1)], 0),
@@ -359,6 +357,12 @@ fn commands_need_something_to_act_on() {
     let mut m = model(Lang::En, Some(out_of_step()));
     press(&mut m, Key::Char('c'));
     assert_eq!(m.dialog, Dialog::Sure(Command::Clear { station: "case-pack".into() }));
+    press(&mut m, Key::Escape);
+    press(&mut m, Key::Char('t'));
+    assert_eq!(m.said.clone().map(|s| s.0), Some(Said::ClockGood));
+    m.status.as_mut().unwrap().clock = "suspect".into();
+    press(&mut m, Key::Char('t'));
+    assert_eq!(press(&mut m, Key::Char('y')), Action::Ask(Command::TrustClock));
     // A demo only shows.
     let mut m = model(Lang::En, Some(running()));
     m.commands = false;
@@ -412,7 +416,7 @@ fn good_answers_go_by_themselves_and_refusals_stay() {
 /// A status of an older daemon, without the optional fields, is drawn too.
 #[test]
 fn the_listed_fields_alone_suffice() {
-    let listed = r#"{"state":{"packml":6,"name":"execute"},"counts":{"passages":1,"verified":1,"rejected":{},"escaped":0,"doubtful":0},
+    let listed = r#"{"state":{"packml":6,"name":"execute"},"counts":{"passages":1,"verified":1,"packed":0,"rejected":{},"escaped":0,"doubtful":0},
         "stations":[{"id":"bottle-check","passages":1,"verified":1,"rejected":{},"escaped":0,"open":0}],
         "devices":[{"id":"cam1","profile":"keyence-sr","link":"up","age_ms":5}],"open":[],"pool":[{"level":"bottle","codes":9}],
         "writer":{"queue":0,"oldest_ms":0},"disk_free":1000000,"alarms":[{"name":"operator","since":"2026-01-03T08:15:18Z"}]}"#;

@@ -134,7 +134,7 @@ pub fn job_word(word: &str, lang: Lang) -> &str {
 }
 
 /// The usual names of levels; any other name of the configuration stands as it is.
-pub fn level<'a>(name: &'a str, lang: Lang) -> &'a str {
+pub fn level(name: &str, lang: Lang) -> &str {
     match name {
         "bottle" => lang.of("瓶", name),
         "box" => lang.of("盒", name),
@@ -177,6 +177,24 @@ pub fn alarm_do(full: &str, lang: Lang) -> &'static str {
     alarms::find(full).map_or("", |a| lang.of(a.do_zh, a.do_en))
 }
 
+/// The key of this console that does what an alarm asks for.
+pub fn alarm_key(full: &str) -> Option<char> {
+    match full.split(':').next() {
+        Some("out-of-step") => Some('c'),
+        Some("clock-suspect") => Some('t'),
+        _ => None,
+    }
+}
+
+/// What to do about an alarm, with the key where the console has one.
+pub fn alarm_act(full: &str, keys: bool, lang: Lang) -> String {
+    let act = alarm_do(full, lang);
+    match alarm_key(full).filter(|_| keys) {
+        Some(key) => lang.of(format!("{act}（按 {key}）"), format!("{act} (press {key})")),
+        None => act.into(),
+    }
+}
+
 /// A time span: `0.3 s`, `12 s`, `3 min`, `5 h`, `2 d`.
 pub fn age(ms: u64, lang: Lang) -> String {
     match ms / 1000 {
@@ -209,6 +227,7 @@ pub fn question(command: &Command, lang: Lang) -> String {
             format!("工位 {station} 的箱子和来料都已取走清空？"),
             format!("Is the parent at {station} empty, and everything on its way to it taken off?"),
         ),
+        Command::TrustClock => lang.of("系统时间已经校准，现在正确？".to_string(), "Is the system's time set, and right now?".to_string()),
     }
 }
 
@@ -220,6 +239,7 @@ pub fn said(said: &Said, lang: Lang) -> Vec<String> {
             Command::Hold { job } => lang.of(format!("工单 {job} 已暂停"), format!("Job {job} is held")),
             Command::Resume { job } => lang.of(format!("工单 {job} 正在恢复"), format!("Job {job} is resuming")),
             Command::Clear { station } => lang.of(format!("工位 {station} 已清空"), format!("Station {station} is clear")),
+            Command::TrustClock => lang.of("时钟重新可信".to_string(), "The clock is trusted again".to_string()),
         }],
         Said::Refused(r) => refusal(r, lang),
         Said::Unheard => vec![
@@ -228,6 +248,7 @@ pub fn said(said: &Said, lang: Lang) -> Vec<String> {
         ],
         Said::NoJob => vec![lang.of("现在没有工单在生产线上。", "No job is on the line.").into()],
         Said::InStep => vec![lang.of("没有工位错位，不需要清空。", "No station is out of step; there is nothing to clear.").into()],
+        Said::ClockGood => vec![lang.of("时钟是可信的。", "The clock is trusted already.").into()],
         Said::Waiting => vec![lang.of("上一条命令还没有回答。", "The last command is not answered yet.").into()],
         Said::NoDaemon => vec![lang.of("守护进程没有连接，命令不能发出。", "The daemon is not connected; nothing can be sent.").into()],
     }

@@ -61,6 +61,11 @@ impl Framer {
         std::mem::take(&mut self.buf)
     }
 
+    #[cfg(test)]
+    pub fn held(&self) -> usize {
+        self.buf.len()
+    }
+
     pub fn push(&mut self, byte: u8) -> Step {
         match self.framing {
             Framing::StxEtx => self.enveloped(byte),
@@ -161,6 +166,11 @@ impl Codenet {
         std::mem::take(&mut self.buf)
     }
 
+    #[cfg(test)]
+    pub fn held(&self) -> usize {
+        self.buf.len()
+    }
+
     /// A frame has begun and has not ended.
     pub fn amidst(&self) -> bool {
         !self.buf.is_empty()
@@ -210,7 +220,7 @@ impl Codenet {
     fn echo(&mut self) -> Option<Unit> {
         const STATE: &[u8] = &[ESC, b'O', b'S'];
         let len = self.buf.len();
-        let ended = if self.buf.starts_with(STATE) { len >= 6 || self.buf[3..].first() == Some(&b'?') } else { self.buf[len - 1] == EOT };
+        let ended = if self.buf.starts_with(STATE) { len >= 6 } else { self.buf[len - 1] == EOT };
         if ended && self.buf[len - 1] == EOT {
             let frame = std::mem::take(&mut self.buf);
             return Some(Unit::Echo(frame[1..len - 1].to_vec()));
@@ -283,14 +293,10 @@ mod tests {
 
     #[test]
     fn codenet_replies_glued_to_print_bytes() {
-        assert_eq!(units(false, b"A\x06A\x15000AA"), [
-            Unit::Byte(b'A'),
-            Unit::Ack,
-            Unit::Byte(b'A'),
-            Unit::Nak(0),
-            Unit::Byte(b'A'),
-            Unit::Byte(b'A')
-        ]);
+        assert_eq!(
+            units(false, b"A\x06A\x15000AA"),
+            [Unit::Byte(b'A'), Unit::Ack, Unit::Byte(b'A'), Unit::Nak(0), Unit::Byte(b'A'), Unit::Byte(b'A')]
+        );
         assert_eq!(units(true, b"\x06000A\x15027"), [Unit::Ack, Unit::Byte(b'A'), Unit::Nak(27)]);
         assert_eq!(units(false, b"\x1bA01560670600\x04"), [Unit::Echo(b"A01560670600".to_vec())]);
     }

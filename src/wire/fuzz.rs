@@ -1,0 +1,267 @@
+//! Every conversation and framer against mutated, split and senseless bytes, mixed with orders, silences and lost links:
+//! no panic, bounded buffers, no code told or sent that was not ordered, none sent twice without a refusal.
+
+use super::framer::{Codenet as Units, Framer, Framing, LONGEST_ECHO, LONGEST_FRAME};
+use super::transcript::{Step, Transcript, code};
+use super::{Action, Conversation, Place, Points, converse_at};
+use crate::profile::Profiles;
+use crate::vocab::plan::Setting;
+use crate::vocab::rng::Rng;
+use crate::vocab::{Order, Report};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Chunks per conversation.
+const CHUNKS: u32 = 200_000;
+/// Begins every code that is ordered; long enough for no other request to hold it.
+const MARK: &[u8] = b"#code-";
+
+/// Device bytes of the shipped transcripts of a profile: what to mutate.
+fn phrases(profile: &str) -> Vec<Vec<u8>> {
+    let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("firmware-profiles/transcripts");
+    let mut all = Vec::new();
+    for e in std::fs::read_dir(dir).unwrap() {
+        let Ok(t) = Transcript::parse(&std::fs::read_to_string(e.unwrap().path()).unwrap()) else { continue };
+        if t.profile == profile {
+            all.extend(t.steps.into_iter().filter_map(|(_, s)| if let Step::Device(b) = s { Some(b) } else { None }));
+        }
+    }
+    all.sort();
+    assert!(!all.is_empty(), "{profile} has a transcript");
+    all
+}
+
+/// A plausible answer to what was sent last.
+fn answer(sent: &[u8], rng: &mut Rng) -> Vec<u8> {
+    match sent {
+        [0x1b, b'A', b'?', 4] => b"\x1bA01560670600\x04".to_vec(),
+        [0x1b, b'O', b'1', b'?', 4] => if rng.chance(20_000) { b"\x1bO101104\x04" } else { b"\x1bO100100\x04" }.to_vec(),
+        [0x1b, b'Q', b'1', b'?', 4] => b"\x1bQ1Y\x04".to_vec(),
+        [0x1b, ..] => match rng.below(10) {
+            0 | 1 => b"\x15000".to_vec(),
+            2 => b"\x06A".to_vec(),
+            3 => b"A\x06".to_vec(),
+            4 if rng.chance(50_000) => b"\x15027".to_vec(),
+            _ => b"\x06".to_vec(),
+        },
+        [b'~', ..] | [b'^', ..] => {
+            let (n, paper) = (rng.below(2), u8::from(rng.chance(10_000)));
+            format!("\x02030,{paper},0,1245,{n:03},0,0,0,000,0,0,0\x03\r\n\x02000,0,0,0,0,2,4,0,00000000,1,000\x03\r\n\x021234,0\x03\r\n")
+                .into_bytes()
+        }
+        [t0, t1, 0, 0, 0, 6, unit, function, a, b, c, d] => {
+            let data: Vec<u8> = match function {
+                5 => vec![*a, *b, *c, *d],
+                4 => {
+                    let n = usize::from(*d) * 2;
+                    std::iter::once(n as u8).chain((0..n).map(|_| rng.below(256) as u8)).collect()
+                }
+                _ => {
+                    let n = (usize::from(*c) * 256 + usize::from(*d)).div_ceil(8);
+                    std::iter::once(n as u8).chain((0..n).map(|_| rng.below(256) as u8)).collect()
+                }
+            };
+            let length = (data.len() + 2) as u16;
+            [&[*t0, *t1, 0, 0][..], &length.to_be_bytes(), &[*unit, *function], &data].concat()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn mutate(bytes: &mut Vec<u8>, rng: &mut Rng) {
+    for _ in 0..1 + rng.below(3) {
+        let i = rng.below(bytes.len() as u64 + 1) as usize;
+        match rng.below(5) {
+            0 if i < bytes.len() => bytes[i] ^= 1 << rng.below(8),
+            1 if i < bytes.len() => drop(bytes.remove(i)),
+            2 => bytes.insert(i, [0x02, 0x03, 0x04, 0x06, 0x15, 0x1b, b'A', b'0', 0, 0xff][rng.below(10) as usize]),
+            3 => bytes.truncate(i),
+            _ => {
+                let again = bytes[i..].to_vec();
+                bytes.extend(again);
+            }
+        }
+    }
+    bytes.truncate(600);
+}
+
+/// What may be known of a conversation from outside.
+#[derive(Default)]
+struct Watch {
+    ordered: u32,
+    taken: BTreeSet<u32>,
+    printed: u64,
+    /// Of each code sent: how many refusals had come by then.
+    sent_at: BTreeMap<u32, u64>,
+    refusals: u64,
+    last_sent: Vec<u8>,
+    hung_up: bool,
+    up: bool,
+    frames: u32,
+    polls: u32,
+}
+
+impl Watch {
+    fn drain(&mut self, host: &mut dyn Conversation) {
+        let mut actions = 0;
+        while let Some(a) = host.poll() {
+            actions += 1;
+            assert!(actions < 10_000, "what is to be done at once is bounded");
+            match a {
+                Action::Send(bytes) => {
+                    assert!(!self.hung_up, "nothing is sent after a hang-up");
+                    self.sent(&bytes);
+                    self.last_sent = bytes;
+                }
+                Action::HangUp { .. } => self.hung_up = true,
+                Action::Tell(r) => self.told(r),
+            }
+        }
+    }
+
+    fn sent(&mut self, bytes: &[u8]) {
+        let Some(i) = bytes.windows(MARK.len()).position(|w| w == MARK) else { return };
+        let digits: String = bytes[i + MARK.len()..].iter().map(|b| *b as char).take_while(char::is_ascii_digit).collect();
+        let n: u32 = digits.parse().expect("our own code");
+        assert!(n < self.ordered, "code {n} was never ordered");
+        if let Some(before) = self.sent_at.insert(n, self.refusals) {
+            assert!(before < self.refusals, "code {n} was sent again without a refusal");
+        }
+    }
+
+    fn told(&mut self, report: Report) {
+        match report {
+            Report::Taken { code } => {
+                assert!(code.ordinal < self.ordered && self.sent_at.contains_key(&code.ordinal), "{code:?} was not sent");
+                assert!(self.taken.insert(code.ordinal), "{code:?} was taken twice");
+            }
+            Report::Printed { count } => {
+                self.printed += u64::from(count);
+                assert!(self.printed <= self.taken.len() as u64, "more prints than codes taken");
+            }
+            Report::Noise { bytes, count } => assert!(bytes.len() <= 256 && bytes.len() as u32 <= count),
+            Report::Up { .. } => self.up = true,
+            Report::Down { .. } => self.up = false,
+            Report::Frame(_) => self.frames += 1,
+            Report::Polled(_) => self.polls += 1,
+            _ => {}
+        }
+    }
+}
+
+fn torment(profile: &str, settings: &[(&str, Setting)], seed: u64) -> Watch {
+    let given = settings.iter().map(|(k, v)| (k.to_string(), v.clone())).collect();
+    let bound = Profiles::load(None).unwrap().bind(profile, &given).unwrap();
+    let points = Points { inputs: vec![0, 4, 5], counters: vec![1, 2, 7, 90] };
+    let mut host = converse_at(&bound, Place { serial: false, points });
+    let (phrases, mut rng, mut w, mut now_us) = (phrases(profile), Rng::new(seed), Watch::default(), 1_000_000);
+    host.opened(now_us);
+    for _ in 0..CHUNKS {
+        now_us += rng.below(4_000);
+        w.drain(&mut *host);
+        for _ in 0..20 {
+            let Some(d) = host.deadline().filter(|d| *d <= now_us) else { break };
+            host.due(d.max(now_us));
+            w.drain(&mut *host);
+        }
+        assert!(host.deadline().is_none_or(|d| d > now_us), "due again and again without end");
+        if w.hung_up || rng.chance(500) {
+            host.closed(now_us, "fuzz");
+            w.hung_up = false;
+            w.drain(&mut *host);
+            assert!(!w.up);
+            host.opened(now_us);
+            continue;
+        }
+        match rng.below(12) {
+            0 | 1 => {
+                let code = code(w.ordered);
+                let bytes = [MARK, w.ordered.to_string().as_bytes()].concat();
+                w.ordered += 1;
+                host.ordered(Order::Print { code, bytes }, now_us);
+            }
+            2 if rng.chance(60_000) => host.ordered([Order::Clear, Order::Disarm][rng.below(2) as usize].clone(), now_us),
+            2 if rng.chance(200_000) => host.ordered(Order::Arm { message: Some("M".into()), fields: vec![] }, now_us),
+            2 => host.ordered(Order::Output { number: rng.below(20) as u16, on: rng.chance(500_000) }, now_us),
+            _ => {
+                let mut bytes = match rng.below(20) {
+                    0 => phrases[rng.below(phrases.len() as u64) as usize].clone(),
+                    1 => (0..rng.below(40)).map(|_| rng.below(256) as u8).collect(),
+                    _ => answer(&std::mem::take(&mut w.last_sent), &mut rng),
+                };
+                if rng.chance(20_000) {
+                    mutate(&mut bytes, &mut rng);
+                }
+                w.refusals += bytes.iter().filter(|b| **b == 0x15).count() as u64;
+                let half = if rng.chance(100_000) { rng.below(bytes.len() as u64 + 1) as usize } else { 0 };
+                host.received(&bytes[..half], now_us);
+                host.received(&bytes[half..], now_us);
+            }
+        }
+    }
+    w
+}
+
+fn text(s: &str) -> Setting {
+    Setting::Text(s.into())
+}
+
+#[test]
+fn codenet_survives_anything() {
+    let variants: [&[(&str, Setting)]; 3] = [
+        &[("ack_char", text("A")), ("depth", Setting::Number(8))],
+        &[("ack_char", text("A")), ("response_length", text("fixed")), ("clear_on_adopt", Setting::Flag(false))],
+        &[],
+    ];
+    for (i, v) in variants.iter().enumerate() {
+        let w = torment("domino-codenet", v, 11 + i as u64);
+        // The torment must reach deep enough to mean something (fixed replies are rare in it).
+        assert!(i == 1 || (w.taken.len() > 1_000 && w.printed > 100), "only {} taken, {} printed", w.taken.len(), w.printed);
+    }
+}
+
+#[test]
+fn zpl_survives_anything() {
+    let w = torment("zebra-zpl", &[], 5);
+    assert!(w.taken.len() > 100 && w.printed > 100, "only {} taken, {} printed", w.taken.len(), w.printed);
+}
+
+#[test]
+fn readers_survive_anything() {
+    for (i, v) in
+        [vec![], vec![("framing", text("stx-etx")), ("separator", text("|")), ("positional", Setting::Flag(false))]].iter().enumerate()
+    {
+        assert!(torment("keyence-sr", v, 21 + i as u64).frames > 1_000);
+    }
+    assert!(torment("line-reader", &[], 31).frames > 1_000);
+}
+
+#[test]
+fn modbus_survives_anything() {
+    let w = torment("modbus-io", &[("safe_state_base", Setting::Number(4112)), ("safe_clear_base", Setting::Number(4128))], 41);
+    assert!(w.polls > 1_000, "only {} polls", w.polls);
+}
+
+#[test]
+fn framers_hold_no_more_than_they_may_whatever_comes() {
+    let mut rng = Rng::new(3);
+    for framing in [Framing::Any, Framing::Cr, Framing::Lf, Framing::CrLf, Framing::StxEtx] {
+        let mut f = Framer::new(framing);
+        for _ in 0..CHUNKS {
+            let rare = rng.chance(300);
+            let b = if rare { rng.below(256) as u8 } else { b'x' + rng.below(3) as u8 };
+            f.push(if rng.chance(100) { [2, 3, 13, 10][rng.below(4) as usize] } else { b });
+            assert!(f.held() <= LONGEST_FRAME);
+        }
+    }
+    for fixed in [false, true] {
+        let (mut f, mut out) = (Units::new(fixed), Vec::new());
+        for _ in 0..CHUNKS {
+            f.push([0x1b, 0x15, 0x06, 0x04, b'0', b'O', b'S', b'A'][rng.below(8) as usize], &mut out);
+            if rng.chance(10_000) {
+                (0..300).for_each(|_| f.push(b'z', &mut out));
+            }
+            assert!(f.held() <= LONGEST_ECHO && out.len() <= 600);
+            out.clear();
+        }
+    }
+}

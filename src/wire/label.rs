@@ -72,7 +72,9 @@ fn field(part: &str, fill: &Fill<'_>, out: &mut Vec<u8>) {
         _ => b'_',
     });
     let mut unsafe_value = false;
-    write(data, fill, Some(()), &mut |bytes, literal| unsafe_value |= !literal && bytes.iter().any(|b| b"^~".contains(b) || b.is_ascii_control()));
+    write(data, fill, Some(()), &mut |bytes, literal| {
+        unsafe_value |= !literal && bytes.iter().any(|b| b"^~".contains(b) || b.is_ascii_control())
+    });
     let mark = match declared {
         None if unsafe_value => {
             out.extend(b"^FH\\");

@@ -67,12 +67,21 @@ impl Points {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ask {
-    Inputs { first: u16, count: u16 },
+    Inputs {
+        first: u16,
+        count: u16,
+    },
     /// Of counters, two registers each.
-    Counters { first: u16, count: u16 },
+    Counters {
+        first: u16,
+        count: u16,
+    },
     SafeState,
     SafeClear,
-    Output { number: u16, on: bool },
+    Output {
+        number: u16,
+        on: bool,
+    },
 }
 
 #[derive(Debug)]

@@ -150,7 +150,9 @@ impl Transcript {
         }
         match done.front() {
             None => Ok(()),
-            Some(a) => Err(Wrong { line: self.steps.last().map_or(0, |s| s.0), what: format!("after the last line our side did: {}", said(a)) }),
+            Some(a) => {
+                Err(Wrong { line: self.steps.last().map_or(0, |s| s.0), what: format!("after the last line our side did: {}", said(a)) })
+            }
         }
     }
 }

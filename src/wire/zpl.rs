@@ -91,7 +91,9 @@ impl Zpl {
         if !self.open || self.asked_us.is_some() {
             return;
         }
-        if self.ready && self.label.is_none() && !self.clear_wanted
+        if self.ready
+            && self.label.is_none()
+            && !self.clear_wanted
             && let Some((code, bytes)) = self.queue.pop_front()
         {
             self.out.send(bytes);
@@ -182,7 +184,8 @@ impl Zpl {
 /// The three strings of `~HS` (ZPL II, "Host Status Return"): 1 paper out, pause, formats in buffer, buffer full, head
 /// temperature; 2 head up, ribbon out, labels remaining.
 fn parse(strings: &[Vec<u8>]) -> Option<Status> {
-    let fields = |i: usize| -> Option<Vec<u32>> { std::str::from_utf8(&strings[i]).ok()?.split(',').map(|f| f.trim().parse().ok()).collect() };
+    let fields =
+        |i: usize| -> Option<Vec<u32>> { std::str::from_utf8(&strings[i]).ok()?.split(',').map(|f| f.trim().parse().ok()).collect() };
     let (one, two) = (fields(0)?, fields(1)?);
     let troubles = [
         (one[1], "paper out"),

@@ -1,4 +1,11 @@
 //! One integration binary for everything that looks at the program from outside.
 
+mod book;
+mod daemon;
+mod driven;
+mod frozen;
+mod readme;
+mod refusals;
+mod schemas;
 mod shift;
 mod tidy;

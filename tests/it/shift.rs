@@ -45,7 +45,7 @@ fn shift<L: Law>(how: &ShiftHow, dir: &Path) -> Result<Judged, String> {
     let mut dump = Vec::new();
     let mut journal = Vec::new();
     let store = dir.join("store");
-    let mut keep = |to: &mut Vec<String>, v: serde_json::Value| {
+    let keep = |to: &mut Vec<String>, v: serde_json::Value| {
         to.push(v.to_string());
         Ok(())
     };
@@ -98,9 +98,7 @@ macro_rules! thirty {
     };
 }
 
-thirty!(
-    seeds_0 = 0, seeds_1 = 1, seeds_2 = 2, seeds_3 = 3, seeds_4 = 4, seeds_5 = 5, seeds_6 = 6, seeds_7 = 7, seeds_8 = 8, seeds_9 = 9
-);
+thirty!(seeds_0 = 0, seeds_1 = 1, seeds_2 = 2, seeds_3 = 3, seeds_4 = 4, seeds_5 = 5, seeds_6 = 6, seeds_7 = 7, seeds_8 = 8, seeds_9 = 9);
 
 #[test]
 fn one_seed() {

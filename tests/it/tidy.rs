@@ -16,7 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tui", &["control"]),
     ("audit", &[]),
     ("sim", &["wire", "profile", "line", "ledger", "config", "control"]),
-    ("floor", &["device", "wire", "profile", "line", "ledger", "control", "config", "sim", "audit", "tui"]),
+    ("floor", &["device", "wire", "profile", "line", "ledger", "control", "config", "sim", "audit", "tui", "cli"]),
     ("cli", &["floor", "ledger", "control", "config", "profile", "audit", "sim", "tui"]),
 ];
 

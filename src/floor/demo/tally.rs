@@ -25,12 +25,14 @@ pub fn count(scene: &Scene, english: bool) -> Result<Tally, DemoError> {
         journal.push(v);
         Ok(())
     })?;
-    let truth = std::fs::read_to_string(&scene.truth).map_err(|source| DemoError::Io { what: "the truth file cannot be read".into(), source })?;
+    let truth =
+        std::fs::read_to_string(&scene.truth).map_err(|source| DemoError::Io { what: "the truth file cannot be read".into(), source })?;
     let truth: Vec<Value> = truth.lines().filter_map(|l| serde_json::from_str(l).ok()).collect();
     let verdict = audit::judge(&dump, &journal, Some(&truth));
 
     let of = |state: &str| dump.iter().filter(|v| v["k"] == "code" && v["state"] == state).count();
-    let bottles: BTreeSet<&str> = dump.iter().filter(|v| v["k"] == "code" && v["level"] == "bottle").filter_map(|v| v["hex"].as_str()).collect();
+    let bottles: BTreeSet<&str> =
+        dump.iter().filter(|v| v["k"] == "code" && v["level"] == "bottle").filter_map(|v| v["hex"].as_str()).collect();
     let packed = dump.iter().filter(|v| v["k"] == "code" && v["level"] == "bottle" && v["state"] == "packed").count();
     let mut verified: BTreeSet<&str> = BTreeSet::new();
     let mut doubtful: BTreeSet<&str> = BTreeSet::new();

@@ -10,9 +10,9 @@ pub mod store;
 use crate::config::Config;
 use crate::ledger::import::{self, ImportHow};
 use crate::line::{Law, Op};
-use crate::sim::example::{LINE, token, tightened};
 use crate::profile::{Bound, Profiles};
 use crate::sim::emul::{Emission, Link};
+use crate::sim::example::{LINE, tightened, token};
 use crate::sim::rig::Rig;
 use crate::sim::world::{Faults, World, WorldHow};
 use crate::vocab::rng::Rng;
@@ -46,15 +46,7 @@ pub struct ShiftHow {
 
 impl Default for ShiftHow {
     fn default() -> Self {
-        Self {
-            seed: 1,
-            bottles: 1_000,
-            rate_per_min: 500,
-            faults: Faults::Normal,
-            crashes: 1,
-            instant: false,
-            line: LINE.into(),
-        }
+        Self { seed: 1, bottles: 1_000, rate_per_min: 500, faults: Faults::Normal, crashes: 1, instant: false, line: LINE.into() }
     }
 }
 
@@ -72,8 +64,8 @@ pub struct Outcome {
 /// A configuration's plan and its devices' bound profiles.
 pub fn read_line(profiles: &Profiles, text: &str) -> Result<(Plan, BTreeMap<String, Bound>), String> {
     let ask = |name: &str, settings: &BTreeMap<_, _>| profiles.bind(name, settings).map(|b| b.traits());
-    let config = Config::parse(Path::new("line.toml"), text, &ask)
-        .map_err(|e| e.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
+    let config =
+        Config::parse(Path::new("line.toml"), text, &ask).map_err(|e| e.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
     let bind = |d: &crate::vocab::plan::Device| Ok((d.id.clone(), profiles.bind(&d.profile, &d.settings).map_err(|e| e.join("\n"))?));
     let bound = config.plan.devices.iter().map(bind).collect::<Result<BTreeMap<_, _>, String>>()?;
     Ok((config.plan, bound))
@@ -177,13 +169,7 @@ impl<L: Law, O: Opener> Shift<L, O> {
         }
         let mut world = World::new(
             Arc::new(plan.clone()),
-            WorldHow {
-                units: Some(how.bottles),
-                seed: rng.next_u64(),
-                faults: how.faults,
-                rate_per_min: how.rate_per_min,
-                preprinted,
-            },
+            WorldHow { units: Some(how.bottles), seed: rng.next_u64(), faults: how.faults, rate_per_min: how.rate_per_min, preprinted },
         )?;
         world.begin(EPOCH_US + SECOND as i64, SECOND);
         let rig = Rig::new(&plan, &profiles, rng.next_u64()).map_err(|e| e.join("\n"))?;

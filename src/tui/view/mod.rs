@@ -62,7 +62,7 @@ fn panels_and_table(buf: &mut Buffer, body: Rect, model: &Model, status: &Status
     let least_alarms = if status.alarms.is_empty() { 0 } else { 2 + spare / 4 };
     let table_rows = wanted.min(room.saturating_sub(least_alarms));
     table::draw(buf, rows(body, top, table_rows), model, status);
-    panels::alarms(buf, rows(body, top + table_rows, room - table_rows), status, lang);
+    panels::alarms(buf, rows(body, top + table_rows, room - table_rows), model, status);
 }
 
 /// What remains on a small screen, in the order of its importance.
@@ -70,7 +70,7 @@ fn essentials(buf: &mut Buffer, body: Rect, model: &Model, status: &Status) {
     let lang = model.lang;
     panels::verdict_line(buf, rows(body, 0, 1), model, status);
     let alarms = (status.alarms.len() as u16).min(body.height.saturating_sub(1) / 2);
-    panels::alarms(buf, rows(body, 1, alarms), status, lang);
+    panels::alarms(buf, rows(body, 1, alarms), model, status);
     let top = 1 + alarms;
     panels::job(buf, rows(body, top, 1), status, lang);
     panels::rejects(buf, rows(body, top + 1, 1), status, lang);
@@ -159,11 +159,7 @@ fn told_state(status: &Status, model: &Model) -> (Style, String, [String; 2]) {
         Some(reason) => {
             // The alarm behind the reason says which device or station.
             let about = status.alarms.iter().map(|a| a.name.as_str()).find(|a| a.split(':').next() == Some(reason));
-            let mut act = prefixed(words::alarm_do(reason, lang));
-            if reason.starts_with("out-of-step") && model.commands {
-                act.push_str(lang.of("（按 c）", " (press c)"));
-            }
-            [words::alarm(about.unwrap_or(reason), lang), act]
+            [words::alarm(about.unwrap_or(reason), lang), prefixed(&words::alarm_act(reason, model.commands, lang))]
         }
         None => [hint(known, status, lang).to_string(), String::new()],
     };
@@ -260,6 +256,7 @@ fn help(lang: Lang, commands: bool) -> Vec<String> {
                 "c  工位错位后：取走箱子和来料，再确认已清空。",
                 "c  after a station lost step: empty its parent and what is on the way, then say so.",
             ),
+            lang.of("t  系统时间校准以后：重新信任时钟。", "t  after the system's time was set: trust the clock again."),
         ]);
     }
     lines.push(

@@ -216,7 +216,8 @@ pub fn rejects(buf: &mut Buffer, area: Rect, status: &Status, lang: Lang) {
 }
 
 /// Alarms: what happened, since when, what to do.
-pub fn alarms(buf: &mut Buffer, area: Rect, status: &Status, lang: Lang) {
+pub fn alarms(buf: &mut Buffer, area: Rect, model: &Model, status: &Status) {
+    let lang = model.lang;
     let shown = usize::from(area.height);
     for (row, alarm) in status.alarms.iter().take(shown).enumerate() {
         let row = row as u16;
@@ -232,7 +233,7 @@ pub fn alarms(buf: &mut Buffer, area: Rect, status: &Status, lang: Lang) {
         let subject = alarm.name.split_once(':').map(|s| s.1);
         let trouble = status.devices.iter().find(|d| Some(d.id.as_str()) == subject).and_then(|d| d.trouble.as_deref());
         let at = trouble.map_or(at, |t| put(buf, room, row, at + 1, &format!("({t})"), PLAIN));
-        put(buf, room, row, at + 1, &format!("-> {}", words::alarm_do(&alarm.name, lang)), PLAIN);
+        put(buf, room, row, at + 1, &format!("-> {}", words::alarm_act(&alarm.name, model.commands, lang)), PLAIN);
     }
 }
 

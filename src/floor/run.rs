@@ -1,0 +1,270 @@
+//! `packmark run`: builds the rooms, joins them, and ends them in order.
+//!
+//! Order of coming up: profiles and configuration, the ledger under its lock, what the last boot left unknown settled
+//! and on disk, the sockets, the devices, one line on stdout. Order of going: devices, writer (drained and
+//! checkpointed), socket file. A panic anywhere ends the program at once: a daemon half alive is worse than none.
+
+use super::board::Board;
+use super::clock::Clock;
+use super::devices::Devices;
+use super::hooks;
+use super::imports::Imports;
+use super::owner::{ADMIT, End, Inlets, Owner, Parts};
+use super::tail::JournalTail;
+use crate::cli::{Exit, Globals, RunArgs};
+use crate::config::Config;
+use crate::control::protocol::Status;
+use crate::control::server::{self, Desk};
+use crate::ledger::{Core, Hooks, OpenHow, Opened, Writer};
+use crate::line::{Input, Line, start::number_plan};
+use crate::profile::Profiles;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// Reports of devices that may wait for the owner: some seconds of a busy line.
+const REPORTS: usize = 1_024;
+const COMMANDS: usize = 64;
+const COMMITS: usize = 64;
+/// How long drivers may take to get their last orders out: at an orderly end, and when everything must end at once.
+const LAST_ORDERS: Duration = Duration::from_millis(500);
+const LAST_WORDS: Duration = Duration::from_millis(50);
+
+/// Why the daemon did not come up, or went: sentences for stderr, and the exit code.
+struct Refused {
+    exit: Exit,
+    sentences: Vec<String>,
+}
+
+fn refused(exit: Exit, sentence: impl Into<String>) -> Refused {
+    Refused { exit, sentences: vec![sentence.into()] }
+}
+
+/// Runs until it is told to stop.
+pub fn run(globals: &Globals, args: &RunArgs) -> Exit {
+    start_log();
+    die_of_panics();
+    match come_up(globals, args) {
+        Ok(()) => Exit::Done,
+        Err(r) => {
+            r.sentences.iter().for_each(|s| eprintln!("{s}"));
+            r.exit
+        }
+    }
+}
+
+fn come_up(globals: &Globals, args: &RunArgs) -> Result<(), Refused> {
+    let hooks = args.test_hooks.as_deref().map(hooks::parse).transpose().map_err(|s| refused(Exit::Usage, s))?;
+    let Some(file) = &globals.config else {
+        return Err(refused(Exit::Usage, "run needs the line's configuration: packmark run --config FILE"));
+    };
+    let profiles = Profiles::load(globals.profiles_dir().as_deref())
+        .map_err(|all| Refused { exit: Exit::Usage, sentences: all.iter().map(ToString::to_string).collect() })?;
+    let traits = |name: &str, given: &_| profiles.bind(name, given).map(|b| b.traits());
+    let mut config = Config::load(file, &traits)
+        .map_err(|all| Refused { exit: Exit::Usage, sentences: all.iter().map(ToString::to_string).collect() })?;
+    if let Some(store) = &globals.store {
+        config.store = absolute(store);
+    }
+    if let Some(socket) = &globals.socket {
+        config.socket = absolute(socket);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| refused(Exit::Refused, format!("the program's event loop cannot start ({e}): check the limit of open files")))?;
+    let clock = Clock::start(hooks.map_or(0, |h| h.clock_offset_s));
+    let boot = random_id().map_err(|e| refused(Exit::Refused, format!("the system gives no random numbers ({e})")))?;
+    let opened = open_ledger(&config, args, hooks, &boot, &clock)?;
+    runtime.block_on(live(config, &profiles, opened, boot, clock))
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.into())
+}
+
+fn open_ledger(config: &Config, args: &RunArgs, hooks: Option<Hooks>, boot: &str, clock: &Clock) -> Result<Opened, Refused> {
+    let how = OpenHow {
+        create: true,
+        boot: boot.into(),
+        wall_us: clock.now().wall_us,
+        socket: Some(config.socket.clone()),
+        hooks,
+        production: hooks.is_none(),
+        accept_restored: args.accept_restored,
+    };
+    let opened = Core::open(&config.store, &how).map_err(|e| refused(Exit::Refused, chain(&e)))?;
+    // After an older copy was put back, files of packs it does not know may be the only trace of codes in the world.
+    if !args.accept_restored
+        && let Err(e) = opened.codebook.sweep()
+    {
+        tracing::warn!("files of an import that did not end could not be removed: {e}");
+    }
+    Ok(opened)
+}
+
+/// From the opened ledger to the end.
+async fn live(mut config: Config, profiles: &Profiles, opened: Opened, boot: String, clock: Clock) -> Result<(), Refused> {
+    let Opened { core, book, codebook, clean, last_seq, last_wall_us, restored } = opened;
+    // Listening before anything else: a SIGTERM during the start is an orderly stop too.
+    let stop = listen_for_signals().map_err(|e| refused(Exit::Refused, format!("signals cannot be received ({e})")))?;
+    number_plan(&mut config.plan, &book);
+    let plan = Arc::new(config.plan.clone());
+    let (commit, mut commits) = mpsc::channel(COMMITS);
+    let writer = Writer::start(core, move |o| drop(commit.blocking_send(o)));
+    let line = Line::new(plan.clone(), book);
+    let (report, reports) = mpsc::channel(REPORTS);
+    let devices = Devices::new(plan.clone(), profiles, config.base.clone(), clock, report)
+        .map_err(|sentences| Refused { exit: Exit::Usage, sentences })?;
+    let (imported_in, imported) = mpsc::channel(1);
+    let (status_in, status) = watch::channel(Arc::new(Status::default()));
+    let (committed_seq, committed) = watch::channel(last_seq);
+    let mut owner = Owner::new(Parts {
+        clock,
+        base: config.base.clone(),
+        board: Board::new(codebook.clone(), config.store.clone(), &line, status_in),
+        line,
+        imports: Imports::new(codebook.clone(), imported_in),
+        codebook,
+        writer,
+        devices,
+        committed_seq,
+        admit: ADMIT,
+    });
+    if let Some(end) = owner.boot(Input::Booted { clean, last_wall_us, restored }, &mut commits).await {
+        return finish(owner, commits, end, None).await;
+    }
+    let (command, commands) = mpsc::channel(COMMANDS);
+    let tail = Arc::new(JournalTail::new(config.store.clone(), committed.clone()));
+    let desk = Desk { line: plan.line.clone(), boot: boot.clone(), status, commands: command, committed, tail };
+    let bound = match open_desk(desk, config.socket.clone(), config.status_tcp).await {
+        Ok(bound) => bound,
+        Err(sentence) => {
+            // Nothing was opened but the ledger: it is closed in order.
+            drop(commits);
+            let _ = owner.writer.stop();
+            return Err(refused(Exit::Refused, sentence));
+        }
+    };
+    favour_this_thread();
+    owner.devices.open();
+    say_ready(&plan.line, &boot, &config.socket, bound);
+    let end = {
+        let mut inlets = Inlets { commits, devices: reports, commands, imported, stop };
+        let end = owner.run(&mut inlets).await;
+        commits = inlets.commits;
+        end
+    };
+    finish(owner, commits, end, Some(&config.socket)).await
+}
+
+/// Devices, writer, socket file, in this order.
+async fn finish(owner: Owner, commits: mpsc::Receiver<crate::ledger::Outcome>, end: End, socket: Option<&Path>) -> Result<(), Refused> {
+    let Owner { devices, writer, .. } = owner;
+    devices.close(if matches!(end, End::Stopped) { LAST_ORDERS } else { LAST_WORDS }).await;
+    // Nobody hears of further commits; the writer must not wait for somebody to.
+    drop(commits);
+    let done = match end {
+        End::Stopped => writer.stop().map_err(|s| refused(Exit::Refused, s)),
+        End::Failed(sentence) => Err(refused(Exit::Refused, sentence)),
+    };
+    if let Some(path) = socket {
+        let _ = std::fs::remove_file(path);
+    }
+    done
+}
+
+/// The socket's own thread: a client can be slow, or ask much, without the line noticing.
+async fn open_desk(desk: Desk, socket: PathBuf, tcp: SocketAddr) -> Result<SocketAddr, String> {
+    let (tell, told) = oneshot::channel();
+    let work = move || {
+        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(r) => r,
+            Err(e) => return drop(tell.send(Err(format!("the socket's event loop cannot start ({e}): check the limit of open files")))),
+        };
+        runtime.block_on(async move {
+            let bound = server::serve(desk, &socket, tcp).await;
+            let serving = bound.is_ok();
+            let _ = tell.send(bound.map_err(|e| chain(&e)));
+            if serving {
+                std::future::pending::<()>().await;
+            }
+        });
+    };
+    std::thread::Builder::new().name("socket".into()).spawn(work).map_err(|e| format!("the socket's thread cannot start ({e})"))?;
+    told.await.unwrap_or_else(|_| Err("the socket's thread ended unexpectedly".into()))
+}
+
+/// The line's thread before everything else on this machine, where the system allows it (root, or CAP_SYS_NICE);
+/// threads started earlier keep their share.
+fn favour_this_thread() {
+    if let Err(e) = rustix::process::setpriority_process(None, -10) {
+        tracing::debug!("the line's thread has no better share than others: {e}");
+    }
+}
+
+fn listen_for_signals() -> std::io::Result<mpsc::Receiver<&'static str>> {
+    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let (tell, told) = mpsc::channel(2);
+    tokio::spawn(async move {
+        loop {
+            let name = tokio::select! { _ = term.recv() => "SIGTERM", _ = int.recv() => "SIGINT" };
+            // Full: the stop is under way already.
+            let _ = tell.try_send(name);
+        }
+    });
+    Ok(told)
+}
+
+/// The one line on stdout.
+fn say_ready(line: &str, boot: &str, socket: &Path, tcp: SocketAddr) {
+    let ready =
+        serde_json::json!({"ready": true, "line": line, "boot": boot, "socket": socket.to_string_lossy(), "status_tcp": tcp.to_string()});
+    let mut out = std::io::stdout().lock();
+    // Nobody reads it: the line runs all the same.
+    let _ = std::io::Write::write_all(&mut out, format!("{ready}\n").as_bytes());
+    let _ = std::io::Write::flush(&mut out);
+}
+
+/// To stderr; `PACKMARK_LOG` is one of off, error, warn, info (when unset), debug, trace.
+fn start_log() {
+    let level = std::env::var("PACKMARK_LOG").ok().and_then(|l| l.parse::<tracing_subscriber::filter::LevelFilter>().ok());
+    let _ = tracing_subscriber::fmt()
+        .with_max_level(level.unwrap_or(tracing_subscriber::filter::LevelFilter::INFO))
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .with_target(false)
+        .try_init();
+}
+
+fn die_of_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        eprintln!(
+            "packmark: a fault in the program itself; it ends here, everything acknowledged is safe; start it again and report this: {panic}"
+        );
+        std::process::abort();
+    }));
+}
+
+/// An error with its sources, none of which repeats the other.
+fn chain(e: &dyn std::error::Error) -> String {
+    let mut text = e.to_string();
+    let mut source = e.source();
+    while let Some(s) = source {
+        let s_text = s.to_string();
+        if !text.contains(&s_text) {
+            text = format!("{text}: {s_text}");
+        }
+        source = s.source();
+    }
+    text
+}
+
+fn random_id() -> std::io::Result<String> {
+    let mut b = [0u8; 8];
+    std::io::Read::read_exact(&mut std::fs::File::open("/dev/urandom")?, &mut b)?;
+    Ok(crate::vocab::code::hex(&b))
+}
