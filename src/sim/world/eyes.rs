@@ -192,7 +192,11 @@ impl World {
 
     /// Off the line by a person's hand, from the belt or out of the parent it is in.
     pub(super) fn take(&mut self, thing: ThingNo) {
-        self.lift(thing);
+        match self.things[thing].place {
+            Place::Taken => return,
+            Place::Hand => {}
+            Place::Belt | Place::Bin | Place::Inside(_) => self.lift(thing),
+        }
         self.things[thing].place = Place::Taken;
         self.forget_label(thing);
     }
@@ -207,7 +211,7 @@ impl World {
             }
             _ => "belt".to_string(),
         };
-        self.things[thing].place = Place::Belt;
+        self.things[thing].place = Place::Hand;
         self.truth.line(self.now_us, "take", format_args!(r#","thing":"{name}","from":"{from}""#));
         self.stirred_us = self.now_us;
     }

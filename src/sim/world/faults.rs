@@ -160,6 +160,11 @@ impl Plotter {
         self.deck.pop()
     }
 
+    /// Waits for the next thing it can befall.
+    pub fn arm(&mut self, fault: Fault) {
+        self.armed.push(fault);
+    }
+
     fn disarm(&mut self, fault: Fault) -> bool {
         let found = self.armed.iter().position(|f| *f == fault);
         found.map(|i| self.armed.remove(i)).is_some()
@@ -241,7 +246,7 @@ impl World {
                 self.things[item].doomed = true;
                 return;
             }
-            Duplicate | FrameShort | Reversal | LabelSwapped | LabelNotApplied | GateStuck => return p.armed.push(card),
+            Duplicate | FrameShort | Reversal | LabelSwapped | LabelNotApplied | GateStuck => return p.arm(card),
             BeltStop => {
                 let ms = p.ms(200, 1_500);
                 self.inject(card, None, None);

@@ -31,6 +31,8 @@ pub struct Hand {
     pub opened: Option<u64>,
     /// The daemon has given the parent up.
     pub undone: bool,
+    /// The console says that this station is out of step: nothing is scanned until it is cleared.
+    pub blocked: bool,
     doing: Doing,
     /// Hex of the code scanned last, and the word on it.
     asked: String,
@@ -87,6 +89,7 @@ impl Hand {
             label: None,
             opened: None,
             undone: false,
+            blocked: false,
             doing: Doing::Nothing,
             asked: String::new(),
             heard: None,
@@ -129,7 +132,9 @@ impl World {
         if now_us < self.hands[h].next_us {
             return;
         }
-        if std::mem::take(&mut self.hands[h].undone) {
+        // A word on the thing in the hand comes before what it brought about.
+        if self.hands[h].undone && self.hands[h].heard.is_none() {
+            self.hands[h].undone = false;
             return self.begin_anew(h);
         }
         match self.hands[h].doing {
@@ -178,6 +183,9 @@ impl World {
             Some(parent) => return self.scan(h, parent, 0, bench),
             None => {}
         }
+        if self.hands[h].blocked {
+            return;
+        }
         let Some(thing) = self.hands[h].table.front().copied() else { return };
         if !self.things.on_belt(thing) {
             self.hands[h].table.pop_front();
@@ -196,7 +204,7 @@ impl World {
     fn scan(&mut self, h: usize, thing: ThingNo, scans: u32, bench: &mut impl Bench) {
         let reader = self.lay.hands[h].reader;
         self.stirred_us = self.now_us;
-        if !bench.linked(reader) {
+        if !bench.linked(reader) || self.hands[h].blocked {
             self.hands[h].next_us = self.now_us + WAIT_US / 4;
             return;
         }
@@ -293,6 +301,7 @@ impl World {
         }
         self.set_aside(h, parent);
         self.hands[h].label = None;
+        self.hands[h].next_us = self.now_us + 2 * LOOK_US;
     }
 
     /// Everything out of the open parent and off the line; the empty parent is filled anew.

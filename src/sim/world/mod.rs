@@ -196,7 +196,7 @@ impl World {
             let at = match self.things[no].place {
                 Place::Belt => "belt",
                 Place::Bin => "reject-bin",
-                Place::Taken => "taken",
+                Place::Taken | Place::Hand => "taken",
                 Place::Inside(_) => "packed",
             };
             let name = self.things.name(no);
@@ -234,7 +234,7 @@ impl World {
             Act::Pulse { encoder, on } => {
                 let e = &self.lay.encoders[encoder];
                 bench.input(e.input, on, self.now_us);
-                self.belt.at(self.belt.pos_us + e.pitch_us / 2, Act::Pulse { encoder, on: !on });
+                self.belt.at(self.belt.pos_us + if on { e.pitch_us / 2 } else { e.pitch_us.div_ceil(2) }, Act::Pulse { encoder, on: !on });
             }
             Act::EyeOff { eye } => self.eye_off(eye, bench),
             Act::Head { thing } => self.head(thing, bench),

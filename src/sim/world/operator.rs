@@ -214,6 +214,10 @@ impl World {
                 codes: mine.iter().filter_map(|o| o["hex"].as_str().map(String::from)).collect(),
             });
         }
+        let names: Vec<&str> = s["alarms"].as_array().into_iter().flatten().filter_map(|a| a["name"].as_str()).collect();
+        for (h, place) in self.lay.hands.iter().enumerate() {
+            self.hands[h].blocked = names.iter().any(|a| a.strip_prefix("out-of-step:") == Some(place.id.as_str()));
+        }
         // Closed by the line long ago and no longer shown: what became of it was not heard.
         let shown: Vec<u64> = open.iter().filter_map(|o| o["id"].as_u64()).collect();
         let old = |c: &Closed| self.now_us >= c.heard_us + LOOK_US;
@@ -283,7 +287,8 @@ impl World {
         let gates = self.lay.eyes.iter().filter(|e| e.level == below && !e.sequence).filter_map(|e| e.gate.as_ref());
         let clear_us = gates.map(|g| g.half_pulse_us).max().unwrap_or(0) + CLEAR_OF_GATE_US;
         let pos = self.belt.pos_us;
-        let coming: Vec<ThingNo> = self.eyes[eye].coming.iter().filter(|c| c.1 + clear_us <= pos).map(|c| c.0).collect();
+        let coming: Vec<ThingNo> =
+            self.eyes[eye].coming.iter().filter(|c| c.1 + clear_us <= pos && self.things.on_belt(c.0)).map(|c| c.0).collect();
         coming.into_iter().for_each(|t| self.take(t));
         // A parent that filled up after the line lost step is none of the line's.
         let known = |t: &ThingNo| {

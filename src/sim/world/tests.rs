@@ -11,6 +11,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
+mod people;
+mod variants;
+
 const LINE: &str = include_str!("../../../tests/data/line.toml");
 const BOXES: u64 = 1_000;
 
@@ -45,6 +48,8 @@ struct Obeying {
     edges: HashMap<Point, u32>,
     levels: HashMap<Point, bool>,
     labels: VecDeque<(u64, Vec<u8>)>,
+    /// So many labels are ordered and never come.
+    labels_lost: u32,
     cases: u32,
     pallets: u32,
     boxes_in_case: u32,
@@ -65,6 +70,7 @@ impl Obeying {
             edges: HashMap::new(),
             levels: HashMap::new(),
             labels: VecDeque::new(),
+            labels_lost: 0,
             cases: 0,
             pallets: 0,
             boxes_in_case: 0,
@@ -84,6 +90,10 @@ impl Obeying {
     fn order_label(&mut self, level: &str, n: u32, now_us: u64) {
         let mut symbol = b"00".to_vec();
         symbol.extend(self.range(level).code(n).expect("within the range"));
+        if self.labels_lost > 0 {
+            self.labels_lost -= 1;
+            return;
+        }
         self.labels.push_back((now_us + 200 * MS, symbol));
     }
 

@@ -13,6 +13,8 @@ pub enum Place {
     Belt,
     Bin,
     Taken,
+    /// Taken out of a parent to be packed anew; taken for good unless it is put again.
+    Hand,
     Inside(ThingNo),
 }
 
@@ -89,8 +91,9 @@ impl Things {
         t.symbol.as_ref().map(|b| self.hex(t.level, b))
     }
 
+    /// Still on the line, or on its table.
     pub fn on_belt(&self, no: ThingNo) -> bool {
-        self[no].place == Place::Belt
+        matches!(self[no].place, Place::Belt | Place::Hand)
     }
 
     pub fn all(&self) -> impl Iterator<Item = ThingNo> + use<> {
