@@ -15,20 +15,22 @@ const SECOND_CARRIER: &[&str] = &["dup", "repeat", "twice", "double", "copy", "s
 pub fn check(truth: &Truth, replay: &Replay, stand: &Stand, codes: &Names, out: &mut Complaints) {
     let unsent = inked_once(truth, replay, stand, codes, out);
     let bare = claims(truth, replay, stand, codes, out);
-    altered(&unsent, &bare, codes, out);
+    altered(truth, &unsent, &bare, codes, out);
     in_order(truth, replay, codes, out);
     labels(truth, replay, codes, out);
 }
 
 /// Every ink but those a fault excuses: once a code, and only what the book sent. Answers the bytes it never sent.
 fn inked_once(truth: &Truth, replay: &Replay, stand: &Stand, codes: &Names, out: &mut Complaints) -> Vec<(No, No)> {
-    let mut times: HashMap<No, u32> = HashMap::new();
+    let mut first: HashMap<No, No> = HashMap::new();
     let mut unsent = Vec::new();
     for ink in &truth.inks {
-        let n = times.entry(ink.code).or_default();
-        *n += 1;
-        let again = *n > 1;
-        if again && !second_carrier(truth, ink.code) {
+        let before = first.get(&ink.code).copied();
+        let again = before.is_some();
+        first.entry(ink.code).or_insert(ink.thing);
+        // A printer that repeats itself makes a copy on another thing; nothing excuses a second time on the same one.
+        let excused = before.is_some_and(|b| b != ink.thing && (is_copy(truth, b) || is_copy(truth, ink.thing)));
+        if again && !excused {
             let text = format!("inked again, on {} by {}", truth.name(ink.thing), truth.devices.text(ink.printer));
             out.blame(Promise::OnceInked, None, Some(codes.text(ink.code)), text);
         }
@@ -45,31 +47,23 @@ fn inked_once(truth: &Truth, replay: &Replay, stand: &Stand, codes: &Names, out:
     unsent
 }
 
-/// Does a fault name one of the things that carry this code as a second carrier?
-fn second_carrier(truth: &Truth, code: No) -> bool {
-    truth.carriers.get(&code).is_some_and(|things| things.iter().any(|t| is_copy(truth, *t)))
-}
-
-/// Does a fault say that this thing is a second carrier?
+/// Does a fault say that this thing is a second carrier of some code?
 fn is_copy(truth: &Truth, thing: No) -> bool {
     let says = |fault: No| SECOND_CARRIER.iter().any(|w| truth.faults.text(fault).contains(w));
     truth.things[thing as usize].injected.iter().any(|f| says(f.1))
 }
 
-/// Is this code on a thing that is not merely a copy of another?
-fn is_carried(truth: &Truth, code: No) -> bool {
-    truth.carriers.get(&code).is_some_and(|things| things.len() > 1 || !is_copy(truth, things[0]))
-}
-
 /// What the book claims of each code, against ink, label and reader. Answers the claimed codes that nothing carries.
 fn claims(truth: &Truth, replay: &Replay, stand: &Stand, codes: &Names, out: &mut Complaints) -> Vec<No> {
     let mut bare = Vec::new();
+    // What a fault stuck over a thing's own code is not the book's doing.
+    let made: BTreeSet<No> = truth.inks.iter().map(|i| i.code).chain(truth.applied.keys().copied()).collect();
     let labelled: BTreeSet<No> = truth.labels.iter().map(|l| l.1).collect();
     let readers = readers(truth);
     let inked = inked_neighbours(truth, replay);
     for no in 0..codes.len() as No {
         let Some(c) = replay.codes.get(no as usize) else { continue };
-        let carried = is_carried(truth, no);
+        let carried = made.contains(&no);
         let label = c.number_of.is_some() || stand.is_generated(no);
         if let Some((station, seq)) = c.verified {
             if !carried {
@@ -177,15 +171,15 @@ fn lost_in_printer(truth: &Truth, replay: &Replay, inked: &HashMap<No, BTreeMap<
 }
 
 /// Bytes never sent: a claimed code that changed on its way, or ink without a book.
-fn altered(unsent: &[(No, No)], bare: &[No], codes: &Names, out: &mut Complaints) {
+fn altered(truth: &Truth, unsent: &[(No, No)], bare: &[No], codes: &Names, out: &mut Complaints) {
     for (code, thing) in unsent {
+        let on = truth.name(*thing);
         let hex = codes.text(*code);
         let twin = bare.iter().find(|b| close(codes.text(**b), hex));
         let (promise, text) = match twin {
-            Some(b) => (Promise::ByteExact, format!("these bytes were inked where the book has {}", codes.text(*b))),
-            None => (Promise::OnceInked, "inked, but the book never sent these bytes".to_string()),
+            Some(b) => (Promise::ByteExact, format!("inked on {on} where the book has {}", codes.text(*b))),
+            None => (Promise::OnceInked, format!("inked on {on}, but the book never sent these bytes")),
         };
-        let _ = thing;
         out.blame(promise, None, Some(hex), text);
     }
 }
@@ -209,7 +203,7 @@ fn in_order(truth: &Truth, replay: &Replay, codes: &Names, out: &mut Complaints)
             continue;
         }
         let n = newest.entry(ink.printer).or_insert(at);
-        if at < *n && !second_carrier(truth, ink.code) && truth.things[ink.thing as usize].injected.is_empty() {
+        if at < *n && truth.things[ink.thing as usize].injected.is_empty() {
             let text = format!("{} inked it after codes that were sent later: its bytes left again", truth.devices.text(ink.printer));
             out.blame(Promise::OnceInked, None, Some(codes.text(ink.code)), text);
         }
@@ -231,7 +225,7 @@ fn labels(truth: &Truth, replay: &Replay, codes: &Names, out: &mut Complaints) {
         }
     }
     for (code, things) in &truth.applied {
-        if things.len() > 1 && !second_carrier(truth, *code) {
+        if things.len() > 1 && !things.iter().any(|t| is_copy(truth, *t)) {
             let text = format!("it is on {} and on {}", truth.name(things[0]), truth.name(things[1]));
             out.blame(Promise::OnceInked, None, Some(codes.text(*code)), text);
         }

@@ -19,6 +19,9 @@ const LINK_TO_SAFE_US: u64 = 1_000_000;
 const STOP_US: u64 = 200_000;
 const TICK_US: u64 = 20_000;
 
+/// Words by which a fault says that its thing may get past a gate, or be kept from it.
+const GETS_BY: &[&str] = &["gate", "flap", "stuck", "escape", "by-pass", "bypass"];
+
 /// When nobody controlled the gates.
 struct Unattended {
     /// From the last request of a daemon to the belt's standstill.
@@ -51,7 +54,11 @@ impl Unattended {
         if self.spans.iter().any(|s| (s.0..=s.1).contains(&g.t_us)) {
             return Excuse::Granted;
         }
-        if !t.injected.is_empty() {
+        // What was done to it between eye and gate, or says by its name that it gets by. A smeared code explains a reject,
+        // not that a rejected thing goes on.
+        let on_its_way = |at: u64| g.eye_us.is_none_or(|e| e <= at) && at <= g.t_us;
+        let says = |fault: No| GETS_BY.iter().any(|w| truth.faults.text(fault).contains(w));
+        if t.injected.iter().any(|f| on_its_way(f.0) || says(f.1)) {
             return Excuse::Warn("a fault was done to it");
         }
         let from = g.eye_us.unwrap_or(g.t_us).saturating_sub(LAG_NEAR_US);

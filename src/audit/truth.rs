@@ -238,11 +238,10 @@ impl Truth {
             }
             "belt" => self.belt.push((t_us, l.on?)),
             "safe" => {
-                let device = self.devices.number(l.device.as_deref()?);
+                l.device.as_deref()?;
                 if l.on? {
                     self.safes.push(t_us);
                 }
-                let _ = device;
             }
             "link" => {
                 let device = self.devices.number(l.device.as_deref()?);
@@ -293,7 +292,9 @@ impl Truth {
         self.readings.entry((reader, code)).or_insert(Reading { first_us: t_us, count: 0 }).count += 1;
         let t = &self.things[thing as usize];
         if t.carries.iter().any(|c| c.1 == code) {
-        } else if t.injected.is_empty() {
+            return;
+        }
+        if t.injected.is_empty() {
             self.misread.push((t_us, reader, thing, code));
         } else {
             // A fault has put another code over its own.

@@ -351,9 +351,6 @@ pub fn shift() -> World {
         }
     }
     no_read(&mut m, &codes[12]);
-    m.quiet();
-    duplicate(&mut m, &codes[3]);
-    m.quiet();
     late(&mut m, &codes[13]);
     for b in 0..2 {
         let bottles: Vec<(String, String)> = (0..BOTTLES_A_BOX).map(|i| packed(b, i)).collect();
@@ -370,6 +367,9 @@ pub fn shift() -> World {
     m.happens(json!({"k": "link", "device": "ijp1", "up": true}));
     m.send("ijp1", &codes[15..19], "bottle", "p1", 15);
     m.good_bottle("b15", &codes[15]);
+    m.quiet();
+    duplicate(&mut m, &codes[15]);
+    m.quiet();
     // Taken off the belt by a hand, then put down nowhere: it stays verified.
     m.happens(json!({"k": "inject", "fault": "hand-removed", "thing": "b15"}));
     m.happens(json!({"k": "take", "thing": "b15", "from": "belt"}));
@@ -402,7 +402,7 @@ fn no_read(m: &mut Maker, code: &str) {
     m.end("b12", "reject-bin");
 }
 
-/// A printer that repeats the code of a packed bottle by itself: the second carrier is rejected.
+/// A printer that repeats the code of a good bottle by itself: the second carrier is rejected.
 fn duplicate(m: &mut Maker, code: &str) {
     m.happens(json!({"k": "inject", "fault": "duplicate-print", "thing": "copy", "device": "ijp1"}));
     m.happens(json!({"k": "ink", "printer": "ijp1", "thing": "copy", "hex": code}));

@@ -22,10 +22,10 @@ use crate::line::jobs::first_answer;
 use crate::line::{Decision, Effect, Input, Line, Mark, Reading, Release};
 use crate::vocab::event::Origin;
 use crate::vocab::plan::Polarity;
-use crate::vocab::{CodeRef, DeviceNo, Event, Order, Report};
+use crate::vocab::{CodeRef, DeviceNo, Event, ItemState, Order, Report};
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 
 /// Submissions the writer may have waiting; below its own queue's size, so that handing over never fails for room.
@@ -36,6 +36,11 @@ const PULSE: Duration = Duration::from_millis(50);
 const UNANSWERED: usize = 256;
 /// A deadline that has passed is worked on at most this often.
 const LEAST_TICK_US: u64 = 200;
+/// A deadline missed by more than this is worth a line in the log, at most once in `LATE_EVERY_US`.
+const LATE: Duration = Duration::from_millis(10);
+const LATE_EVERY_US: u64 = 10_000_000;
+/// Polls further apart than this are told at debug level.
+const SLOW_POLL_MS: u64 = 20;
 /// Disk room is measured every so many pulses.
 const DISK_EVERY: u32 = 20;
 
@@ -81,6 +86,8 @@ pub struct Owner {
     ticket: u64,
     committed: u64,
     last_tick_us: u64,
+    late_told_us: Option<u64>,
+    polled_us: HashMap<DeviceNo, u64>,
     pulses: u32,
     stopping: bool,
     end: Option<End>,
@@ -120,6 +127,8 @@ impl Owner {
             ticket: 0,
             committed: 0,
             last_tick_us: 0,
+            late_told_us: None,
+            polled_us: HashMap::new(),
             pulses: 0,
             stopping: false,
             end: None,
@@ -150,10 +159,7 @@ impl Owner {
             tokio::select! {
                 Some(o) = from.commits.recv() => self.outcome(o),
                 Some(t) = from.devices.recv(), if room => self.told(t),
-                () = tokio::time::sleep_until(due), if room => {
-                    self.last_tick_us = self.clock.mono_us();
-                    self.step(Input::Tick);
-                }
+                () = tokio::time::sleep_until(due.into()), if room => self.tick(due),
                 _ = pulse.tick() => self.pulse(room),
                 Some(i) = from.imported.recv(), if room => self.imported(i),
                 Some(c) = from.commands.recv(), if room => self.command(c),
@@ -170,11 +176,21 @@ impl Owner {
     }
 
     /// When the line wants to be called, kept from spinning on a deadline that has passed.
-    fn next_tick(&self) -> tokio::time::Instant {
+    fn next_tick(&self) -> Instant {
         let least = self.last_tick_us + LEAST_TICK_US;
         let due = self.line.deadline().map_or(u64::MAX, |d| d.max(least));
         let far = self.clock.mono_us() + 3_600_000_000;
-        self.clock.instant(due.min(far)).into()
+        self.clock.instant(due.min(far))
+    }
+
+    fn tick(&mut self, due: Instant) {
+        self.last_tick_us = self.clock.mono_us();
+        let late = self.clock.instant(self.last_tick_us).saturating_duration_since(due);
+        if late > LATE && self.late_told_us.is_none_or(|told| self.last_tick_us >= told + LATE_EVERY_US) {
+            self.late_told_us = Some(self.last_tick_us);
+            tracing::warn!(late_ms = late.as_millis() as u64, "the machine gave the line its time too late: check its load");
+        }
+        self.step(Input::Tick);
     }
 
     /// One input, one decision, carried out.
@@ -262,6 +278,8 @@ impl Owner {
         for effect in effects {
             match effect {
                 Effect::Order { device, order } => self.order(device, order),
+                // Decided before its printer was lost, on disk only after: doubtful by now, and never sent.
+                Effect::Print { code, .. } | Effect::Label { code, .. } if self.line.book().state(code) != ItemState::Sent => {}
                 Effect::Print { device, code } => {
                     if let Some(bytes) = self.bytes(code) {
                         self.order(device, Order::Print { code, bytes });
@@ -318,7 +336,10 @@ impl Owner {
                 self.forget_unaccepted(&mut reading);
                 Input::Frame { device, at_us, reading }
             }
-            Report::Polled(poll) => Input::Poll { device, poll },
+            Report::Polled(poll) => {
+                self.watch_polls(device, poll.at_us, at_us);
+                Input::Poll { device, poll }
+            }
             report => {
                 tell_link(&self.line.plan().device(device).id, &report);
                 Input::Report { device, report }
@@ -336,6 +357,15 @@ impl Owner {
             {
                 *m = Mark::Unknown(self.codebook.bytes(*code).unwrap_or_default());
             }
+        }
+    }
+
+    /// A module that answers seldom cannot be relied on at the gates: how long it took, for whoever looks for the cause.
+    fn watch_polls(&mut self, device: DeviceNo, answered_us: u64, told_us: u64) {
+        let before = self.polled_us.insert(device, answered_us).unwrap_or(answered_us);
+        let (gap_ms, waited_ms) = (answered_us.saturating_sub(before) / 1000, self.clock.mono_us().saturating_sub(told_us) / 1000);
+        if gap_ms > SLOW_POLL_MS || waited_ms > SLOW_POLL_MS {
+            tracing::debug!(device = %self.line.plan().device(device).id, gap_ms, waited_ms, "a slow poll");
         }
     }
 

@@ -149,6 +149,7 @@ async fn live(mut config: Config, profiles: &Profiles, opened: Opened, boot: Str
             return Err(refused(Exit::Refused, sentence));
         }
     };
+    favour_this_thread();
     owner.devices.open();
     say_ready(&plan.line, &boot, &config.socket, bound);
     let end = {
@@ -195,6 +196,14 @@ async fn open_desk(desk: Desk, socket: PathBuf, tcp: SocketAddr) -> Result<Socke
     };
     std::thread::Builder::new().name("socket".into()).spawn(work).map_err(|e| format!("the socket's thread cannot start ({e})"))?;
     told.await.unwrap_or_else(|_| Err("the socket's thread ended unexpectedly".into()))
+}
+
+/// The line's thread before everything else on this machine, where the system allows it (root, or CAP_SYS_NICE);
+/// threads started earlier keep their share.
+fn favour_this_thread() {
+    if let Err(e) = rustix::process::setpriority_process(None, -10) {
+        tracing::debug!("the line's thread has no better share than others: {e}");
+    }
 }
 
 fn listen_for_signals() -> std::io::Result<mpsc::Receiver<&'static str>> {

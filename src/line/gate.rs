@@ -38,6 +38,10 @@ pub struct Encoder {
     rate: f64,
 }
 
+/// A module silent for less than this has lost nothing on the way: a lost segment of TCP is sent again after 200 ms at
+/// the earliest (RFC 6298 as Linux sets it). What was written before was carried out, only later heard of.
+const SILENCE_US: u64 = 150 * MS;
+
 #[derive(Clone, Debug, Default)]
 pub struct GateLane {
     jobs: VecDeque<Job>,
@@ -232,10 +236,12 @@ impl<L: Law> Line<L> {
             self.raise(format!("io-safe:{id}"));
         }
         for s in self.plan.clone().stations.iter() {
-            let Some(gate) = s.gate.filter(|g| g.output.device == device) else { continue };
+            if s.gate.is_none_or(|g| g.output.device != device) {
+                continue;
+            }
             let lane = self.gates.get_mut(&s.no).expect("a gated station has a gate lane");
             let before = std::mem::replace(&mut lane.last_poll_us, poll.at_us);
-            let silence = before != 0 && poll.at_us - before > u64::from(gate.pulse_ms) * MS / 2;
+            let silence = before != 0 && poll.at_us - before > SILENCE_US;
             let mut done = Vec::new();
             for j in &mut lane.jobs {
                 let fired = j.fired.is_some_and(|f| f <= poll.at_us);
@@ -255,6 +261,27 @@ impl<L: Law> Line<L> {
                     }
                     Word::Good { code, .. } => self.pass_through(s.no, code),
                     _ => {}
+                }
+            }
+        }
+    }
+
+    /// The belt stands for good (a job's end, an orderly stop): what is past the middle of its pulse has gone by, what is
+    /// short of it will not be let through any more.
+    pub(super) fn settle_gates(&mut self) {
+        let now_us = self.now.mono_us;
+        for s in self.plan.clone().stations.iter() {
+            let Some(gate) = s.gate else { continue };
+            let here = self.position(&gate, now_us);
+            let lane = self.gates.get_mut(&s.no).expect("a gated station has a gate lane");
+            for j in std::mem::take(&mut lane.jobs) {
+                match j.word {
+                    Word::Good { code, .. } if j.fired.is_some() && here >= j.due && !j.unsure => self.pass_through(s.no, code),
+                    Word::Good { code, .. } => self.withdraw(s.no, j.no, code, Reason::Late),
+                    Word::None if self.open_mut(s.no, j.no).is_some_and(|o| !o.settled) => {
+                        self.reject(s.no, j.no, Reason::NoRead, None, None);
+                    }
+                    Word::None | Word::Reject => {}
                 }
             }
         }

@@ -368,6 +368,7 @@ impl<L: Law> Line<L> {
             let began = deadline - CLEAR_WAIT_US;
             let rested = now_us >= began + REST_US && undecided == 0 && !clearing && self.ending.is_none();
             if (rested || now_us >= deadline) && self.book.line.state != PackMl::Stopped {
+                self.settle_gates();
                 let printers: Vec<DeviceNo> = self.windows.keys().copied().collect();
                 printers.into_iter().for_each(|d| self.printer_lost(d, Doubt::Cleared));
                 self.move_line(PackMl::Stopped, None);
@@ -388,6 +389,7 @@ impl<L: Law> Line<L> {
     /// What is unaccounted is settled by name; leases go back; both balances close.
     fn settle_job(&mut self, e: Ending) {
         let job = self.book.current_job().expect("only a job on the line ends").clone();
+        self.settle_gates();
         let printers: Vec<DeviceNo> = self.windows.keys().copied().collect();
         printers.into_iter().for_each(|d| self.printer_lost(d, Doubt::Cleared));
         for p in self.live_parents() {
@@ -417,9 +419,6 @@ impl<L: Law> Line<L> {
         let queued: Vec<_> = self.book.queues.keys().copied().collect();
         for station in queued {
             self.emit(Event::StationCleared { station });
-        }
-        for g in self.gates.values_mut() {
-            *g = super::gate::GateLane::default();
         }
         self.orders.clear();
         self.missing_at.clear();

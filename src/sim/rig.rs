@@ -317,4 +317,6 @@ fn sscc_heads(plan: &Plan) -> Vec<Vec<u8>> {
 }
 
 #[cfg(test)]
+mod meeting;
+#[cfg(test)]
 mod tests;

@@ -45,7 +45,7 @@ fn shift<L: Law>(how: &ShiftHow, dir: &Path) -> Result<Judged, String> {
     let mut dump = Vec::new();
     let mut journal = Vec::new();
     let store = dir.join("store");
-    let mut keep = |to: &mut Vec<String>, v: serde_json::Value| {
+    let keep = |to: &mut Vec<String>, v: serde_json::Value| {
         to.push(v.to_string());
         Ok(())
     };

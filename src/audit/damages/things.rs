@@ -24,7 +24,7 @@ pub(super) const CATALOGUE: &[Damage] = &[
             w.truth.retain(|l| l["thing"] != "copy");
             let v = w.in_journal(&[("reason", "duplicate".into())]);
             forget(w, v);
-            let c = dump_code(w, &bottle(3));
+            let c = dump_code(w, &bottle(15));
             w.dump[c]["seen"] = 1.into();
             let ink = truth_line(w, "ink", "b12");
             w.truth.remove(ink);
@@ -35,10 +35,6 @@ pub(super) const CATALOGUE: &[Damage] = &[
         promise: OnceInked,
         items: BOTTLES,
         does: |w, n| {
-            if n == 3 {
-                w.truth.retain(|l| l["k"] != "inject" || l["thing"] != "copy");
-                return;
-            }
             let ink = truth_line(w, "ink", &of(n).0);
             let mut again = w.truth[ink].clone();
             again["thing"] = "bare".into();
@@ -50,13 +46,15 @@ pub(super) const CATALOGUE: &[Damage] = &[
         promise: OnceInked,
         items: BOTTLES,
         does: |w, n| {
-            if n == 3 {
-                w.truth.retain(|l| l["k"] != "inject" || l["thing"] != "copy");
-                return;
-            }
             let ink = truth_line(w, "ink", &of(n).0);
             w.truth.insert(ink + 1, w.truth[ink].clone());
         },
+    },
+    Damage {
+        name: "a repeated print that no fault explains",
+        promise: OnceInked,
+        items: 1,
+        does: |w, _| w.truth.retain(|l| l["k"] != "inject" || l["thing"] != "copy"),
     },
     Damage {
         name: "code changed on the thing, everywhere",
@@ -165,6 +163,12 @@ pub(super) const CATALOGUE: &[Damage] = &[
         promise: AckAfterDisk,
         items: 1,
         does: |w, _| turn(w, "bottle-check", "b13", "pass", "belt"),
+    },
+    Damage {
+        name: "gate of a duplicate turned to pass, though a fault explains the reject",
+        promise: AckAfterDisk,
+        items: 1,
+        does: |w, _| turn(w, "bottle-check", "copy", "pass", "belt"),
     },
     Damage {
         name: "gate of a bare bottle turned to pass",

@@ -9,7 +9,7 @@ use crate::vocab::event::Origin;
 use crate::vocab::plan::{Ignore, Role};
 use crate::vocab::rng::Rng;
 use crate::vocab::time::MS;
-use crate::vocab::{CodeRef, DeviceNo, Event, Now, Order, Plan, Report};
+use crate::vocab::{CodeRef, DeviceNo, Event, ItemState, Now, Order, Plan, Report};
 use crate::wire::{self, Action, Conversation};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -145,6 +145,8 @@ impl<L: Law, S: Store> Host<L, S> {
     fn perform(&mut self, effect: Effect, now_us: u64) {
         match effect {
             Effect::Order { device, order } => self.order(device, order, now_us),
+            // Decided before its printer was lost, on disk only after: doubtful by now, and never sent.
+            Effect::Print { code, .. } | Effect::Label { code, .. } if self.stale(code) => {}
             Effect::Print { device, code } => {
                 let bytes = self.codebook.bytes(code).expect("a code that was leased has bytes");
                 self.order(device, Order::Print { code, bytes }, now_us);
@@ -158,6 +160,10 @@ impl<L: Law, S: Store> Host<L, S> {
             Effect::Reply { id, answer } => self.replies.push((id, answer)),
             Effect::Exit => self.exited = true,
         }
+    }
+
+    fn stale(&self, code: CodeRef) -> bool {
+        !L::RESENDS_DOUBTFUL && self.line.book().state(code) != ItemState::Sent
     }
 
     fn order(&mut self, device: DeviceNo, order: Order, now_us: u64) {

@@ -39,7 +39,7 @@ use truth::Truth;
 /// Longest step the world asks for.
 const STEP_US: u64 = 5 * MS;
 /// Nothing has happened for so long: the line has come to rest.
-const QUIET_US: u64 = 1_000 * MS;
+const QUIET_US: u64 = 2_000 * MS;
 /// From the gate to the mouth of the reject bin, and how long a fall is seen there.
 const FALL_US: u64 = 30 * MS;
 const MOUTH_US: u64 = 40 * MS;

@@ -139,7 +139,7 @@ fn bytes(text: &str) -> Result<Vec<u8>, String> {
         } else {
             let end = rest.find([' ', '"']).unwrap_or(rest.len());
             let word = &rest[..end];
-            if word.len() % 2 != 0 || !word.bytes().all(|b| b.is_ascii_hexdigit()) {
+            if !word.len().is_multiple_of(2) || !word.bytes().all(|b| b.is_ascii_hexdigit()) {
                 return Err(format!("{word} is no hex; write pairs of digits, or \"text\""));
             }
             out.extend((0..word.len()).step_by(2).map(|i| u8::from_str_radix(&word[i..i + 2], 16).expect("hex digits")));
