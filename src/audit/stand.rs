@@ -170,7 +170,7 @@ impl Stand {
         for (code, row) in self.rows.iter().enumerate().filter_map(|(n, r)| Some((n as No, r.as_ref()?))) {
             let hex = Some(codes.text(code));
             let held = holder.contains_key(&code);
-            if (row.parent.is_some() && !held) || (row.state == S::Packed && !held) {
+            if !held && (row.parent.is_some() || row.state == S::Packed) {
                 out.blame(Promise::OneParent, None, hex, format!("the code is {}, but no parent lists it", row.state));
             }
             if self.packs.get(&row.pack).is_some_and(|p| p.level != row.level || row.ordinal >= p.count) {

@@ -257,7 +257,7 @@ impl Maker {
         self.book(json!({"k": "opened", "id": id, "level": "case", "station": "case-pack"}));
         for (t, c) in boxes {
             self.happens(json!({"k": "pass", "station": "case-pack", "thing": t}));
-            self.each("gathered", &[c.clone()], &json!({"id": id}));
+            self.each("gathered", std::slice::from_ref(c), &json!({"id": id}));
             self.verdict("case-pack", Some(c), None);
             self.put(t, thing);
         }
@@ -442,7 +442,7 @@ fn short_box(m: &mut Maker) {
 fn crash(m: &mut Maker, codes: &[String]) {
     let code = codes[16].clone();
     m.happens(json!({"k": "ink", "printer": "ijp1", "thing": "b16", "hex": code}));
-    m.each("printed", &[code.clone()], &json!({"device": "ijp1"}));
+    m.each("printed", std::slice::from_ref(&code), &json!({"device": "ijp1"}));
     m.happens(json!({"k": "pass", "station": "bottle-check", "thing": "b16"}));
     m.happens(json!({"k": "read", "reader": "cam1", "thing": "b16", "hex": code}));
     let passage = m.verdict("bottle-check", Some(&code), None);

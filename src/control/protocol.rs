@@ -44,8 +44,13 @@ pub fn ok(id: &Value, fields: Map<String, Value>) -> Value {
     Value::Object(m)
 }
 
+/// Without an id where none could be read: there are no nulls on the wire.
 pub fn refused(id: &Value, r: &Refusal) -> Value {
-    json!({"id": id, "ok": false, "error": r})
+    let mut v = json!({"ok": false, "error": r});
+    if !id.is_null() {
+        v["id"] = id.clone();
+    }
+    v
 }
 
 /// A request of the first version.

@@ -337,24 +337,27 @@ impl Core {
     /// Makes sure that every code about to be *sent* lies below its pack's mark on disk, and tells which marks should
     /// move on with this commit, so that a later one need not wait.
     fn marks_ahead(&mut self, batch: &[Submission]) -> Result<Vec<(PackNo, u64)>, CommitError> {
-        let mut need: BTreeMap<PackNo, u64> = BTreeMap::new();
+        // How far each pack is sent by this batch, and how many codes of it that is.
+        let mut need: BTreeMap<PackNo, (u64, u64)> = BTreeMap::new();
         for e in batch.iter().flat_map(|s| &s.events) {
             if let Event::Sent { codes, .. } = e {
                 for c in codes {
                     let n = need.entry(c.pack).or_default();
-                    *n = (*n).max(u64::from(c.ordinal) + 1);
+                    *n = (n.0.max(u64::from(c.ordinal) + 1), n.1 + 1);
                 }
             }
         }
         let mut ahead = Vec::new();
-        for (pack, n) in need {
+        for (pack, (n, sent)) in need {
             let s = self.marks.entry(pack).or_insert(MarkState { turn: 0, upto: 0, intent: 0 });
-            let target = n + u64::from(marks::STEP);
+            // Several batches ahead, so that a fast line seldom waits for a mark.
+            let step = u64::from(marks::STEP).max(8 * sent);
+            let target = n + step;
             if n > s.upto {
                 (s.intent, s.upto) = (target, target);
                 self.conn.execute(schema::MARK, params![pack.0, target as i64])?;
                 self.write_mark(pack)?;
-            } else if s.upto - n < u64::from(marks::STEP) / 2 {
+            } else if s.upto - n < step / 2 {
                 ahead.push((pack, target));
             }
         }

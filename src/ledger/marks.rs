@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 const CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
 const MAGIC: &[u8; 8] = b"PMMARK1\0";
 const SLOT: usize = 64;
-/// How far ahead a mark is set, in codes.
+/// How far ahead a mark is set at least, in codes.
 pub const STEP: u32 = 256;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
