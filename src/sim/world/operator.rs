@@ -38,8 +38,21 @@ pub struct Operator {
     busy_until: u64,
     /// The line's closed parents by number. Forgotten when sealed or given up.
     closed: BTreeMap<u64, Closed>,
+    /// New numbers on their way, and the void ones they replace, in hex.
+    instead_of: BTreeMap<String, String>,
     /// The job is on its way out: what is given up now is left as it is.
     ending: bool,
+}
+
+/// The thing a label is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// The next in the row gets it.
+    Anyones,
+    /// It replaces the void label on this thing.
+    Of(ThingNo),
+    /// Its thing is out of reach: thrown away.
+    Nobodys,
 }
 
 #[derive(Debug)]
@@ -147,6 +160,9 @@ impl World {
             ("relabelled", id) => {
                 if let Some(void) = e["void"].as_str() {
                     self.discard_label(void);
+                    if let Some(next) = e["next"].as_str() {
+                        self.operator.instead_of.insert(next.to_string(), void.to_string());
+                    }
                 }
                 if let (Some(c), Some(next)) = (id.and_then(|id| self.operator.closed.get_mut(&id)), e["next"].as_str()) {
                     c.numbers.push(next.to_string());
@@ -180,10 +196,22 @@ impl World {
         self.stretches.iter().flat_map(|s| s.waiting.iter().map(|w| w.thing)).find(holds)
     }
 
-    /// The person at the applicator knows this number, and the thing it is for is gone.
-    pub(super) fn is_orphan(&self, hex: &str) -> bool {
-        let whose = self.operator.closed.values().find(|c| c.numbers.iter().any(|n| n == hex));
-        whose.is_some_and(|c| self.waiting_with(&c.children).is_none())
+    /// Whose label this is, as far as the person at the applicator knows.
+    pub(super) fn whose_label(&mut self, level: usize, hex: &str) -> Whose {
+        let reach = |w: &Self, t: ThingNo| w.stretches[level].waiting.iter().any(|x| x.thing == t);
+        if let Some(void) = self.operator.instead_of.remove(hex) {
+            let bears = |t: &ThingNo| self.things[*t].level == level && self.things.code(*t).as_deref() == Some(void.as_str());
+            match self.things.all().find(bears) {
+                Some(t) if reach(self, t) => return Whose::Of(t),
+                Some(_) => return Whose::Nobodys,
+                None => {}
+            }
+        }
+        let known = self.operator.closed.values().find(|c| c.numbers.iter().any(|n| n == hex));
+        match known {
+            Some(c) if self.waiting_with(&c.children).is_none() => Whose::Nobodys,
+            _ => Whose::Anyones,
+        }
     }
 
     fn hear_reply(&mut self, r: &Value) {
