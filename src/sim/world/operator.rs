@@ -58,6 +58,8 @@ pub enum Whose {
 #[derive(Debug)]
 struct Closed {
     heard_us: u64,
+    /// Looks at the console in a row that did not show it.
+    unseen: u32,
     /// In hex: its children, and the numbers it was given.
     children: Vec<String>,
     numbers: Vec<String>,
@@ -154,7 +156,7 @@ impl World {
                 let children = e["children"].as_array().map(Vec::as_slice).unwrap_or_default();
                 let children = children.iter().filter_map(|c| c.as_str().map(String::from)).collect();
                 let numbers = hex.map(String::from).into_iter().collect();
-                self.operator.closed.insert(id, Closed { heard_us: self.now_us, children, numbers });
+                self.operator.closed.insert(id, Closed { heard_us: self.now_us, unseen: 0, children, numbers });
             }
             ("sealed", Some(id)) => drop(self.operator.closed.remove(&id)),
             ("relabelled", id) => {
@@ -246,10 +248,16 @@ impl World {
         for (h, place) in self.lay.hands.iter().enumerate() {
             self.hands[h].blocked = names.iter().any(|a| a.strip_prefix("out-of-step:") == Some(place.id.as_str()));
         }
-        // Closed by the line long ago and no longer shown: what became of it was not heard.
+        // Closed by the line long ago and not shown twice over: what became of it was not heard. Once is not enough, for
+        // its seal may be on its way here.
         let shown: Vec<u64> = open.iter().filter_map(|o| o["id"].as_u64()).collect();
-        let old = |c: &Closed| self.now_us >= c.heard_us + LOOK_US;
-        let lost: Vec<u64> = self.operator.closed.iter().filter(|(id, c)| old(c) && !shown.contains(id)).map(|(id, _)| *id).collect();
+        let mut lost: Vec<u64> = Vec::new();
+        for (id, c) in &mut self.operator.closed {
+            c.unseen = if shown.contains(id) { 0 } else { c.unseen + 1 };
+            if c.unseen >= 2 && self.now_us >= c.heard_us + LOOK_US {
+                lost.push(*id);
+            }
+        }
         lost.into_iter().for_each(|id| self.given_up(id));
         for (level, way) in self.lay.levels.iter().enumerate() {
             let due = |o: &&&Value| o["level"] == way.name.as_str() && matches!(o["state"].as_str(), Some("closed" | "labelling"));
