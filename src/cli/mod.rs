@@ -104,7 +104,7 @@ pub enum Command {
     /// Play the devices and the belt of a line
     Simulate(crate::sim::SimulateArgs),
     // See a whole line run, simulated, in a minute
-    // Demo(crate::floor::DemoArgs),
+    Demo(crate::floor::DemoArgs),
 }
 
 #[derive(Args, Debug, Clone, Default)]
@@ -234,7 +234,7 @@ pub fn main() -> u8 {
         Command::Report { job } => books::report(g, &job),
         Command::Audit { truth } => books::audit(g, truth.as_deref()),
         Command::Simulate(args) => simulate::simulate(g, &args),
-        // Command::Demo(args) => crate::floor::demo::demo(g, &args),
+        Command::Demo(args) => crate::floor::demo::demo(g, &args),
     };
     exit as u8
 }

@@ -4,6 +4,7 @@
 
 mod board;
 pub mod clock;
+pub mod demo;
 mod devices;
 mod hooks;
 mod imports;
@@ -11,3 +12,5 @@ mod owner;
 mod requests;
 pub mod run;
 mod tail;
+
+pub use demo::DemoArgs;

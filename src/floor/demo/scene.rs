@@ -4,7 +4,6 @@ use super::{DemoArgs, DemoError, PATIENCE};
 use crate::cli::Globals;
 use crate::floor::clock::Clock;
 use crate::sim::example::{LINE, tightened, token};
-use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -81,7 +80,10 @@ impl Scene {
         let codes = args.units + (args.units / 10).max(40);
         for (file, kind) in [(&scene.bottles, "A"), (&scene.boxes, "B")] {
             let mut text = String::new();
-            (0..codes).for_each(|n| drop(writeln!(text, "{}", token(seed, kind, n))));
+            for n in 0..codes {
+                text.push_str(&token(seed, kind, n));
+                text.push('\n');
+            }
             write(file, &text)?;
         }
         Ok(scene)
