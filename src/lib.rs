@@ -35,7 +35,7 @@
 //! | [`profile`] | `firmware-profiles/*.toml` → a validated value | IO beyond reading the files |
 //! | [`config`] | the line's TOML → [`vocab::Plan`], every complaint at once | devices, SQL |
 //! | [`wire`] | sans-IO conversations with printers, readers and I/O modules | tokio, clocks, SQL |
-//! | [`line`] | sans-IO heart: passages, verdicts, life of codes and parents, gates, feeding | tokio, clocks, SQL, protocols |
+//! | [`mod@line`] | sans-IO heart: passages, verdicts, life of codes and parents, gates, feeding | tokio, clocks, SQL, protocols |
 //! | [`device`] | ports (TCP, serial, pty, listen) and one driver loop for any conversation | packing rules |
 //! | [`ledger`] | the only SQL: schema, writer thread, readers, segments, marks, journal | devices |
 //! | [`control`] | the socket's protocol, server and client | SQL |

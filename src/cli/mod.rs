@@ -94,7 +94,9 @@ pub enum Command {
         since: Option<u64>,
     },
     /// What became of a job, computed from the book
-    Report { job: String },
+    Report {
+        job: String,
+    },
     /// Judge the book (and what physically happened)
     Audit {
         /// What physically happened, as `simulate` writes it

@@ -103,9 +103,7 @@ macro_rules! thirty {
     };
 }
 
-thirty!(
-    seeds_0 = 0, seeds_1 = 1, seeds_2 = 2, seeds_3 = 3, seeds_4 = 4, seeds_5 = 5, seeds_6 = 6, seeds_7 = 7, seeds_8 = 8, seeds_9 = 9
-);
+thirty!(seeds_0 = 0, seeds_1 = 1, seeds_2 = 2, seeds_3 = 3, seeds_4 = 4, seeds_5 = 5, seeds_6 = 6, seeds_7 = 7, seeds_8 = 8, seeds_9 = 9);
 
 #[test]
 fn one_seed() {
