@@ -118,15 +118,7 @@ impl Book {
             Event::Started { .. } => self.line_mut().clean = false,
             Event::Stopped => self.line_mut().clean = true,
             Event::PackAccepted { pack, id, level, product, count, origin } => {
-                let row = PackRow {
-                    no: *pack,
-                    id: id.clone(),
-                    level: level.clone(),
-                    product: product.clone(),
-                    count: *count,
-                    origin: origin.clone(),
-                    next: 0,
-                };
+                let row = PackRow::new(*pack, id.clone(), level.clone(), product.clone(), *count, origin.clone());
                 assert!(self.packs.insert(*pack, row).is_none(), "a pack number is given once");
                 self.dirty.packs.insert(*pack);
             }
@@ -266,6 +258,10 @@ impl Book {
             Event::Answered { key, answer } => {
                 self.answers.insert(key.clone(), answer.clone());
                 self.dirty.answers.push(key.clone());
+            }
+            Event::Purpose { pack, purpose } => {
+                self.packs.get_mut(pack).expect("a pack is accepted before its purpose is told").purpose = Some(purpose.clone());
+                self.dirty.packs.insert(*pack);
             }
             Event::Forgotten { keys } => {
                 keys.iter().for_each(|k| drop(self.answers.remove(k)));

@@ -1,8 +1,8 @@
 //! The demo's stage: folders, the configuration and the packs written into them, the two processes.
 
 use super::{DemoArgs, DemoError, PATIENCE};
-use crate::cli::Globals;
 use crate::floor::clock::Clock;
+use crate::floor::terms::Globals;
 use crate::sim::example::{LINE, tightened, token};
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
