@@ -200,6 +200,30 @@ impl<L: Law> Line<L> {
         }
     }
 
+    /// The module is here (again): its coils may stand as an earlier boot, or the link before, left them. The permit as it
+    /// is wanted now, every gate to *reject*, before anything else.
+    pub(super) fn io_up(&mut self, device: DeviceNo) {
+        if let Some(p) = self.plan.run_permit.filter(|p| p.output.device == device) {
+            self.output(p.output, self.permit_wanted);
+        }
+        for s in self.plan.clone().stations.iter() {
+            let Some(gate) = s.gate.filter(|g| g.output.device == device) else { continue };
+            let on = gate.polarity == Polarity::Reject;
+            self.gates.get_mut(&s.no).expect("a gated station has a gate lane").on = on;
+            self.output(gate.output, on);
+        }
+        self.flush_gates(Some(device));
+    }
+
+    /// May things be moving towards this gate, as far as is known?
+    fn moves(&self, gate: &Gate) -> bool {
+        match gate.after {
+            After::Pulses { encoder, .. } => self.encoders.get(&encoder).is_none_or(|e| e.rate > 0.5),
+            After::Ms { belt: Some(p), .. } => self.belts.get(&p).is_none_or(|b| b.on),
+            After::Ms { belt: None, .. } => true,
+        }
+    }
+
     /// The module is gone: nothing in front of its gates is known to have passed.
     pub(super) fn io_down(&mut self, device: DeviceNo) {
         let plan = self.plan.clone();
@@ -293,13 +317,14 @@ impl<L: Law> Line<L> {
             let Some(gate) = s.gate else { continue };
             let here = self.position(&gate, now_us);
             let half = self.travel(&gate, u64::from(gate.pulse_ms) * MS / 2);
+            let moves = self.permit_wanted || self.plan.run_permit.is_none() || self.moves(&gate);
             self.fire(s, &gate, here, half);
             // The level the coil must have now: in the pulse of a thing that needs it, or flushing.
             let lane = self.gates.get_mut(&s.no).expect("a gated station has a gate lane");
             if lane.flush_to.is_some_and(|f| here >= f) {
                 lane.flush_to = None;
             }
-            let mut want = lane.flush_to.is_some() && (self.permit_wanted || self.plan.run_permit.is_none());
+            let mut want = lane.flush_to.is_some() && moves;
             for j in &mut lane.jobs {
                 if j.fired.is_none() {
                     continue;

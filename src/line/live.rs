@@ -325,6 +325,9 @@ impl<L: Law> Line<L> {
                 d.trouble = None;
                 self.lower(&format!("device-down:{id}"));
                 self.reader_up(device);
+                if self.plan.device(device).traits == Traits::Io {
+                    self.io_up(device);
+                }
             }
             Report::Down { why } => {
                 let d = self.devices.get_mut(&device).expect("every device of the plan is known");

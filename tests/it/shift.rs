@@ -10,6 +10,7 @@ use packmark::line::{Law, Sound};
 use packmark::sim::shift::store::OnDisk;
 use packmark::sim::shift::{Shift, ShiftHow};
 use packmark::sim::world::Faults;
+use serde_json::Value;
 use std::path::Path;
 
 const SEEDS: u64 = 300;
@@ -158,3 +159,64 @@ broken!(
     acknowledgement_before_commit: Hasty { ACKS_BEFORE_COMMIT },
     a_late_frame_credited_to_the_next_passage: Creditor { CREDITS_LATE_FRAMES },
 );
+
+/// Journal and dump of a shift that ran, beside its truth.
+fn books(how: &ShiftHow, dir: &Path) -> (Vec<Value>, Vec<Value>, Vec<Value>) {
+    let store = dir.join("store");
+    std::fs::create_dir_all(&store).expect("a folder");
+    let outcome = Shift::<Sound, _>::new(how.clone(), dir, OnDisk { dir: store.clone() }).and_then(Shift::run).expect("it runs");
+    assert_eq!(outcome.completed, Ok(()));
+    let (mut dump, mut journal) = (Vec::new(), Vec::new());
+    let keep = |to: &mut Vec<Value>, v| {
+        to.push(v);
+        Ok(())
+    };
+    Snapshot::open(&store).and_then(|s| s.dump(&mut |v| keep(&mut dump, v))).expect("a dump");
+    Snapshot::open(&store).and_then(|mut s| s.journal(0, &mut |v| keep(&mut journal, v))).expect("a journal");
+    let truth = outcome.truth.iter().map(|l| serde_json::from_str(l).expect("JSON")).collect();
+    (dump, journal, truth)
+}
+
+/// The law may not be kept by standing still.
+#[test]
+fn without_faults_everything_is_packed_and_nothing_rejected() {
+    for seed in [2_001, 2_002] {
+        let dir = folder();
+        let (dump, journal, truth) = books(&ShiftHow { faults: Faults::None, crashes: 0, ..how(seed) }, dir.path());
+        let rejects: Vec<&Value> = journal.iter().filter(|v| v["k"] == "verdict" && v["good"] == false).collect();
+        assert!(rejects.is_empty(), "seed {seed}: {rejects:?}");
+        assert!(!journal.iter().any(|v| v["k"] == "escaped"), "seed {seed}: an escape");
+        let inked = truth.iter().filter(|v| v["k"] == "ink").count();
+        let codes =
+            |level: &str, state: &str| dump.iter().filter(|v| v["k"] == "code" && v["level"] == level && v["state"] == state).count();
+        assert_eq!(inked, 1_000);
+        // At most one incomplete parent a level.
+        assert!(inked - codes("bottle", "packed") < 6, "seed {seed}: {} of {inked} packed", codes("bottle", "packed"));
+        assert!(codes("box", "verified") < 4 && codes("case", "verified") < 10, "seed {seed}");
+        // Depth 8, and feed-ahead of 300 ms at a spacing of 96 ms.
+        assert!(codes("bottle", "void") <= 8 + 4, "seed {seed}: {} void", codes("bottle", "void"));
+        assert_eq!(codes("bottle", "missing") + codes("bottle", "doubtful") + codes("bottle", "sent"), 0, "seed {seed}");
+    }
+}
+
+/// Rejects of things nobody did anything to: not within 2 s of an injected fault, a restart or a lag.
+#[test]
+fn ordinary_faults_cost_nothing_else() {
+    let (mut passages, mut wrong) = (0, Vec::new());
+    for seed in 2_101..2_121 {
+        let dir = folder();
+        let (_, journal, truth) = books(&ShiftHow { faults: Faults::Normal, crashes: 0, ..how(seed) }, dir.path());
+        let us = |v: &Value| chrono::DateTime::parse_from_rfc3339(v.as_str().expect("a time")).expect("RFC 3339").timestamp_micros();
+        let start = us(&truth[0]["utc"]);
+        let at = |v: &Value| start + v["t_us"].as_i64().expect("a number");
+        let mut sore: Vec<i64> = truth.iter().filter(|v| matches!(v["k"].as_str(), Some("inject" | "lag"))).map(at).collect();
+        sore.extend(journal.iter().filter(|v| v["k"] == "restart").map(|v| us(&v["t"])));
+        for v in journal.iter().filter(|v| v["k"] == "verdict" && v["revises"] != true) {
+            passages += 1;
+            if v["good"] == false && !sore.iter().any(|s| (us(&v["t"]) - s).abs() <= 2_000_000) {
+                wrong.push(format!("seed {seed}: {v}"));
+            }
+        }
+    }
+    assert!(wrong.len() * 1_000 <= passages, "{} of {passages} passages:\n{}", wrong.len(), wrong.join("\n"));
+}

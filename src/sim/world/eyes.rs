@@ -26,7 +26,7 @@ pub struct EyeLive {
 
 impl World {
     /// A thing sets out for an eye and keeps the station's spacing.
-    pub(super) fn set_out(&mut self, eye: usize, thing: ThingNo, at_us: u64) {
+    pub(super) fn send_to_eye(&mut self, eye: usize, thing: ThingNo, at_us: u64) {
         let place = &self.lay.eyes[eye];
         let live = &mut self.eyes[eye];
         let at_us = at_us.max(live.free_us);

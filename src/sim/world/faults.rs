@@ -43,7 +43,7 @@ pub enum Fault {
     Reversal,
     LabelSwapped,
     LabelNotApplied,
-    PrinterFails,
+    PrinterDown,
     GateStuck,
 }
 
@@ -65,7 +65,7 @@ const HARD: &[Fault] = &[
     Reversal,
     LabelSwapped,
     LabelNotApplied,
-    PrinterFails,
+    PrinterDown,
     GateStuck,
 ];
 
@@ -104,7 +104,7 @@ impl Fault {
             Reversal => "reversal",
             LabelSwapped => "label-swapped",
             LabelNotApplied => "label-not-applied",
-            PrinterFails => "printer-fault",
+            PrinterDown => "printer-fault",
             GateStuck => "gate-stuck",
         }
     }
@@ -187,7 +187,7 @@ fn possible(f: Fault, lay: &Layout) -> bool {
         Removed => lay.eyes.iter().any(|e| e.level == 0 && e.gate.is_some()) && lay.levels[0].end == End::Frame,
         FrameShort => lay.eyes.iter().any(|e| e.frame),
         BufferLost | DoubleAck | LateAck | Silence | Refuse => !lay.item_printers.is_empty(),
-        PowerCycle | PrinterFails => !lay.item_printers.is_empty() || !lay.label_printers.is_empty(),
+        PowerCycle | PrinterDown => !lay.item_printers.is_empty() || !lay.label_printers.is_empty(),
         ReaderLink | Split | Glue | StaleFrame | DoubleFrame => !lay.readers.is_empty(),
         ModuleLink => !lay.modules.is_empty(),
         BeltStop => true,
@@ -257,7 +257,7 @@ impl World {
             LateAck => (p.pick(printers), Trouble::LateAck { ms: p.ms(100, 400) }),
             Silence => (p.pick(printers), Trouble::Silence),
             Refuse => (p.pick(printers), Trouble::Refuse),
-            PowerCycle | PrinterFails => {
+            PowerCycle | PrinterDown => {
                 let all: Vec<DeviceNo> = printers.iter().chain(&self.lay.label_printers).copied().collect();
                 let ms = p.ms(1_000, 3_000);
                 (p.pick(&all), if card == PowerCycle { Trouble::PowerCycle { ms } } else { Trouble::Fault { ms } })

@@ -5,6 +5,7 @@
 //! thing has one, the newest label is stuck over the oldest that was not read yet.
 
 use super::layout::{GAP_US, Step};
+use super::operator::Whose;
 use super::things::{Place, ThingNo};
 use super::{World, faults};
 use crate::sim::bench::Bench;
@@ -76,11 +77,16 @@ impl World {
             self.hands[h].label = Some(bytes);
             return;
         }
-        if self.is_orphan(&hex) {
-            return;
-        }
         self.stirred_us = self.now_us;
-        self.assign(level, bytes);
+        match self.whose_label(level, &hex) {
+            Whose::Nobodys => return,
+            Whose::Anyones => self.assign(level, bytes),
+            Whose::Of(thing) => {
+                if let Some(w) = self.stretches[level].waiting.iter_mut().find(|w| w.thing == thing) {
+                    w.label = Some(bytes);
+                }
+            }
+        }
         self.apply_labels(level);
     }
 

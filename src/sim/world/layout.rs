@@ -149,7 +149,9 @@ impl Layout {
         let by_person = gathered.is_some_and(|s| matches!(s.gather, Some(Gather::ParentFirst | Gather::ParentLast)));
         for s in mine() {
             match (s.role, s.device) {
-                (Role::Print, Some(d)) if label_printer(plan, d) => route.extend((!by_person).then_some(Step::Applicator)),
+                // A person sticks labels on without an applicator.
+                (Role::Print, Some(d)) if label_printer(plan, d) && by_person => {}
+                (Role::Print, Some(d)) if label_printer(plan, d) => route.push(Step::Applicator),
                 (Role::Print, Some(d)) => route.push(Step::Head(d)),
                 (Role::Verify, Some(_)) => route.push(Step::Eye(self.eye(plan, s, i, false, false))),
                 _ => {}

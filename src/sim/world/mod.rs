@@ -286,7 +286,7 @@ impl World {
         let at_us = self.belt.pos_us + gap_us;
         match (way.route.get(step).copied(), way.end) {
             (Some(Step::Head(_)), _) => self.belt.at(at_us, Act::Head { thing }),
-            (Some(Step::Eye(eye)), _) | (None, End::Sequence(eye)) => self.set_out(eye, thing, at_us),
+            (Some(Step::Eye(eye)), _) | (None, End::Sequence(eye)) => self.send_to_eye(eye, thing, at_us),
             (Some(Step::Applicator), _) => self.belt.at(at_us, Act::Applicator { thing }),
             (None, End::Frame | End::Person(_)) => self.belt.at(at_us, Act::Arrive { thing }),
             (None, End::Open) => {}

@@ -38,13 +38,28 @@ pub struct Operator {
     busy_until: u64,
     /// The line's closed parents by number. Forgotten when sealed or given up.
     closed: BTreeMap<u64, Closed>,
+    /// New numbers on their way, and the void ones they replace, in hex.
+    instead_of: BTreeMap<String, String>,
     /// The job is on its way out: what is given up now is left as it is.
     ending: bool,
+}
+
+/// The thing a label is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// The next in the row gets it.
+    Anyones,
+    /// It replaces the void label on this thing.
+    Of(ThingNo),
+    /// Its thing is out of reach: thrown away.
+    Nobodys,
 }
 
 #[derive(Debug)]
 struct Closed {
     heard_us: u64,
+    /// Looks at the console in a row that did not show it.
+    unseen: u32,
     /// In hex: its children, and the numbers it was given.
     children: Vec<String>,
     numbers: Vec<String>,
@@ -141,12 +156,15 @@ impl World {
                 let children = e["children"].as_array().map(Vec::as_slice).unwrap_or_default();
                 let children = children.iter().filter_map(|c| c.as_str().map(String::from)).collect();
                 let numbers = hex.map(String::from).into_iter().collect();
-                self.operator.closed.insert(id, Closed { heard_us: self.now_us, children, numbers });
+                self.operator.closed.insert(id, Closed { heard_us: self.now_us, unseen: 0, children, numbers });
             }
             ("sealed", Some(id)) => drop(self.operator.closed.remove(&id)),
             ("relabelled", id) => {
                 if let Some(void) = e["void"].as_str() {
                     self.discard_label(void);
+                    if let Some(next) = e["next"].as_str() {
+                        self.operator.instead_of.insert(next.to_string(), void.to_string());
+                    }
                 }
                 if let (Some(c), Some(next)) = (id.and_then(|id| self.operator.closed.get_mut(&id)), e["next"].as_str()) {
                     c.numbers.push(next.to_string());
@@ -180,10 +198,22 @@ impl World {
         self.stretches.iter().flat_map(|s| s.waiting.iter().map(|w| w.thing)).find(holds)
     }
 
-    /// The person at the applicator knows this number, and the thing it is for is gone.
-    pub(super) fn is_orphan(&self, hex: &str) -> bool {
-        let whose = self.operator.closed.values().find(|c| c.numbers.iter().any(|n| n == hex));
-        whose.is_some_and(|c| self.waiting_with(&c.children).is_none())
+    /// Whose label this is, as far as the person at the applicator knows.
+    pub(super) fn whose_label(&mut self, level: usize, hex: &str) -> Whose {
+        let reach = |w: &Self, t: ThingNo| w.stretches[level].waiting.iter().any(|x| x.thing == t);
+        if let Some(void) = self.operator.instead_of.remove(hex) {
+            let bears = |t: &ThingNo| self.things[*t].level == level && self.things.code(*t).as_deref() == Some(void.as_str());
+            match self.things.all().find(bears) {
+                Some(t) if reach(self, t) => return Whose::Of(t),
+                Some(_) => return Whose::Nobodys,
+                None => {}
+            }
+        }
+        let known = self.operator.closed.values().find(|c| c.numbers.iter().any(|n| n == hex));
+        match known {
+            Some(c) if self.waiting_with(&c.children).is_none() => Whose::Nobodys,
+            _ => Whose::Anyones,
+        }
     }
 
     fn hear_reply(&mut self, r: &Value) {
@@ -218,10 +248,16 @@ impl World {
         for (h, place) in self.lay.hands.iter().enumerate() {
             self.hands[h].blocked = names.iter().any(|a| a.strip_prefix("out-of-step:") == Some(place.id.as_str()));
         }
-        // Closed by the line long ago and no longer shown: what became of it was not heard.
+        // Closed by the line long ago and not shown twice over: what became of it was not heard. Once is not enough, for
+        // its seal may be on its way here.
         let shown: Vec<u64> = open.iter().filter_map(|o| o["id"].as_u64()).collect();
-        let old = |c: &Closed| self.now_us >= c.heard_us + LOOK_US;
-        let lost: Vec<u64> = self.operator.closed.iter().filter(|(id, c)| old(c) && !shown.contains(id)).map(|(id, _)| *id).collect();
+        let mut lost: Vec<u64> = Vec::new();
+        for (id, c) in &mut self.operator.closed {
+            c.unseen = if shown.contains(id) { 0 } else { c.unseen + 1 };
+            if c.unseen >= 2 && self.now_us >= c.heard_us + LOOK_US {
+                lost.push(*id);
+            }
+        }
         lost.into_iter().for_each(|id| self.given_up(id));
         for (level, way) in self.lay.levels.iter().enumerate() {
             let due = |o: &&&Value| o["level"] == way.name.as_str() && matches!(o["state"].as_str(), Some("closed" | "labelling"));

@@ -208,3 +208,31 @@ fn a_case_given_up_leaves_the_line_before_it_gets_the_next_label() {
     pass_time(&mut world, &mut bench, 1_500, false);
     assert_eq!(world.things.code(next), Some(hex(&bench.range("case").code(1).unwrap())), "the second case's own label");
 }
+
+#[test]
+fn a_new_number_for_a_case_out_of_reach_goes_onto_no_other() {
+    let plan = plan(LINE);
+    let mut world = World::new(plan.clone(), how(10_000, 6, Faults::None)).unwrap();
+    let mut bench = Obeying::new(&plan);
+    world.operator_hears(&hello());
+    while world
+        .things
+        .all()
+        .all(|t| world.things[t].level != 2 || world.things[t].symbol.is_none() || !world.stretches[2].waiting.is_empty())
+    {
+        pass_time(&mut world, &mut bench, 10, false);
+    }
+    let hexes: Vec<String> = (0..2).map(|n| hex(&bench.range("case").code(n).unwrap())).collect();
+    // The first case is past its eye; its number is void all the same, and another comes while the second waits.
+    let later = hex(&bench.range("case").code(50).unwrap());
+    world.operator_hears(&json!({"type": "event", "k": "relabelled", "id": 9, "level": "case", "void": hexes[0], "next": later}));
+    while world.stretches[2].waiting.front().is_none_or(|w| world.things[w.thing].symbol.is_none()) {
+        pass_time(&mut world, &mut bench, 10, false);
+    }
+    let second = world.stretches[2].waiting[0].thing;
+    bench.labels.clear();
+    bench.order_label("case", 50, world.now_us);
+    pass_time(&mut world, &mut bench, 260, false);
+    assert_eq!(world.things.code(second), Some(hexes[1].clone()), "its own label stays on it");
+    assert!(bench.labels.is_empty(), "the new one has come out");
+}
