@@ -58,9 +58,7 @@ pub enum Command {
         since: Option<u64>,
     },
     /// What became of a job, computed from the book
-    Report {
-        job: String,
-    },
+    Report { job: String },
     /// Judge the book (and what physically happened)
     Audit {
         /// What physically happened, as `simulate` writes it
@@ -69,7 +67,7 @@ pub enum Command {
     },
     /// Play the devices and the belt of a line
     Simulate(crate::sim::SimulateArgs),
-    // See a whole line run, simulated, in a minute
+    /// See a whole line run, simulated, in a minute
     Demo(crate::floor::DemoArgs),
 }
 
@@ -83,18 +81,22 @@ pub enum PackCommand {
 
 #[derive(Args, Debug, Clone)]
 pub struct ImportArgs {
-    #[arg(required = true)]
+    /// Text files of codes, one a line; all of them are one pack
+    #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
+    /// Level of the things that carry the codes
     #[arg(long)]
     pub level: String,
+    /// Product they are for
     #[arg(long)]
     pub product: String,
+    /// The pack's name (default: the next free p1, p2 …)
     #[arg(long)]
     pub id: Option<String>,
     /// Column of the code, by number from 1 or by header name: code=1
     #[arg(long, value_name = "code=N")]
     pub column: Option<String>,
-    /// What the code is for (recorded with the pack)
+    /// What the codes are for; kept with the pack
     #[arg(long)]
     pub purpose: Option<String>,
 }
@@ -109,23 +111,34 @@ pub struct Keyed {
 
 #[derive(Subcommand, Debug)]
 pub enum JobCommand {
+    /// A new job
     Create {
+        /// The job's name
         #[arg(long)]
         id: String,
+        /// Product to make
         #[arg(long)]
         product: String,
+        /// Its lot
         #[arg(long)]
         lot: String,
+        /// Items to make
         #[arg(long)]
         target: Option<u32>,
+        /// Expiry date, as it is printed
         #[arg(long)]
         expiry: Option<String>,
+        /// Answered once: the same key gives the same answer
         #[arg(long)]
         key: Option<String>,
     },
+    /// Start it, or hear what is missing
     Start(Keyed),
+    /// Hold the line
     Hold(Keyed),
+    /// Go on
     Resume(Keyed),
+    /// Settle every code and end the job
     Complete {
         #[command(flatten)]
         keyed: Keyed,
@@ -133,6 +146,7 @@ pub enum JobCommand {
         #[arg(long, value_parser = ["void"])]
         open: Option<String>,
     },
+    /// End the job at once
     Abort(Keyed),
 }
 
@@ -158,7 +172,9 @@ pub enum StationCommand {
 #[derive(Args, Debug, Clone)]
 #[group(required = true, multiple = false)]
 pub struct TraceArgs {
+    /// The code as text
     pub code: Option<String>,
+    /// The code as hex, for bytes that are no text
     #[arg(long)]
     pub hex: Option<String>,
 }
