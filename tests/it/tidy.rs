@@ -216,3 +216,28 @@ fn size_budgets() {
     let main = all.iter().find(|s| s.file == "main.rs").expect("main.rs");
     assert!(main.text.lines().count() < 60, "main.rs is thin");
 }
+
+/// What the architecture document names exists: every path, and every test beside one.
+#[test]
+fn the_architecture_document_is_true() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join("src/lib.rs")).expect("lib.rs");
+    let paths: Vec<&str> = text.split('`').filter(|w| w.ends_with(".rs")).collect();
+    assert!(paths.len() > 15, "paths are named: {paths:?}");
+    for path in &paths {
+        assert!(root.join(path).is_file(), "lib.rs names {path}, which is not there");
+    }
+    let mut tests = 0;
+    for (before, after) in text.match_indices("` in `").map(|(at, sep)| (&text[..at], &text[at + sep.len()..])) {
+        let (name, path) = (before.rsplit('`').next().unwrap_or(""), after.split('`').next().unwrap_or(""));
+        let source = std::fs::read_to_string(root.join(path)).expect(path);
+        let declared = source.contains(&format!("fn {name}(")) || source.contains(&format!("\n    {name}: "));
+        assert!(declared, "{path} has no test {name}");
+        tests += 1;
+    }
+    assert!(tests >= 4, "tests are named");
+    for (room, _) in ARROWS {
+        let (link, other) = (format!("| [`{room}`] |"), format!("| [`mod@{room}`] |"));
+        assert!(text.contains(&link) || text.contains(&other), "{room} is not in the table of rooms");
+    }
+}
