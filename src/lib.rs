@@ -6,43 +6,51 @@
 //!
 //! # Promises
 //!
-//! Each is judged by [`audit`], which shares no code with what it judges.
+//! [`vocab::Promise`] names those that [`audit`] judges; it shares no code with what it judges.
 //!
-//! 1. *once-inked*: the bytes of a code leave for a printer at most once; *sent* is committed before the first byte.
-//! 2. *doubt-is-final*: a code whose fate is unknown is never sent again; only a read in a passage makes it verified.
-//! 3. *one-parent*: an item is in at most one parent; a parent is sealed in one transaction with verified children.
-//! 4. *ack-after-disk*: whatever says "done" to the outside says it after the commit that holds it; a reject waits for
-//!    nothing.
-//! 5. *balance*: codes by state add up to the codes received; passages decided and open add up to the trigger's count.
-//! 6. *nothing-forgotten*: no acknowledged event is lost.
-//! 7. *told-once*: every event has an id that makes a second arrival upstream harmless.
-//! 8. *byte-exact*: a code is bytes, from pack to print to scan.
-//! 9. *noise-is-noise*: no input can crash the daemon or fill its disk.
+//! | promise | says | tested, beside the seeded shift (`tests/it/shift.rs`) and kill -9 (`tests/kill.rs`) |
+//! |---|---|---|
+//! | *once-inked* | the bytes of a code leave for a printer at most once; *sent* is committed before the first byte | `ink_before_book` in `tests/it/shift.rs`; `src/wire/fuzz.rs`; an older copy put back: `tests/it/refusals.rs` |
+//! | *doubt-is-final* | a code whose fate is unknown is never sent again; only a read in a passage makes it verified | `a_doubtful_code_sent_again` in `tests/it/shift.rs`; `src/line/tests/boots.rs` |
+//! | *one-parent* | an item is in at most one parent; a parent is sealed in one transaction with verified children | `src/line/tests/packing.rs`; `src/audit/damages/things.rs` |
+//! | *ack-after-disk* | whatever says "done" to the outside says it after the commit that holds it; a reject waits for nothing | `acknowledgement_before_commit` in `tests/it/shift.rs`; `src/line/tests/verdicts.rs`; `src/floor/owner/tests.rs` |
+//! | *balance* | codes by state add up to the codes received; passages decided and open add up to the trigger's count | `src/audit/damages/book.rs`; `completing_settles_everything_by_name` in `src/line/tests/boots.rs` |
+//! | *nothing-forgotten* | no acknowledged event is lost | `tests/it/book.rs`: a crash at every step; a full disk: `tests/it/refusals.rs` |
+//! | *told-once* | every event has an id (boot and seq) that makes a second arrival upstream harmless | `a_pack_is_imported_beside_the_running_line_and_watchers_see_it` in `tests/it/daemon.rs` |
+//! | *byte-exact* | a code is bytes, from pack to print to scan | `src/ledger/tests.rs`; transcripts in `src/wire/transcript/tests.rs` |
+//! | *noise-is-noise* | no input can crash the daemon or fill its disk | `src/wire/fuzz.rs`; `tests/it/daemon.rs` |
+//!
+//! The seeded shift replays hundreds of shifts on virtual time with faults and a crash each, on the real ledger, and breaks
+//! rules on purpose ([`line::Law`]): every broken one must be noticed. A catalogue of damages (`src/audit/damages.rs`) holds
+//! the auditor to its own word. `tests/it/tidy.rs` holds the order of this house: arrows, words, sizes.
 //!
 //! # Rooms
 //!
 //! ```text
 //! main → cli → floor ─┬→ device ──→ wire ──→ profile ─┐
 //!                     ├→ ledger ──→ line ─────────────┤
-//!                     ├→ config ─────────────────────┼→ vocab
+//!                     ├→ config ──────────────────────┼→ vocab
 //!                     └→ control ─────────────────────┘
-//! tui → control      sim → wire, profile, line, ledger, config      audit → vocab
+//! tui → control      sim → wire, profile, line, ledger, config, control      audit → vocab
 //! ```
+//!
+//! `cli` reads beside a daemon without the floor (ledger, profile, config, audit), asks through `control`, and opens `tui`
+//! and `sim`. The demo lives in `floor` and is all of it at once, so `floor` knows `sim`, `audit` and `tui` too.
 //!
 //! | room | holds | must never know |
 //! |---|---|---|
 //! | [`vocab`] | code, match key, SSCC, ids, states, reasons, events, time, the plan of a line | anything else |
-//! | [`profile`] | `firmware-profiles/*.toml` → a validated value | IO beyond reading the files |
+//! | [`profile`] | `firmware-profiles/*.toml` → a validated value ([`profile::Bound`]) | IO beyond reading the files |
 //! | [`config`] | the line's TOML → [`vocab::Plan`], every complaint at once | devices, SQL |
 //! | [`wire`] | sans-IO conversations with printers, readers and I/O modules | tokio, clocks, SQL |
-//! | [`line`] | sans-IO heart: passages, verdicts, life of codes and parents, gates, feeding | tokio, clocks, SQL, protocols |
+//! | [`mod@line`] | sans-IO heart: passages, verdicts, life of codes and parents, gates, feeding | tokio, clocks, SQL, protocols |
 //! | [`device`] | ports (TCP, serial, pty, listen) and one driver loop for any conversation | packing rules |
 //! | [`ledger`] | the only SQL: schema, writer thread, readers, segments, marks, journal | devices |
 //! | [`control`] | the socket's protocol, server and client | SQL |
 //! | [`tui`] | the operator's console | the ledger |
-//! | [`floor`] | the imperative shell: builds the rooms, joins them, the only caller of the clock | rules |
+//! | [`floor`] | the imperative shell: builds the rooms, joins them, the only caller of the wall clock; the demo | rules |
 //! | [`sim`] | simulated devices, the physics of a belt, faults, the seeded shift | |
-//! | [`audit`] | judges a public dump, journal and truth file | `line`, the writing side of `ledger` |
+//! | [`audit`] | judges a public dump, journal and truth file | `line`, `ledger` |
 //! | [`cli`] | the words of the command line | rules |
 //!
 //! Rooms still to be built have their place beside these: `upstream` (courier and supplier, sans-IO) hangs from
@@ -50,31 +58,36 @@
 //!
 //! # How a decision is made
 //!
+//! One task of the floor (`src/floor/owner.rs`) owns the line; everything else speaks to it by bounded channels.
 //! [`line::Line::handle`] takes one [`line::Input`] and answers one [`line::Decision`]: events, effects that leave now,
-//! effects that leave after the commit. Events fold into [`line::Book`] by `Book::apply`, the only mutator of what is
-//! true; what belongs to this boot only (open passages, held frames, gate positions, printers' windows) is beside the
+//! effects that leave after the commit. Events fold into [`line::Book`] by [`line::Book::apply`], the only mutator of what
+//! is true; what belongs to this boot only (open passages, held frames, gate positions, printers' windows) is beside the
 //! book and is treated as unknown by a restart. The design speaks of a pure `decide(&LineState, …)`; composite
 //! decisions (a verdict closes a case, which burns a number, which orders a label) read better when each event is
 //! applied before the next is decided, so `handle` takes `&mut self`, and purity is kept where it counts: no clock, no
 //! IO, the same inputs give the same decisions, and the book changes by events alone.
 //!
-//! The ledger stores row images that `Book::take_rows` hands out, so there is one implementation of what an event
-//! means; tests hold `Book::from_rows(tables) == fold(journal)`.
+//! The owner submits the events and the rows they changed ([`line::Book::take_rows`]) to the one [`ledger::Writer`];
+//! [`line::Release`] holds back what waits until the writer tells of the commit. The ledger stores those row images, so
+//! there is one implementation of what an event means; `tests/it/book.rs` holds `from_rows(tables) == fold(journal)`
+//! ([`line::Book::from_rows`]).
 //!
 //! # The walk of one bottle
 //!
-//! 1. A pack arrives ([`ledger::import`]): form, duplicates inside and against every earlier pack, then one transaction
-//!    registers it. Its codes are *pooled*.
-//! 2. The operator starts a job (`line/jobs.rs`): every device connected, codes for every level, else a sentence per
-//!    missing thing. Codes are *leased* in pack order (`line/feed.rs`).
-//! 3. The printer's conversation ([`wire`]) is armed; *sent* is committed, then its bytes leave. The window is bounded
-//!    by the printer's buffer plus feed-ahead, and by `max_burn`.
-//! 4. "Printed" comes by whatever that printer offers. Silence or reset makes doubt.
-//! 5. The trigger opens a passage (`line/passage.rs`), the frame brings codes, the verdict leaves (`line/judge.rs`):
-//!    a reject now, a release by the gate only when the verdict is on disk (`line/gate.rs`).
-//! 6. At a pack station children gather (`line/packing.rs`); the parent closes, is labelled (`line/labels.rs`), is
-//!    read, is sealed. The same rule at every level.
-//! 7. The journal is the outbox; `watch`, `journal`, `trace` and `audit` read it.
+//! 1. A pack arrives ([`ledger::import::prepare`]): form, duplicates inside and against every earlier pack
+//!    ([`ledger::Codebook`]); then one commit registers it ([`vocab::Event::PackAccepted`]). Its codes are *pooled*.
+//! 2. The operator starts a job ([`line::jobs`]): every device connected, codes for every level, else a sentence per
+//!    missing thing. Codes are *leased* in pack order (`src/line/feed.rs`).
+//! 3. The printer's conversation ([`wire::Conversation`]) is armed; [`vocab::Event::Sent`] is committed, its pack's mark
+//!    before it (`src/ledger/marks.rs`), then its bytes leave. The window is bounded by the printer's buffer plus
+//!    feed-ahead, and by [`max_burn`](vocab::plan::Limits::max_burn).
+//! 4. "Printed" comes by whatever that printer offers. Silence or reset makes doubt ([`vocab::Doubt`]).
+//! 5. The trigger opens a passage (`src/line/passage.rs`), the frame brings codes, the verdict leaves
+//!    (`src/line/judge.rs`): a reject now, a release by the gate only when the verdict is on disk (`src/line/gate.rs`).
+//! 6. At a pack station children gather (`src/line/packing.rs`); the parent closes, is labelled (`src/line/labels.rs`), is
+//!    read, is sealed ([`vocab::Event::Sealed`]). The same rule at every level.
+//! 7. The journal is the outbox: `watch` ([`control::server`]), `journal`, `trace` and `report`
+//!    ([`ledger::reader::Snapshot`]) and [`audit`] read it.
 //! 8. The job ends: what is unaccounted is settled by name, leases go back, both balances close.
 
 pub mod audit;

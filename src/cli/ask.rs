@@ -2,11 +2,12 @@
 //! under the store's lock.
 
 use super::place::{self, print, result};
-use super::{Exit, Globals, ImportArgs, JobCommand, Keyed, say};
+use super::{ImportArgs, JobCommand, Keyed};
 use crate::config::Config;
 use crate::control::client::Client;
 use crate::control::protocol::Status;
 use crate::floor::clock::Clock;
+use crate::floor::terms::{Exit, Globals, Lang, say};
 use crate::ledger::offline::{self, Answer, NewJob, OfflineError, Parcel};
 use crate::ledger::{Holder, OpenHow};
 use crate::tui;
@@ -63,11 +64,13 @@ pub fn pack_import(g: &Globals, args: &ImportArgs) -> Exit {
             let mut fields = object(json!({"path": paths, "level": args.level, "product": args.product}));
             put(&mut fields, "pack", args.id.as_deref());
             put(&mut fields, "column", args.column.as_deref());
+            put(&mut fields, "purpose", args.purpose.as_deref());
             ask(g, &mut client, "pack.import", fields, None, &|v| imported(g, v))
         }
         Ok(Way::Store(dir, config)) => {
             let (level, product, files) = (args.level.clone(), args.product.clone(), args.files.clone());
-            let parcel = Parcel { files, level, product, id: args.id.clone(), column: args.column.clone() };
+            let (id, column, purpose) = (args.id.clone(), args.column.clone(), args.purpose.clone());
+            let parcel = Parcel { files, level, product, id, column, purpose };
             let clock = Clock::start(0);
             match offline::import(&dir, &open_how(clock, true), clock.now(), &parcel, config.as_ref().map(|c| &c.plan)) {
                 Ok(p) => {
@@ -198,8 +201,8 @@ pub fn tui(g: &Globals) -> Exit {
         Err(exit) => return exit,
     };
     let lang = g.lang.map(|l| match l {
-        super::Lang::Zh => tui::Lang::Zh,
-        super::Lang::En => tui::Lang::En,
+        Lang::Zh => tui::Lang::Zh,
+        Lang::En => tui::Lang::En,
     });
     match tui::run(&path, lang) {
         Ok(()) => Exit::Done,

@@ -1,8 +1,9 @@
 //! The reading side: each command opens a snapshot beside a running daemon (or none) and writes nothing.
 
+use super::TraceArgs;
 use super::place::{self, print, result};
-use super::{Exit, Globals, TraceArgs, say};
 use crate::audit::{Account, Judge, Verdict, Violation};
+use crate::floor::terms::{Exit, Globals, say};
 use crate::ledger::reader::{ReadError, Snapshot};
 use crate::vocab::Promise;
 use crate::vocab::code::unhex;
@@ -102,7 +103,8 @@ pub fn pack_list(g: &Globals) -> Exit {
                 text(p, "product"),
                 p["untouched"]
             );
-            print(format_args!("{line}  {}", states.join(", ")));
+            let purpose = p["purpose"].as_str().map(|p| format!("  ({p})")).unwrap_or_default();
+            print(format_args!("{line}  {}{purpose}", states.join(", ")));
         }
         Ok(Exit::Done)
     })

@@ -7,18 +7,10 @@ mod books;
 mod place;
 mod simulate;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::path::{Path, PathBuf};
-
-/// How a command ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exit {
-    Done = 0,
-    Refused = 1,
-    Usage = 2,
-    Unreachable = 3,
-    Violation = 4,
-}
+use crate::floor::run::RunArgs;
+use crate::floor::terms::{Exit, Globals};
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
 
 #[derive(Parser, Debug)]
 #[command(name = "packmark", version, about = "One packing line, one book: codes to printers, every print checked, bottle to pallet.")]
@@ -27,34 +19,6 @@ pub struct Cli {
     pub globals: Globals,
     #[command(subcommand)]
     pub command: Command,
-}
-
-#[derive(Args, Debug, Clone, Default)]
-pub struct Globals {
-    /// The line's configuration (TOML)
-    #[arg(long, global = true, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// The ledger's folder; beats the one in the configuration
-    #[arg(long, global = true, value_name = "DIR")]
-    pub store: Option<PathBuf>,
-    /// The daemon's socket
-    #[arg(long, global = true, value_name = "PATH")]
-    pub socket: Option<PathBuf>,
-    /// Folder of firmware profiles (default: profiles/ beside the configuration)
-    #[arg(long, global = true, value_name = "DIR")]
-    pub profiles: Option<PathBuf>,
-    /// Results as JSON alone on stdout
-    #[arg(long, global = true)]
-    pub json: bool,
-    /// Language of sentences
-    #[arg(long, global = true, value_enum)]
-    pub lang: Option<Lang>,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum, PartialEq, Eq)]
-pub enum Lang {
-    Zh,
-    En,
 }
 
 #[derive(Subcommand, Debug)]
@@ -103,17 +67,8 @@ pub enum Command {
     },
     /// Play the devices and the belt of a line
     Simulate(crate::sim::SimulateArgs),
-    // See a whole line run, simulated, in a minute
+    /// See a whole line run, simulated, in a minute
     Demo(crate::floor::DemoArgs),
-}
-
-#[derive(Args, Debug, Clone, Default)]
-pub struct RunArgs {
-    #[arg(long, hide = true, value_name = "K=V,…")]
-    pub test_hooks: Option<String>,
-    /// Go on although an older copy of the ledger was put back: the codes it does not know of become doubtful
-    #[arg(long)]
-    pub accept_restored: bool,
 }
 
 #[derive(Subcommand, Debug)]
@@ -126,18 +81,22 @@ pub enum PackCommand {
 
 #[derive(Args, Debug, Clone)]
 pub struct ImportArgs {
-    #[arg(required = true)]
+    /// Text files of codes, one a line; all of them are one pack
+    #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
+    /// Level of the things that carry the codes
     #[arg(long)]
     pub level: String,
+    /// Product they are for
     #[arg(long)]
     pub product: String,
+    /// The pack's name (default: the next free p1, p2 …)
     #[arg(long)]
     pub id: Option<String>,
     /// Column of the code, by number from 1 or by header name: code=1
     #[arg(long, value_name = "code=N")]
     pub column: Option<String>,
-    /// What the code is for (recorded with the pack)
+    /// What the codes are for; kept with the pack
     #[arg(long)]
     pub purpose: Option<String>,
 }
@@ -152,23 +111,34 @@ pub struct Keyed {
 
 #[derive(Subcommand, Debug)]
 pub enum JobCommand {
+    /// A new job
     Create {
+        /// The job's name
         #[arg(long)]
         id: String,
+        /// Product to make
         #[arg(long)]
         product: String,
+        /// Its lot
         #[arg(long)]
         lot: String,
+        /// Items to make
         #[arg(long)]
         target: Option<u32>,
+        /// Expiry date, as it is printed
         #[arg(long)]
         expiry: Option<String>,
+        /// Answered once: the same key gives the same answer
         #[arg(long)]
         key: Option<String>,
     },
+    /// Start it, or hear what is missing
     Start(Keyed),
+    /// Hold the line
     Hold(Keyed),
+    /// Go on
     Resume(Keyed),
+    /// Settle every code and end the job
     Complete {
         #[command(flatten)]
         keyed: Keyed,
@@ -176,6 +146,7 @@ pub enum JobCommand {
         #[arg(long, value_parser = ["void"])]
         open: Option<String>,
     },
+    /// End the job at once
     Abort(Keyed),
 }
 
@@ -201,7 +172,9 @@ pub enum StationCommand {
 #[derive(Args, Debug, Clone)]
 #[group(required = true, multiple = false)]
 pub struct TraceArgs {
+    /// The code as text
     pub code: Option<String>,
+    /// The code as hex, for bytes that are no text
     #[arg(long)]
     pub hex: Option<String>,
 }
@@ -247,33 +220,4 @@ fn full_disk_is_an_error() {
         let xfsz = rustix::process::Signal::XFSZ.as_raw();
         let _ = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(xfsz));
     }
-}
-
-impl Globals {
-    /// The language of sentences: the flag, else the environment's (`LC_ALL`, `LANG`), else English. The
-    /// configuration's is the console's.
-    pub fn english(&self) -> bool {
-        let set = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
-        match self.lang {
-            Some(lang) => lang == Lang::En,
-            None => !set("LC_ALL").or_else(|| set("LANG")).is_some_and(|v| v.starts_with("zh")),
-        }
-    }
-
-    /// One of two sentences.
-    pub fn either<'a>(&self, en: &'a str, zh: &'a str) -> &'a str {
-        if self.english() { en } else { zh }
-    }
-
-    pub fn profiles_dir(&self) -> Option<PathBuf> {
-        self.profiles.clone().or_else(|| {
-            let beside = self.config.as_deref()?.parent().unwrap_or(Path::new(".")).join("profiles");
-            beside.is_dir().then_some(beside)
-        })
-    }
-}
-
-/// One sentence to stderr.
-pub fn say(sentence: impl std::fmt::Display) {
-    eprintln!("packmark: {sentence}");
 }

@@ -1,8 +1,8 @@
 //! Where the configuration, the store and the daemon of a command are.
 
-use super::{Exit, Globals, say};
 use crate::config::Config;
 use crate::control::client::{Client, ClientError};
+use crate::floor::terms::{Exit, Globals, say};
 use crate::ledger::Holder;
 use crate::profile::Profiles;
 use serde_json::{Value, json};

@@ -1,7 +1,8 @@
 //! `packmark simulate`: configuration and profiles for the simulated line.
 
-use super::{Exit, Globals, place, say};
+use super::place;
 use crate::floor::clock::Clock;
+use crate::floor::terms::{Exit, Globals, say};
 use crate::profile::Profiles;
 use crate::sim::SimulateArgs;
 use crate::sim::process;

@@ -65,7 +65,7 @@ pub enum Op {
     JobResume { job: String },
     JobComplete { job: String, open_void: bool },
     JobAbort { job: String },
-    PackImport { path: Vec<String>, level: String, product: String, pack: Option<String>, column: Option<String> },
+    PackImport { path: Vec<String>, level: String, product: String, pack: Option<String>, column: Option<String>, purpose: Option<String> },
     StationClear { station: String },
     ClockTrust,
 }
@@ -149,6 +149,7 @@ impl Fields {
                 product: self.text("product")?,
                 pack: self.maybe_text("pack")?,
                 column: self.maybe_text("column")?,
+                purpose: self.maybe_text("purpose")?,
             },
             "clock.trust" => Op::ClockTrust,
             "station.clear" => Op::StationClear { station: self.text("station")? },

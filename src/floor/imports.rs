@@ -8,7 +8,6 @@
 use super::requests::Import;
 use crate::ledger::Codebook;
 use crate::ledger::import::{self, ImportError};
-use crate::line::rows::PackRow;
 use crate::line::{Answer, Book, NewPack};
 use crate::vocab::{PackNo, Plan};
 use std::collections::VecDeque;
@@ -109,16 +108,7 @@ pub enum Turn {
 /// On the import's own thread: opening a large segment reads its index, which the line must not wait for.
 fn prepare(codebook: &Codebook, wish: &Import) -> Result<NewPack, Answer> {
     let pack = import::prepare(codebook, &wish.files, &wish.how).map_err(|e| refused(&e))?;
-    let row = PackRow {
-        no: pack.no,
-        id: pack.id.clone(),
-        level: pack.level.clone(),
-        product: pack.product.clone(),
-        count: pack.count,
-        origin: pack.origin.clone(),
-        next: 0,
-    };
-    codebook.register(row).map_err(|e| Answer::refused("import-refused", e.to_string(), "check the disk, then import again"))?;
+    codebook.register(pack.row()).map_err(|e| Answer::refused("import-refused", e.to_string(), "check the disk, then import again"))?;
     Ok(pack)
 }
 
@@ -127,6 +117,7 @@ fn refused(e: &ImportError) -> Answer {
         ImportError::BadId(_) => ("bad-id", "choose another id, or leave it out"),
         ImportError::IdInUse(_) => ("pack-exists", "choose another id, or leave it out"),
         ImportError::Column(_) => ("bad-column", "write code=2, or code= and a header's name"),
+        ImportError::Purpose => ("bad-purpose", "say it in a few words, or leave it out"),
         ImportError::Read { .. } | ImportError::Empty => ("unreadable", "give the path of a readable file with codes"),
         ImportError::Write(_) => ("disk", "check the disk, then import again"),
         ImportError::Line { .. } => ("bad-line", "mend the line, then import all files again"),

@@ -12,5 +12,6 @@ mod owner;
 mod requests;
 pub mod run;
 mod tail;
+pub mod terms;
 
 pub use demo::DemoArgs;

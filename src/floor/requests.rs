@@ -34,8 +34,8 @@ pub fn wanted(op: protocol::Op, base: &Path) -> Wanted {
     use protocol::Op as P;
     Wanted::Line(match op {
         P::Ping | P::Status | P::Watch { .. } => return Wanted::Reads,
-        P::PackImport { path, level, product, pack, column } => {
-            let how = ImportHow { level, product, column, ..ImportHow::default() };
+        P::PackImport { path, level, product, pack, column, purpose } => {
+            let how = ImportHow { level, product, column, purpose, ..ImportHow::default() };
             return Wanted::Import(Import { files: path.into_iter().map(|p| base.join(p)).collect(), pack, how });
         }
         P::JobCreate { job, product, lot, target, expiry } => Op::JobCreate { id: job, product, lot, target, expiry },

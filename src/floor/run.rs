@@ -11,7 +11,7 @@ use super::hooks;
 use super::imports::Imports;
 use super::owner::{ADMIT, End, Inlets, Owner, Parts};
 use super::tail::JournalTail;
-use crate::cli::{Exit, Globals, RunArgs};
+use super::terms::{Exit, Globals};
 use crate::config::Config;
 use crate::control::protocol::Status;
 use crate::control::server::{self, Desk};
@@ -32,6 +32,15 @@ const COMMITS: usize = 64;
 /// How long drivers may take to get their last orders out: at an orderly end, and when everything must end at once.
 const LAST_ORDERS: Duration = Duration::from_millis(500);
 const LAST_WORDS: Duration = Duration::from_millis(50);
+
+#[derive(clap::Args, Debug, Clone, Default)]
+pub struct RunArgs {
+    #[arg(long, hide = true, value_name = "K=V,…")]
+    pub test_hooks: Option<String>,
+    /// Go on although an older copy of the ledger was put back: the codes it does not know of become doubtful
+    #[arg(long)]
+    pub accept_restored: bool,
+}
 
 /// Why the daemon did not come up, or went: sentences for stderr, and the exit code.
 struct Refused {

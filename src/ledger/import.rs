@@ -15,6 +15,9 @@ use std::path::{Path, PathBuf};
 /// Duplicates named before the rest is left unsaid.
 const NAMED: usize = 10;
 
+/// Bytes of a pack's purpose.
+pub const MAX_PURPOSE: usize = 128;
+
 #[derive(Clone, Debug, Default)]
 pub struct ImportHow {
     pub no: PackNo,
@@ -23,6 +26,8 @@ pub struct ImportHow {
     pub product: String,
     /// `code=1` or `code=HEADER`.
     pub column: Option<String>,
+    /// What the codes are for, in the importer's words.
+    pub purpose: Option<String>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +54,8 @@ pub enum ImportError {
     IdInUse(String),
     #[error("the column “{0}” is not understood: write code=2, or code= and a header's name")]
     Column(String),
+    #[error("a purpose is 1 to {MAX_PURPOSE} bytes of text without control characters; nothing was imported")]
+    Purpose,
 }
 
 /// The id of a new pack: as wanted, else the first free `p<n>`.
@@ -98,6 +105,9 @@ pub fn prepare(book: &Codebook, files: &[PathBuf], how: &ImportHow) -> Result<Ne
 }
 
 pub(super) fn prepare_with(book: &Codebook, hasher: &Hasher, files: &[PathBuf], how: &ImportHow) -> Result<NewPack, ImportError> {
+    if how.purpose.as_ref().is_some_and(|p| p.is_empty() || p.len() > MAX_PURPOSE || p.chars().any(char::is_control)) {
+        return Err(ImportError::Purpose);
+    }
     let mut sha = Sha256::new();
     let (mut codes, mut places): (Vec<Vec<u8>>, Vec<Place>) = (Vec::new(), Vec::new());
     for (f, path) in files.iter().enumerate() {
@@ -160,6 +170,7 @@ pub(super) fn prepare_with(book: &Codebook, hasher: &Hasher, files: &[PathBuf], 
         product: how.product.clone(),
         count: codes.len() as u32,
         origin: Origin::Segments { sha256: sha.finalize().into() },
+        purpose: how.purpose.clone(),
     })
 }
 

@@ -79,7 +79,9 @@ fn collect(c: &Connection, sql: &str, out: &mut Vec<Row>, f: impl Fn(&Sql<'_>) -
 }
 
 pub fn packs(c: &Connection) -> Result<Vec<PackRow>> {
-    let mut s = c.prepare("SELECT no,id,level,product,count,origin,next FROM pack ORDER BY no")?;
+    // A store that is only read may be older than the column.
+    let version: u32 = c.pragma_query_value(None, "user_version", |r| r.get(0))?;
+    let mut s = c.prepare(if version >= 2 { schema::ALL_PACKS } else { schema::ALL_PACKS_V1 })?;
     let rows = s.query_map([], |r| {
         Ok(PackRow {
             no: PackNo(r.get(0)?),
@@ -89,6 +91,7 @@ pub fn packs(c: &Connection) -> Result<Vec<PackRow>> {
             count: r.get(4)?,
             origin: postcard::from_bytes(&r.get::<_, Vec<u8>>(5)?).map_err(|_| bad("pack"))?,
             next: r.get(6)?,
+            purpose: r.get(7)?,
         })
     })?;
     rows.collect()

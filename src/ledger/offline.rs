@@ -5,6 +5,7 @@ use super::core::{Core, OpenHow, Opened, Submission};
 use super::error::{CommitError, OpenError};
 use super::import::{self, ImportError, ImportHow};
 pub use crate::line::Answer;
+use crate::line::rows::PackRow;
 use crate::line::{NewPack, jobs};
 use crate::vocab::event::Origin;
 use crate::vocab::plan::{CodeSource, Plan};
@@ -32,13 +33,14 @@ pub struct Parcel {
     pub product: String,
     pub id: Option<String>,
     pub column: Option<String>,
+    pub purpose: Option<String>,
 }
 
 /// Imports a pack. With a plan, level and product must be known to it; without, they are recorded as given.
 pub fn import(dir: &Path, how: &OpenHow, now: Now, parcel: &Parcel, plan: Option<&Plan>) -> Result<NewPack, OfflineError> {
     let refused = |r: Option<Answer>| r.map_or(Ok(()), |r| Err(OfflineError::Refused(Box::new(r))));
     refused(plan.and_then(|p| import::unknown(p, &parcel.level, &parcel.product)))?;
-    let desk = Desk::open(dir, how, now)?;
+    let mut desk = Desk::open(dir, how, now)?;
     let id = import::pack_id(&desk.opened.book, parcel.id.as_deref())?;
     let no = PackNo(desk.opened.book.packs.keys().next_back().map_or(1, |p| p.0 + 1));
     // Numbers the line will make once it runs may not come in a file either.
@@ -46,13 +48,14 @@ pub fn import(dir: &Path, how: &OpenHow, now: Now, parcel: &Parcel, plan: Option
     for (i, (level, rule)) in ranges.filter(|(l, _)| l.codes == CodeSource::Generated).enumerate() {
         let (no, id) = (PackNo(u32::MAX - i as u32), format!("range-{}", level.name));
         let (product, count) = ("*".to_string(), rule.count());
-        let row = crate::line::rows::PackRow { no, id, level: level.name.clone(), product, count, origin: Origin::Range(rule), next: 0 };
+        let row = PackRow::new(no, id, level.name.clone(), product, count, Origin::Range(rule));
         desk.opened.codebook.register(row)?;
     }
-    let import = ImportHow { no, id, level: parcel.level.clone(), product: parcel.product.clone(), column: parcel.column.clone() };
+    let (level, product) = (parcel.level.clone(), parcel.product.clone());
+    let import = ImportHow { no, id, level, product, column: parcel.column.clone(), purpose: parcel.purpose.clone() };
     let pack = import::prepare(&desk.opened.codebook, &parcel.files, &import)?;
-    let NewPack { no, id, level, product, count, origin } = pack.clone();
-    desk.commit(Event::PackAccepted { pack: no, id, level, product, count, origin })?;
+    pack.events().into_iter().for_each(|e| desk.submit(e));
+    desk.finish()?;
     Ok(pack)
 }
 
@@ -107,11 +110,6 @@ impl Desk {
     fn submit(&mut self, event: Event) {
         self.opened.book.apply(&event);
         self.events.push(event);
-    }
-
-    fn commit(mut self, event: Event) -> Result<(), OfflineError> {
-        self.submit(event);
-        self.finish()
     }
 
     /// Commits what was submitted, together, and closes the store in order.

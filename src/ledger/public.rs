@@ -97,17 +97,14 @@ impl Speaker {
             Event::JobCreated { job, id, .. } => drop(self.jobs.insert(*job, id.clone())),
             Event::Opened { parent, level, .. } => drop(self.parents.insert(*parent, *level)),
             Event::PackAccepted { pack, id, level, product, count, origin } if !self.packs.contains_key(pack) => {
-                let row = PackRow {
-                    no: *pack,
-                    id: id.clone(),
-                    level: level.clone(),
-                    product: product.clone(),
-                    count: *count,
-                    origin: origin.clone(),
-                    next: 0,
-                };
+                let row = PackRow::new(*pack, id.clone(), level.clone(), product.clone(), *count, origin.clone());
                 let _ = self.codebook.register(row.clone());
                 self.packs.insert(*pack, row);
+            }
+            Event::Purpose { pack, purpose } => {
+                if let Some(row) = self.packs.get_mut(pack) {
+                    row.purpose = Some(purpose.clone());
+                }
             }
             _ => {}
         }
@@ -257,6 +254,7 @@ impl Speaker {
                 one("headline", json!({"stations": stations.iter().map(|s| self.station(*s)).collect::<Vec<_>>()}))
             }
             Event::Answered { key, .. } => one("answered", json!({"key": key})),
+            Event::Purpose { pack, purpose } => one("purpose", json!({"pack": self.pack(*pack), "purpose": purpose})),
             Event::Forgotten { keys } => one("forgotten", json!({"keys": keys})),
         }
     }

@@ -293,6 +293,9 @@ impl Snapshot {
             if let Origin::Segments { sha256 } = &p.origin {
                 m.insert("sha256".into(), hex(sha256).into());
             }
+            if let Some(purpose) = &p.purpose {
+                m.insert("purpose".into(), purpose.clone().into());
+            }
             out.push(Value::Object(m));
         }
         Ok(out)

@@ -29,6 +29,8 @@ CREATE TABLE line(id INTEGER PRIMARY KEY CHECK(id=1), row BLOB NOT NULL);
 CREATE TABLE answer(key TEXT PRIMARY KEY, answer TEXT NOT NULL, at_us INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX code_parent ON code(parent) WHERE parent>0;
 CREATE INDEX parent_code ON parent(code) WHERE code IS NOT NULL;
+", "
+ALTER TABLE pack ADD COLUMN purpose TEXT;
 "];
 
 pub const VERSION: u32 = MIGRATIONS.len() as u32;
@@ -37,8 +39,9 @@ pub const EVENT: &str = "INSERT INTO event(seq,boot,mono_us,wall_us,suspect,body
 pub const HEAD: &str = "INSERT INTO head(id,seq,hash) VALUES(1,?1,?2) ON CONFLICT(id) DO UPDATE SET seq=?1, hash=?2";
 pub const ANCHOR: &str = "INSERT INTO anchor(seq,hash) VALUES(?1,?2)";
 pub const NAME: &str = "INSERT INTO name(kind,no,name) VALUES(?1,?2,?3)";
-pub const PACK: &str =
-    "INSERT INTO pack(no,id,level,product,count,origin,next) VALUES(?1,?2,?3,?4,?5,?6,?7) ON CONFLICT(no) DO UPDATE SET next=?7";
+pub const PACK: &str = "INSERT INTO pack(no,id,level,product,count,origin,next,purpose) VALUES(?1,?2,?3,?4,?5,?6,?7,?8) ON CONFLICT(no) DO UPDATE SET next=?7,purpose=?8";
+pub const ALL_PACKS: &str = "SELECT no,id,level,product,count,origin,next,purpose FROM pack ORDER BY no";
+pub const ALL_PACKS_V1: &str = "SELECT no,id,level,product,count,origin,next,NULL FROM pack ORDER BY no";
 pub const MARK: &str = "INSERT INTO mark(pack,intent) VALUES(?1,?2) ON CONFLICT(pack) DO UPDATE SET intent=?2";
 pub const CODE: &str = "INSERT INTO code(id,state,reason,through,seen,parent,job,station,passage) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)
   ON CONFLICT(id) DO UPDATE SET state=?2,reason=?3,through=?4,seen=?5,parent=?6,job=?7,station=?8,passage=?9";

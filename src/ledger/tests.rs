@@ -33,11 +33,9 @@ fn submit(book: &mut Book, wall_us: i64, events: Vec<Event>) -> Submission {
 }
 
 fn accept(o: &mut Opened, pack: &NewPack) {
-    let NewPack { no, id, level, product, count, origin } = pack.clone();
-    let s = submit(&mut o.book, WALL, vec![Event::PackAccepted { pack: no, id, level, product, count, origin }]);
+    let s = submit(&mut o.book, WALL, pack.events());
     o.core.commit(&[s]).unwrap();
-    let row = o.book.packs[&no].clone();
-    o.codebook.register(row).unwrap();
+    o.codebook.register(pack.row()).unwrap();
 }
 
 fn file(dir: &Path, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
@@ -47,7 +45,8 @@ fn file(dir: &Path, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
 }
 
 fn import_how(no: u32, id: &str, column: Option<&str>) -> ImportHow {
-    ImportHow { no: PackNo(no), id: id.into(), level: "bottle".into(), product: "P1".into(), column: column.map(Into::into) }
+    let (level, product, column) = ("bottle".into(), "P1".into(), column.map(Into::into));
+    ImportHow { no: PackNo(no), id: id.into(), level, product, column, purpose: None }
 }
 
 fn codes(o: &Opened, no: u32, count: u32) -> Vec<String> {
@@ -67,6 +66,40 @@ fn import_takes_a_code_a_line_and_trims_nothing() {
     assert_eq!(sha256[..], <sha2::Sha256 as sha2::Digest>::digest(&whole)[..], "of the files' bytes in order");
     accept(&mut o, &pack);
     assert_eq!(codes(&o, 1, pack.count), ["one", " two ", "GS\u{1d}here", "last, \"as it is\""]);
+}
+
+#[test]
+fn a_packs_purpose_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = dir.path().join("s");
+    let mut o = open(&store);
+    let f = file(dir.path(), "a.txt", "one\n");
+    let how = |purpose: &str| ImportHow { purpose: Some(purpose.into()), ..import_how(1, "x", None) };
+    let prepare = |how| import::prepare(&o.codebook, std::slice::from_ref(&f), &how);
+    for bad in ["", "two\nlines", &"防".repeat(43)] {
+        assert!(matches!(prepare(how(bad)), Err(ImportError::Purpose)), "{bad:?}");
+    }
+    let pack = prepare(how("防伪")).unwrap();
+    accept(&mut o, &pack);
+    o.core.close().unwrap();
+    let snapshot = Snapshot::open(&store).unwrap();
+    assert_eq!(snapshot.pack_list().unwrap()[0]["purpose"], "防伪");
+    drop(snapshot);
+    assert_eq!(open(&store).book.packs[&PackNo(1)].purpose.as_deref(), Some("防伪"));
+}
+
+#[test]
+fn a_store_without_purposes_is_read_and_then_brought_up() {
+    let mut c = Connection::open_in_memory().unwrap();
+    c.execute_batch(schema::MIGRATIONS[0]).unwrap();
+    c.pragma_update(None, "user_version", 1).unwrap();
+    let origin = crate::vocab::event::Origin::Segments { sha256: [1; 32] };
+    let body = postcard::to_stdvec(&origin).unwrap();
+    c.execute("INSERT INTO pack VALUES(1,'p1','bottle','P1',7,?1,3)", [body]).unwrap();
+    let old = load::packs(&c).unwrap();
+    assert_eq!((old[0].count, old[0].next, &old[0].purpose), (7, 3, &None));
+    schema::migrate(&mut c).unwrap();
+    assert_eq!(load::packs(&c).unwrap(), old);
 }
 
 #[test]
@@ -183,7 +216,8 @@ fn a_ranges_number_may_not_come_in_a_file() {
     let rule = crate::vocab::sscc::RangeRule::Sscc { prefix: "6901234".into(), extension: 0, start: 1 };
     let number = rule.code(41).unwrap();
     let origin = crate::vocab::event::Origin::Range(rule);
-    let range = NewPack { no: PackNo(1), id: "range-case".into(), level: "case".into(), product: "*".into(), count: 1000, origin };
+    let (id, level, product) = ("range-case".into(), "case".into(), "*".into());
+    let range = NewPack { no: PackNo(1), id, level, product, count: 1000, origin, purpose: None };
     accept(&mut o, &range);
     let mut text = b"https://t/1\n".to_vec();
     text.extend([&b"00"[..], &number].concat());
@@ -214,8 +248,8 @@ fn what_an_import_left_half_done_is_swept_at_the_next_start() {
 
 #[test]
 fn stored_numbers_are_the_enums_numbers() {
-    let c = Connection::open_in_memory().unwrap();
-    c.execute_batch(schema::MIGRATIONS[0]).unwrap();
+    let mut c = Connection::open_in_memory().unwrap();
+    schema::migrate(&mut c).unwrap();
     let takes = |sql: &str, n: u8| {
         let done = c.execute(sql, [n]).is_ok();
         c.execute_batch("DELETE FROM code; DELETE FROM parent; DELETE FROM job").unwrap();
@@ -235,8 +269,8 @@ fn stored_numbers_are_the_enums_numbers() {
 
 #[test]
 fn hot_statements_go_by_a_key() {
-    let c = Connection::open_in_memory().unwrap();
-    c.execute_batch(schema::MIGRATIONS[0]).unwrap();
+    let mut c = Connection::open_in_memory().unwrap();
+    schema::migrate(&mut c).unwrap();
     let plan = |sql: &str| -> String {
         let mut s = c.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
         let n = s.parameter_count();

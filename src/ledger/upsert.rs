@@ -52,7 +52,8 @@ pub fn upsert(tx: &Transaction<'_>, batch: &[Submission]) -> rusqlite::Result<()
             Row::Name { kind, no, name } => drop(tx.prepare_cached(schema::NAME)?.execute(params![*kind as u8, no, name])?),
             Row::Pack(p) => {
                 let origin = postcard::to_stdvec(&p.origin).expect("an origin encodes");
-                tx.prepare_cached(schema::PACK)?.execute(params![p.no.0, p.id, p.level, p.product, p.count, origin, p.next])?;
+                let p = params![p.no.0, p.id, p.level, p.product, p.count, origin, p.next, p.purpose];
+                tx.prepare_cached(schema::PACK)?.execute(p)?;
             }
             Row::Parent(no, p) => {
                 let code = p.code.map(CodeRef::id);

@@ -142,7 +142,7 @@ impl<L: Law> Line<L> {
         let w = self.windows.entry(device).or_default();
         // Two reports closer than things can follow each other are one, said twice: what is credited too early would
         // be called printed without ink, what is credited too late is put right by its read.
-        let possible = if gap_us == 0 { count as u64 } else { now_us.saturating_sub(w.printed_us) / gap_us };
+        let possible = now_us.saturating_sub(w.printed_us).checked_div(gap_us).unwrap_or(u64::from(count));
         let n = w.taken.min(count as usize).min(possible as usize);
         if n > 0 {
             w.printed_us = now_us;

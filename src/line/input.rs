@@ -1,5 +1,6 @@
 //! What goes into the line and what comes out: one `Input` in, one `Decision` out.
 
+use super::rows::PackRow;
 use crate::vocab::event::Origin;
 use crate::vocab::report::Poll;
 use crate::vocab::{CodeRef, DeviceNo, Event, Order, PackNo, Report};
@@ -87,6 +88,23 @@ pub struct NewPack {
     pub product: String,
     pub count: u32,
     pub origin: Origin,
+    pub purpose: Option<String>,
+}
+
+impl NewPack {
+    /// What its acceptance says, in one commit.
+    pub fn events(&self) -> Vec<Event> {
+        let Self { no: pack, id, level, product, count, origin, purpose } = self.clone();
+        let mut events = vec![Event::PackAccepted { pack, id, level, product, count, origin }];
+        events.extend(purpose.map(|purpose| Event::Purpose { pack, purpose }));
+        events
+    }
+
+    /// The row it will have, so that its codes are found from then on.
+    pub fn row(&self) -> PackRow {
+        let Self { no, id, level, product, count, origin, purpose } = self.clone();
+        PackRow { purpose, ..PackRow::new(no, id, level, product, count, origin) }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

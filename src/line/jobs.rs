@@ -106,14 +106,13 @@ impl<L: Law> Line<L> {
         if self.answer_again(&to) {
             return;
         }
-        let NewPack { no, id: name, level, product, count, origin } = pack;
-        let sha = match &origin {
+        let sha = match &pack.origin {
             crate::vocab::event::Origin::Segments { sha256 } => crate::vocab::code::hex(sha256),
             crate::vocab::event::Origin::Range(_) => String::new(),
         };
-        self.emit(Event::PackAccepted { pack: no, id: name.clone(), level: level.clone(), product, count, origin });
-        self.lower(&format!("pool-empty:{level}"));
-        self.reply(&to, Answer::ok().with("pack", name).with("count", count).with("sha256", sha));
+        pack.events().into_iter().for_each(|e| self.emit(e));
+        self.lower(&format!("pool-empty:{}", pack.level));
+        self.reply(&to, Answer::ok().with("pack", pack.id).with("count", pack.count).with("sha256", sha));
     }
 
     fn create(&mut self, id: String, product: String, lot: String, target: Option<u32>, expiry: Option<String>) -> Answer {

@@ -139,8 +139,8 @@ impl<L: Law> Line<L> {
         let (reason, seen, own) = match one {
             Ok(code) => {
                 let own = self.parent_with_code(code, ParentState::Labelling);
-                if own.is_some() && own == expected {
-                    return self.seal_read(s, no, own.expect("just checked"), code);
+                if let Some(parent) = own.filter(|_| own == expected) {
+                    return self.seal_read(s, no, parent, code);
                 }
                 let reason = if own.is_some() { Reason::Altered } else { self.label_reason(code) };
                 (reason, Some(Seen::Known(code)), own)

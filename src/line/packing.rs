@@ -138,6 +138,11 @@ impl<L: Law> Line<L> {
             return self.lose_step(s);
         };
         self.queued_at.remove(&code);
+        self.take_in(s, no, code);
+    }
+
+    /// A good child joins the station's open parent, or opens the next; full, the parent closes.
+    fn take_in(&mut self, s: &Station, no: Passage, code: CodeRef) -> ParentNo {
         let parent = self.open_parent(s.no).unwrap_or_else(|| {
             let parent = self.next_parent();
             self.emit(Event::Opened { parent, station: s.no, level: s.level, code: None });
@@ -146,6 +151,7 @@ impl<L: Law> Line<L> {
         self.emit(Event::Gathered { parent, code });
         self.accept(s.no, no, code, None);
         self.close_if_full(s, parent);
+        parent
     }
 
     fn close_if_full(&mut self, s: &Station, parent: ParentNo) {
@@ -228,14 +234,7 @@ impl<L: Law> Line<L> {
                 if open.is_some_and(|p| self.book.parents[&p].children.len() >= holds) {
                     return self.refuse_scan(s, no, Reason::OverCount, Some(Seen::Known(code)));
                 }
-                let parent = open.unwrap_or_else(|| {
-                    let parent = self.next_parent();
-                    self.emit(Event::Opened { parent, station: s.no, level: s.level, code: None });
-                    parent
-                });
-                self.emit(Event::Gathered { parent, code });
-                self.accept(s.no, no, code, None);
-                self.close_if_full(s, parent);
+                let parent = self.take_in(s, no, code);
                 if s.gather == Some(Gather::ParentFirst) && self.book.parents[&parent].children.len() >= holds {
                     self.seal_preprinted(s, parent);
                 }

@@ -67,6 +67,15 @@ pub struct PackRow {
     pub origin: Origin,
     /// First ordinal never leased (printed and generated levels).
     pub next: u32,
+    /// What its codes are for, if the importer said so.
+    pub purpose: Option<String>,
+}
+
+impl PackRow {
+    /// A pack of which nothing is leased yet.
+    pub fn new(no: PackNo, id: String, level: String, product: String, count: u32, origin: Origin) -> Self {
+        Self { no, id, level, product, count, origin, next: 0, purpose: None }
+    }
 }
 
 #[derive(Clone, PartialEq, Debug)]

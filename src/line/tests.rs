@@ -1,5 +1,9 @@
 //! The line alone: inputs by hand, decisions looked at, the book folded twice.
 
+mod boots;
+mod packing;
+mod verdicts;
+
 use super::input::*;
 use super::*;
 use crate::vocab::event::Origin;
@@ -19,26 +23,21 @@ const IO: DeviceNo = DeviceNo(5);
 const BOTTLES: PackNo = PackNo(2);
 const BOXES: PackNo = PackNo(3);
 
-fn station(
-    no: u8,
-    id: &str,
-    role: Role,
-    level: u8,
-    device: Option<DeviceNo>,
-    cnt: Option<u16>,
-    gather: Option<Gather>,
-    gate: Option<(u16, Polarity)>,
-) -> Station {
-    let point = |kind, number| Point { device: IO, kind, number };
+fn point(kind: PointKind, number: u16) -> Point {
+    Point { device: IO, kind, number }
+}
+
+/// A station with nothing but its place on the line.
+fn station(no: u8, id: &str, role: Role, level: u8) -> Station {
     Station {
         no: StationNo(no),
         id: id.into(),
         role,
         level: LevelNo(level),
         lane: None,
-        device,
-        trigger: cnt.map(|n| point(PointKind::Counter, n)),
-        gather,
+        device: None,
+        trigger: None,
+        gather: None,
         message: None,
         fields: BTreeMap::new(),
         label: None,
@@ -49,15 +48,24 @@ fn station(
         label_wait_ms: 5000,
         transit_ms: None,
         unread_labels_accepted: false,
-        gate: gate.map(|(n, polarity)| Gate {
-            output: point(PointKind::Output, n),
-            polarity,
-            after: After::Ms { ms: 400, belt: Some(point(PointKind::Input, 5)) },
-            pulse_ms: 60,
-            tolerance_ms: 10,
-            confirm: None,
-        }),
+        gate: None,
     }
+}
+
+fn trigger(counter: u16) -> Option<Point> {
+    Some(point(PointKind::Counter, counter))
+}
+
+/// A gate 400 ms after its eye.
+fn gate(output: u16, polarity: Polarity) -> Option<Gate> {
+    Some(Gate {
+        output: point(PointKind::Output, output),
+        polarity,
+        after: After::Ms { ms: 400, belt: Some(point(PointKind::Input, 5)) },
+        pulse_ms: 60,
+        tolerance_ms: 10,
+        confirm: None,
+    })
 }
 
 fn plan() -> Plan {
@@ -81,12 +89,7 @@ fn plan() -> Plan {
         resume_after_crash: true,
         min_spacing_ms: 100,
         fail_open_accepted: false,
-        run_permit: Some(Permit {
-            output: Point { device: IO, kind: PointKind::Output, number: 8 },
-            heartbeat_ms: 100,
-            watchdog_ms: 300,
-            belt_stop_ms: 100,
-        }),
+        run_permit: Some(Permit { output: point(PointKind::Output, 8), heartbeat_ms: 100, watchdog_ms: 300, belt_stop_ms: 100 }),
         products: vec![Product { id: "P1".into(), gtin: None, name: "P1".into() }],
         levels: vec![
             level(0, "bottle", CodeSource::Printed, 0, None),
@@ -102,12 +105,23 @@ fn plan() -> Plan {
             device(IO, "io", Traits::Io),
         ],
         stations: vec![
-            station(0, "print", Role::Print, 0, Some(PRINTER), None, None, None),
-            station(1, "check", Role::Verify, 0, Some(CAM), Some(1), None, Some((0, Polarity::Pass))),
-            station(2, "box-pack", Role::Pack, 1, Some(BOXCAM), Some(2), Some(Gather::Frame), Some((1, Polarity::Reject))),
-            station(3, "case-pack", Role::Pack, 2, None, Some(7), Some(Gather::Sequence), None),
-            station(4, "case-label", Role::Print, 2, Some(LABELLER), None, None, None),
-            station(5, "case-check", Role::Verify, 2, Some(CASECAM), Some(3), None, Some((2, Polarity::Reject))),
+            Station { device: Some(PRINTER), ..station(0, "print", Role::Print, 0) },
+            Station { device: Some(CAM), trigger: trigger(1), gate: gate(0, Polarity::Pass), ..station(1, "check", Role::Verify, 0) },
+            Station {
+                device: Some(BOXCAM),
+                trigger: trigger(2),
+                gather: Some(Gather::Frame),
+                gate: gate(1, Polarity::Reject),
+                ..station(2, "box-pack", Role::Pack, 1)
+            },
+            Station { trigger: trigger(7), gather: Some(Gather::Sequence), ..station(3, "case-pack", Role::Pack, 2) },
+            Station { device: Some(LABELLER), ..station(4, "case-label", Role::Print, 2) },
+            Station {
+                device: Some(CASECAM),
+                trigger: trigger(3),
+                gate: gate(2, Polarity::Reject),
+                ..station(5, "case-check", Role::Verify, 2)
+            },
         ],
         limits: Limits::default(),
     }
@@ -170,7 +184,7 @@ impl World {
 
     fn pack(&mut self, no: PackNo, level: &str, count: u32) {
         let origin = Origin::Segments { sha256: [0; 32] };
-        let pack = NewPack { no, id: format!("{level}s"), level: level.into(), product: "P1".into(), count, origin };
+        let pack = NewPack { no, id: format!("{level}s"), level: level.into(), product: "P1".into(), count, origin, purpose: None };
         self.give(Input::PackReady { id: 0, key: None, pack });
     }
 
@@ -313,241 +327,4 @@ impl World {
         }
         assert_eq!(Book::from_rows(last), *self.line.book(), "the rows hold the book");
     }
-}
-
-#[test]
-fn a_good_bottle_goes_through_the_gate() {
-    let mut w = World::start();
-    assert_eq!(w.printed[0], CodeRef::new(BOTTLES, 0), "pack order");
-    let code = w.bottle(0);
-    assert_eq!(w.state(code), ItemState::Verified);
-    assert!(!w.line.book().life(code).through);
-    w.settle(200);
-    assert_ne!(w.outputs.get(&0), Some(&true), "the gate is still shut 320 ms after the edge");
-    w.settle(55);
-    assert_eq!(w.outputs.get(&0), Some(&true), "energised to pass around 400 ms");
-    w.settle(100);
-    assert_eq!(w.outputs.get(&0), Some(&false));
-    assert!(w.line.book().life(code).through);
-    w.check_folds();
-}
-
-#[test]
-fn no_frame_is_a_no_read_and_the_gate_stays_shut() {
-    let mut w = World::start();
-    w.bottle(0);
-    w.give(Input::Report { device: PRINTER, report: Report::Printed { count: 1 } });
-    w.edge(1);
-    w.settle(600);
-    assert_eq!(w.rejected(1, Reason::NoRead), 1);
-    assert_eq!(w.state(CodeRef::new(BOTTLES, 1)), ItemState::Missing, "the order was anchored by the read before");
-    w.check_folds();
-}
-
-#[test]
-fn a_late_frame_is_not_credited_to_the_next_passage() {
-    let mut w = World::start();
-    w.give(Input::Report { device: PRINTER, report: Report::Printed { count: 2 } });
-    w.edge(1);
-    w.settle(95);
-    w.edge(1);
-    w.frame(CAM, &[CodeRef::new(BOTTLES, 0)]);
-    w.settle(600);
-    assert_eq!(w.rejected(1, Reason::NoRead), 2);
-    assert_ne!(w.state(CodeRef::new(BOTTLES, 0)), ItemState::Verified);
-    w.check_folds();
-}
-
-#[test]
-fn a_second_other_frame_takes_the_verdict_back() {
-    let mut w = World::start();
-    w.give(Input::Report { device: PRINTER, report: Report::Printed { count: 2 } });
-    w.edge(1);
-    w.frame(CAM, &[CodeRef::new(BOTTLES, 0)]);
-    w.frame(CAM, &[CodeRef::new(BOTTLES, 1)]);
-    w.settle(600);
-    assert_eq!(w.state(CodeRef::new(BOTTLES, 0)), ItemState::Rejected);
-    assert_eq!(w.line.book().stations[&StationNo(1)].counts.verified, 0);
-    assert_ne!(w.outputs.get(&0), Some(&true), "never energised");
-    w.check_folds();
-}
-
-#[test]
-fn two_edges_in_one_poll_are_both_rejected() {
-    let mut w = World::start();
-    *w.counters.get_mut(&1).unwrap() += 1;
-    w.edge(1);
-    w.frame(CAM, &[CodeRef::new(BOTTLES, 0)]);
-    w.settle(600);
-    assert_eq!(w.rejected(1, Reason::NoRead), 2);
-    w.check_folds();
-}
-
-#[test]
-fn an_uncommitted_verdict_is_late_at_the_gate() {
-    let mut w = World::start();
-    w.auto_commit = false;
-    let code = w.bottle(0);
-    w.settle(600);
-    assert_eq!(w.state(code), ItemState::Rejected);
-    assert_eq!(w.rejected(1, Reason::Late), 1);
-    assert_ne!(w.outputs.get(&0), Some(&true));
-    w.check_folds();
-}
-
-#[test]
-fn a_second_carrier_is_a_duplicate_and_the_first_stays() {
-    let mut w = World::start();
-    let code = w.bottle(0);
-    w.edge(1);
-    w.frame(CAM, &[code]);
-    w.settle(600);
-    assert_eq!(w.rejected(1, Reason::Duplicate), 1);
-    assert_eq!(w.state(code), ItemState::Verified);
-    w.check_folds();
-}
-
-#[test]
-fn a_box_seen_twice_is_loss_of_step_for_its_case() {
-    let mut w = World::start();
-    let c = [w.bottle(0), w.bottle(1)];
-    w.settle(500);
-    let first = w.boxed(0, &c);
-    w.settle(600);
-    w.boxed(0, &c);
-    w.settle(600);
-    assert_eq!(w.rejected(2, Reason::Duplicate), 1);
-    assert_eq!(w.state(first), ItemState::Verified);
-    let line = &w.line.book().line;
-    assert_eq!((line.state, line.reason.as_deref()), (PackMl::Held, Some("out-of-step")));
-    w.op(Op::StationClear { station: "case-pack".into() });
-    w.op(Op::JobResume { id: "J".into() });
-    w.settle(300);
-    assert_eq!(w.line.book().line.state, PackMl::Execute);
-    w.check_folds();
-}
-
-#[test]
-fn a_box_seals_and_a_case_is_labelled_and_read() {
-    let mut w = World::start();
-    let mut boxes = Vec::new();
-    for b in 0..2 {
-        let c = [w.bottle(2 * b), w.bottle(2 * b + 1)];
-        w.settle(500);
-        boxes.push(w.boxed(b, &c));
-        assert_eq!(w.state(c[0]), ItemState::Packed);
-        w.settle(600);
-    }
-    for _ in 0..2 {
-        w.edge(7);
-        w.settle(300);
-    }
-    assert_eq!(w.labels.len(), 1, "closed at two boxes, one label");
-    assert_eq!(w.state(boxes[0]), ItemState::Verified, "bound, not packed, until the label is read");
-    w.edge(3);
-    let number = w.labels[0];
-    w.frame(CASECAM, &[number]);
-    w.settle(600);
-    assert_eq!(w.state(boxes[0]), ItemState::Packed);
-    assert_eq!(w.state(number), ItemState::Verified);
-    assert!(w.line.book().life(number).through);
-    w.check_folds();
-}
-
-#[test]
-fn a_short_frame_rejects_the_box_and_leaves_its_bottles() {
-    let mut w = World::start();
-    let c = w.bottle(0);
-    w.settle(500);
-    let b = w.boxed(0, &[c]);
-    assert_eq!(w.state(b), ItemState::Pooled, "frames accumulate until the deadline");
-    w.settle(600);
-    assert_eq!(w.state(b), ItemState::Rejected);
-    assert_eq!(w.rejected(2, Reason::UnderCount), 1);
-    assert_eq!(w.state(c), ItemState::Verified);
-    w.check_folds();
-}
-
-#[test]
-fn an_unverified_child_is_an_escape() {
-    let mut w = World::start();
-    let c = w.bottle(0);
-    w.settle(500);
-    let b = w.boxed(0, &[c, CodeRef::new(BOTTLES, 1)]);
-    w.settle(600);
-    assert_eq!(w.rejected(2, Reason::Escape), 1);
-    assert_eq!(w.state(b), ItemState::Rejected);
-    w.check_folds();
-}
-
-#[test]
-fn a_label_not_read_in_time_is_void_and_the_next_is_printed() {
-    let mut w = World::start();
-    for b in 0..2 {
-        let c = [w.bottle(2 * b), w.bottle(2 * b + 1)];
-        w.settle(500);
-        w.boxed(b, &c);
-        w.settle(600);
-    }
-    w.edge(7);
-    w.settle(100);
-    w.edge(7);
-    w.settle(5_400);
-    assert_eq!(w.labels.len(), 2);
-    assert_eq!(w.state(w.labels[0]), ItemState::Void);
-    w.edge(3);
-    let number = w.labels[1];
-    w.frame(CASECAM, &[number]);
-    w.settle(500);
-    assert_eq!(w.state(number), ItemState::Verified);
-    w.check_folds();
-}
-
-#[test]
-fn a_restart_doubts_what_was_sent_and_withdraws_what_was_short_of_its_gate() {
-    let mut w = World::start();
-    let code = w.bottle(0);
-    let sent = w.printed[1];
-    assert_eq!(w.state(sent), ItemState::Sent);
-    w.check_folds();
-    let mut again = World::raw(w.line.book().clone(), false);
-    assert_eq!(again.state(sent), ItemState::Doubtful);
-    assert_eq!(again.state(code), ItemState::Rejected);
-    assert_eq!(again.line.book().stations[&StationNo(1)].counts.rejected[&Reason::Late], 1);
-    again.counters = w.counters.clone();
-    *again.counters.get_mut(&1).unwrap() += 3;
-    again.connect();
-    again.settle(500);
-    let missed = again.journal.iter().find_map(|e| if let Event::Started { missed, .. } = e { Some(missed.clone()) } else { None });
-    assert!(missed.unwrap().contains(&(StationNo(1), Some(3))));
-    assert_eq!(again.line.book().line.state, PackMl::Execute, "resumed by itself");
-    assert!(!again.printed.contains(&sent), "never sent again");
-}
-
-#[test]
-fn completing_settles_everything_by_name() {
-    let mut w = World::start();
-    w.bottle(0);
-    w.settle(500);
-    w.give(Input::Report { device: PRINTER, report: Report::Printed { count: 1 } });
-    w.op(Op::JobComplete { id: "J".into(), void_open: false });
-    w.settle(4_000);
-    let last = w.answers.last().unwrap();
-    assert!(last.ok, "{last:?}");
-    assert_eq!(w.line.book().line.state, PackMl::Complete);
-    assert_eq!(w.state(CodeRef::new(BOTTLES, 1)), ItemState::Missing);
-    assert_eq!(w.state(CodeRef::new(BOTTLES, 2)), ItemState::Void);
-    assert_eq!(w.state(CodeRef::new(BOTTLES, 40)), ItemState::Pooled);
-    assert_eq!(w.line.book().unsettled().count(), 0);
-    w.check_folds();
-}
-
-#[test]
-fn a_start_is_refused_with_a_sentence_per_missing_thing() {
-    let mut w = World::raw(Book::default(), true);
-    w.op(Op::JobCreate { id: "J".into(), product: "P1".into(), lot: "A".into(), target: None, expiry: None });
-    w.op(Op::JobStart { id: "J".into() });
-    let a = w.answers.last().unwrap();
-    assert_eq!(a.code, "not-ready");
-    assert!(a.message.lines().count() >= 8, "{}", a.message);
 }

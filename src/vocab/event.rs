@@ -233,6 +233,11 @@ pub enum Event {
     Forgotten {
         keys: Vec<String>,
     },
+    /// What the codes of a pack are for (防伪, 溯源, 营销 …), in the words of whoever imported it.
+    Purpose {
+        pack: PackNo,
+        purpose: String,
+    },
 }
 
 #[cfg(test)]

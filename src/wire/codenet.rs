@@ -353,9 +353,7 @@ impl Conversation for Codenet {
     fn closed(&mut self, now_us: u64, why: &str) {
         self.stop();
         let half = self.units.reset();
-        self.out.junk(&half, now_us);
-        self.out.tell_noise(now_us);
-        self.out.tell(Report::Down { why: why.into() });
+        self.out.link_gone(&half, now_us, why);
     }
 
     fn received(&mut self, bytes: &[u8], now_us: u64) {

@@ -302,8 +302,7 @@ impl Conversation for Modbus {
 
     fn closed(&mut self, now_us: u64, why: &str) {
         self.stop();
-        self.out.tell_noise(now_us);
-        self.out.tell(Report::Down { why: why.into() });
+        self.out.link_gone(&[], now_us, why);
     }
 
     fn received(&mut self, bytes: &[u8], now_us: u64) {

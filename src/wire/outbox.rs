@@ -66,6 +66,13 @@ impl Outbox {
         self.noise_due_us = None;
     }
 
+    /// The link is gone: what it left `half` said is noise, and all noise is told before the loss.
+    pub fn link_gone(&mut self, half: &[u8], now_us: u64, why: &str) {
+        self.junk(half, now_us);
+        self.tell_noise(now_us);
+        self.tell(Report::Down { why: why.into() });
+    }
+
     pub fn deadline(&self) -> Option<u64> {
         self.noise_due_us
     }

@@ -68,6 +68,7 @@ fn events() -> Vec<(Event, &'static str)> {
         (Event::Headline { stations: vec![StationNo(1)] }, "210101"),
         (Event::Answered { key: "k".into(), answer: "{}".into() }, "22016b027b7d"),
         (Event::Forgotten { keys: vec!["k".into()] }, "2301016b"),
+        (Event::Purpose { pack: PackNo(3), purpose: "p".into() }, "24030170"),
     ]
 }
 

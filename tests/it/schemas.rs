@@ -46,10 +46,7 @@ fn agree(v: &jsonschema::Validator, line: &Value) {
 pub fn on_the_socket(line: &Value) {
     static JOURNAL: LazyLock<jsonschema::Validator> = LazyLock::new(|| validator("journal", None));
     static STATUS: LazyLock<jsonschema::Validator> = LazyLock::new(|| validator("socket", Some("status")));
-    let part = match line["type"].as_str() {
-        Some(kind) => kind,
-        None => "reply",
-    };
+    let part = line["type"].as_str().unwrap_or("reply");
     agree(&validator("socket", Some(part)), line);
     let mut rest = line.as_object().expect("an object").clone();
     if part == "event" && !rest.contains_key("tail") {

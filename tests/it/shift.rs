@@ -104,9 +104,7 @@ macro_rules! thirty {
     };
 }
 
-thirty!(
-    seeds_0 = 0, seeds_1 = 1, seeds_2 = 2, seeds_3 = 3, seeds_4 = 4, seeds_5 = 5, seeds_6 = 6, seeds_7 = 7, seeds_8 = 8, seeds_9 = 9
-);
+thirty!(seeds_0 = 0, seeds_1 = 1, seeds_2 = 2, seeds_3 = 3, seeds_4 = 4, seeds_5 = 5, seeds_6 = 6, seeds_7 = 7, seeds_8 = 8, seeds_9 = 9);
 
 #[test]
 fn one_seed() {
@@ -189,7 +187,8 @@ fn without_faults_everything_is_packed_and_nothing_rejected() {
         assert!(rejects.is_empty(), "seed {seed}: {rejects:?}");
         assert!(!journal.iter().any(|v| v["k"] == "escaped"), "seed {seed}: an escape");
         let inked = truth.iter().filter(|v| v["k"] == "ink").count();
-        let codes = |level: &str, state: &str| dump.iter().filter(|v| v["k"] == "code" && v["level"] == level && v["state"] == state).count();
+        let codes =
+            |level: &str, state: &str| dump.iter().filter(|v| v["k"] == "code" && v["level"] == level && v["state"] == state).count();
         assert_eq!(inked, 1_000);
         // At most one incomplete parent a level.
         assert!(inked - codes("bottle", "packed") < 6, "seed {seed}: {} of {inked} packed", codes("bottle", "packed"));

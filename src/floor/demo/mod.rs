@@ -5,8 +5,8 @@ mod scene;
 mod show;
 mod tally;
 
-use crate::cli::{Exit, Globals, say};
 use crate::control::client::{Client, ClientError};
+use crate::floor::terms::{Exit, Globals, say};
 use scene::Scene;
 use serde_json::{Map, Value, json};
 use show::Show;

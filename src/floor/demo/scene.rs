@@ -1,8 +1,8 @@
 //! The demo's stage: folders, the configuration and the packs written into them, the two processes.
 
 use super::{DemoArgs, DemoError, PATIENCE};
-use crate::cli::Globals;
 use crate::floor::clock::Clock;
+use crate::floor::terms::Globals;
 use crate::sim::example::{LINE, tightened, token};
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
@@ -49,7 +49,7 @@ fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> DemoError {
 impl Scene {
     /// Folders, configuration, packs. Nothing of an existing store is touched.
     pub fn set(g: &Globals, args: &DemoArgs) -> Result<Self, DemoError> {
-        let seed = args.seed.unwrap_or_else(|| Clock::start(0).now().wall_us as u64 / 1_000 & 0xffff_ffff);
+        let seed = args.seed.unwrap_or_else(|| (Clock::start(0).now().wall_us as u64 / 1_000) & 0xffff_ffff);
         let store = match &g.store {
             Some(dir) => std::path::absolute(dir).map_err(io("the folder's path is not understood"))?,
             None => fresh_folder(seed)?.join("store"),

@@ -1,7 +1,7 @@
 //! What the newcomer sees: the console's own screen *Line* on a terminal, plain progress where there is none.
 
 use super::DemoArgs;
-use crate::cli::Globals;
+use crate::floor::terms::Globals;
 use crate::tui;
 use serde_json::{Map, Value};
 use std::io::IsTerminal;

@@ -3,7 +3,7 @@
 use super::DemoError;
 use super::scene::Scene;
 use crate::audit;
-use crate::cli::Exit;
+use crate::floor::terms::Exit;
 use crate::ledger::reader::Snapshot;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};

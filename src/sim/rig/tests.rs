@@ -1,3 +1,5 @@
+//! The rig alone: bytes of a printer, a camera and the points, with no belt.
+
 use super::*;
 use crate::config::Config;
 use crate::vocab::plan::PointKind;

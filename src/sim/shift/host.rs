@@ -1,6 +1,6 @@
 //! The daemon without sockets and threads: the line, the conversations and a writer whose commits take virtual time.
 
-use super::store::{Opened, Store, row};
+use super::store::{Opened, Store};
 use crate::ledger::{Codebook, Submission};
 use crate::line::start::number_plan;
 use crate::line::{Answer, Effect, Input, Law, Line, NewPack, Op, Release, Row};
@@ -256,7 +256,7 @@ impl<L: Law, S: Store> Host<L, S> {
     }
 
     pub fn import(&mut self, pack: NewPack, now_us: u64) {
-        self.codebook.register(row(&pack)).expect("the segment was just written");
+        self.codebook.register(pack.row()).expect("the segment was just written");
         self.give(Input::PackReady { id: 0, key: None, pack }, now_us);
     }
 

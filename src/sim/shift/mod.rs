@@ -230,7 +230,7 @@ impl<L: Law, O: Opener> Shift<L, O> {
                 id: format!("{level}s"),
                 level: level.into(),
                 product: "P1".into(),
-                column: None,
+                ..ImportHow::default()
             };
             let pack = import::prepare(&host.codebook, &[file], &how).map_err(|e| e.to_string())?;
             host.import(pack, self.now_us);

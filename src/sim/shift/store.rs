@@ -1,8 +1,7 @@
 //! Where a shift keeps its book: the real ledger (on a folder in memory, same pragmas), or memory alone for the bench.
 
 use crate::ledger::{Codebook, Core, OpenHow, Submission};
-use crate::line::rows::PackRow;
-use crate::line::{Book, NewPack};
+use crate::line::Book;
 use crate::vocab::{CodeRef, Event};
 use std::path::{Path, PathBuf};
 
@@ -110,18 +109,5 @@ impl Store for Memory {
 
     fn close(self) -> Result<(), String> {
         Ok(())
-    }
-}
-
-/// The row of a pack about to be accepted, so that its codes are found from then on.
-pub fn row(pack: &NewPack) -> PackRow {
-    PackRow {
-        no: pack.no,
-        id: pack.id.clone(),
-        level: pack.level.clone(),
-        product: pack.product.clone(),
-        count: pack.count,
-        origin: pack.origin.clone(),
-        next: 0,
     }
 }

@@ -1,3 +1,5 @@
+//! A label printer, byte for byte: commands in, status and labels out.
+
 use super::*;
 
 const L: Link = Link::FIRST;
