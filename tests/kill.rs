@@ -158,8 +158,9 @@ impl Line {
         Hit { buffered: count("code", "sent"), open: count("parent", "open"), labelling: count("parent", "labelling") }
     }
 
-    fn journal_head(&self) -> u64 {
-        let journal = self.ok(&["journal"]);
+    /// The newest seq, looked for from one known before.
+    fn journal_head(&self, since: u64) -> u64 {
+        let journal = self.ok(&["journal", "--since", &since.to_string()]);
         let head: Value = serde_json::from_str(journal.lines().last().expect("a head")).expect("JSON");
         head["seq"].as_u64().expect("a number")
     }
@@ -216,10 +217,10 @@ fn kills() {
     for (half, polarity) in ["pass", "reject"].into_iter().enumerate() {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let mut line = Line::start(dir.path(), polarity, seed.wrapping_add(half as u64));
-        let mut here = 0;
+        let (mut here, mut before) = (0, 0);
         while here < kills / 2 || (half == 1 && done < total) {
             std::thread::sleep(Duration::from_millis(500 + rng.below(9_500)));
-            let before = line.journal_head();
+            before = line.journal_head(before);
             line.kill();
             let h = line.hit();
             let pause = rng.below(5_000);

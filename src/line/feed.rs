@@ -189,10 +189,6 @@ impl<L: Law> Line<L> {
         if keeps {
             self.windows.get_mut(&device).expect("just made").ghosts.extend(&codes);
         }
-        if L::RESENDS_DOUBTFUL {
-            let again: Vec<Effect> = codes.iter().map(|code| Effect::Print { device, code: *code }).collect();
-            self.out.after.extend(again);
-        }
         if !codes.is_empty() {
             self.emit(Event::Doubtful { device: Some(device), codes, why });
         }
@@ -206,6 +202,11 @@ impl<L: Law> Line<L> {
         self.doubt_window(device, if cleared { Doubt::Cleared } else { Doubt::Reset });
         if cleared {
             self.windows.get_mut(&device).expect("a printer has a window").ghosts.clear();
+        }
+        if L::RESENDS_DOUBTFUL && self.level_of_printer(device).is_some() {
+            let doubtful = self.book.unsettled().filter(|c| self.book.state(*c) == ItemState::Doubtful);
+            let again: Vec<Effect> = doubtful.map(|code| Effect::Print { device, code }).collect();
+            self.out.after.extend(again);
         }
         let id = self.plan.device(device).id.clone();
         if let Some(d) = self.devices.get_mut(&device) {

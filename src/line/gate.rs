@@ -42,6 +42,9 @@ pub struct Encoder {
 /// the earliest (RFC 6298 as Linux sets it). What was written before was carried out, only later heard of.
 const SILENCE_US: u64 = 150 * MS;
 
+/// Most that an edge is taken to lie before the poll that showed it.
+const EDGE_AGO_US: u64 = 10 * MS;
+
 #[derive(Clone, Debug, Default)]
 pub struct GateLane {
     jobs: VecDeque<Job>,
@@ -132,7 +135,10 @@ impl<L: Law> Line<L> {
 
     pub(super) fn gate_open(&mut self, s: &Station, no: Passage, at_us: u64) {
         let Some(gate) = s.gate else { return };
-        let here = self.position(&gate, at_us);
+        // The edge fell somewhere between the poll before and this one: in the middle, on average.
+        let before_us = self.gates.get(&s.no).map_or(0, |l| l.last_poll_us);
+        let ago_us = if before_us == 0 { 0 } else { (at_us.saturating_sub(before_us) / 2).min(EDGE_AGO_US) };
+        let here = self.position(&gate, at_us).saturating_sub(self.travel(&gate, ago_us));
         let due = here
             + match gate.after {
                 After::Pulses { n, .. } => u64::from(n),
@@ -347,11 +353,13 @@ impl<L: Law> Line<L> {
     /// Things whose pulse begins now: the word that is on disk decides, else the thing is late.
     fn fire(&mut self, s: &Station, gate: &Gate, here: u64, half: u64) {
         let committed = self.committed;
+        let margin = self.travel(gate, 2 * MS);
         let now_us = self.now.mono_us;
         loop {
             let lane = &self.gates[&s.no];
             let Some(j) = lane.jobs.iter().find(|j| j.fired.is_none() && here + half >= j.due) else { return };
-            let (no, word, missed) = (j.no, j.word, here > j.due);
+            // A word that leaves in the last moment before the thing's middle may come too late.
+            let (no, word, missed) = (j.no, j.word, here + margin > j.due);
             let live = self.devices.get(&gate.output.device).is_some_and(|d| d.up);
             match word {
                 Word::Good { ticket, .. } if (ticket > committed && !L::ACKS_BEFORE_COMMIT) || missed || !live => {

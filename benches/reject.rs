@@ -1,0 +1,345 @@
+//! The reject never waits: how long from a reader's bytes to the bytes that energise the reject coil, the real daemon
+//! over loopback, the devices played by this program (`tests/it/played.rs`; its module answers at once).
+//!
+//! A coil may not be written when a frame comes, but when its thing is in front of the gate: a no-read that comes
+//! before its pulse begins is timed, and a thing without a verdict at its pulse's beginning is rejected `late` there and
+//! then (`line/gate.rs`). The earliest lawful moment is the later of the frame and the pulse's beginning. So three ways:
+//!
+//! - `held`: the frame leaves, the next poll shows its edge, the pulse begins with the edge. What is waited for is the
+//!   poll (up to 5 ms). `raw` = frame → coil, `net` = the poll's answer → coil.
+//! - `timed`: edge, frame 1–8 ms later, the pulse begins 10 ms behind the edge. `raw` = frame → coil, `net` = beginning
+//!   of the pulse → coil: the line's own clock is in it.
+//! - `withdrawn`: a good thing in front of the gate, its verdict on disk, and then a no-read frame in the same passage,
+//!   which takes the verdict back while the pulse lasts. The one case where a frame itself writes the coil: bytes in →
+//!   bytes out, nothing is waited for. It needs a commit before, so it has no stalled legs.
+//!
+//! `stall`: `held` and `timed` with commits stalled 500 ms beside quiet ones; p99 (raw and net) at most 1.5 × quiet
+//! + 1 ms, medians of interleaved legs. `echo`: `withdrawn` beside a bare echo, a process of its own that answers each
+//! frame on the one socket with the coil's bytes on the other; p50 at most 1 ms above the echo's. A reject that never comes
+//! counts with the whole time that was waited for it.
+//!
+//! This program's threads, and the echo, have the nice value that the daemon gives its line (−10), where allowed.
+//! One JSON line a claim, after one a leg; a limit that is missed makes the exit 1.
+//! `cargo bench --bench reject [-- quick | SECONDS]`: one round of 2 s, or five rounds of so many seconds a leg (8).
+
+#[path = "../tests/it/played.rs"]
+mod played;
+
+use packmark::vocab::rng::Rng;
+use played::{Gate, LIMIT, Played, Players, Told, code};
+use serde_json::{Map, Value, json};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+const HELD: Gate = Gate { spacing: 30, deadline: 12, pair: 10, after: 8, pulse: 16 };
+const TIMED: Gate = Gate { spacing: 40, deadline: 20, pair: 5, after: 18, pulse: 16 };
+const WITHDRAWN: Gate = Gate { spacing: 66, deadline: 55, pair: 5, after: 45, pulse: 30 };
+/// A reject that did not come within this never comes.
+const MISSED: Duration = Duration::from_millis(28);
+/// What the test hook stalls every commit.
+const STALL_MS: u64 = 500;
+/// Writes coil 0, on (transaction 1, unit 1, function 05).
+const COIL: [u8; 12] = [0, 1, 0, 0, 0, 6, 1, 5, 0, 0, 0xff, 0];
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Way {
+    Held,
+    Timed,
+    Withdrawn,
+    Echo,
+}
+
+impl Way {
+    fn gate(self) -> Gate {
+        match self {
+            Self::Held | Self::Echo => HELD,
+            Self::Timed => TIMED,
+            Self::Withdrawn => WITHDRAWN,
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Timed => "timed",
+            Self::Withdrawn => "withdrawn",
+            Self::Echo => "echo",
+        }
+    }
+}
+
+/// Milliseconds of each thing.
+#[derive(Default)]
+struct Leg {
+    raw: Vec<f64>,
+    net: Vec<f64>,
+    missed: usize,
+    /// Rejected before its no-read frame: the good verdict was not on disk in time.
+    early: usize,
+}
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
+    if let [word, reader, module] = args.as_slice()
+        && word == "echo"
+    {
+        return echo(reader, module);
+    }
+    let quick = args.iter().any(|a| a == "quick");
+    let seconds = args.iter().find_map(|a| a.parse().ok()).unwrap_or(if quick { 2 } else { 8 });
+    let (rounds, length) = (if quick { 1 } else { 5 }, Duration::from_secs(seconds));
+    let load = load();
+    let kinds = [(Way::Held, 0), (Way::Held, STALL_MS), (Way::Timed, 0), (Way::Timed, STALL_MS), (Way::Withdrawn, 0), (Way::Echo, 0)];
+    let mut legs: Vec<Vec<Leg>> = kinds.iter().map(|_| Vec::new()).collect();
+    let mut ok = true;
+    for round in 0..rounds {
+        for (kind, (way, stall_ms)) in kinds.into_iter().enumerate() {
+            let (leg, seen) = if way == Way::Echo { echo_leg(length) } else { daemon_leg(way, stall_ms, length) };
+            ok &= seen["ok"] == true;
+            println!(
+                "{}",
+                json!({"bench": "reject", "round": round, "way": way.word(), "stall_ms": stall_ms, "things": leg.raw.len(),
+                    "raw_ms": figures(&leg.raw), "net_ms": figures(&leg.net), "missed": leg.missed, "early": leg.early, "daemon": seen})
+            );
+            legs[kind].push(leg);
+        }
+    }
+    for (quiet, stalled) in [(0, 1), (2, 3)] {
+        ok &= stall_claim(kinds[quiet].0, &legs[quiet], &legs[stalled], load);
+    }
+    ok &= echo_claim(&legs[4], &legs[5], load);
+    ExitCode::from(u8::from(!ok))
+}
+
+/// One leg with the daemon, on a store of its own.
+fn daemon_leg(way: Way, stall_ms: u64, length: Duration) -> (Leg, Value) {
+    let codes = if way == Way::Withdrawn { length.as_millis() as u32 / WITHDRAWN.spacing + 10 } else { 10 };
+    let mut line = Played::start(way.gate(), codes, &format!("commit_stall_ms={stall_ms}"), favour_this_thread);
+    let mut client = line.client();
+    let mut status = move || client.request("status", Map::new(), None).expect("a status");
+    let players = &mut line.players;
+    let (leg, oldest_ms, held) = std::thread::scope(|s| {
+        let playing = s.spawn(move || play(way, players, length));
+        let (mut oldest_ms, mut held) = (0, false);
+        while !playing.is_finished() {
+            let now = status();
+            oldest_ms = oldest_ms.max(now["writer"]["oldest_ms"].as_u64().unwrap_or(0));
+            held |= now["state"]["name"] != "execute";
+            std::thread::park_timeout(Duration::from_millis(250));
+        }
+        (playing.join().expect("the things were played"), oldest_ms, held)
+    });
+    let after = line.until(|s| s["writer"]["oldest_ms"] == 0);
+    let rejected = after["stations"][0]["rejected"].clone();
+    let clean = line.stop() == Some(0);
+    let stalled = stall_ms == 0 || oldest_ms >= stall_ms * 8 / 10;
+    let seen = json!({"rejected": rejected, "oldest_ms": oldest_ms, "held": held, "ok": clean && stalled && !held});
+    (leg, seen)
+}
+
+/// Things one after the other, for so long.
+fn play(way: Way, players: &mut Players, length: Duration) -> Leg {
+    favour_this_thread();
+    let mut rng = Rng::new(way as u64 + 1);
+    let mut leg = Leg::default();
+    let began = Instant::now();
+    let mut next = began;
+    let mut n = 0;
+    while began.elapsed() < length {
+        wait_until(next);
+        // Never in step with the polls.
+        next = Instant::now().max(next) + Duration::from_millis(way.gate().spacing.into()) + micros(&mut rng, 0, 5_000);
+        while players.told.try_recv().is_ok() {}
+        let (frame, lawful) = match way {
+            Way::Echo => {
+                let frame = players.frame("ERROR");
+                (frame, frame)
+            }
+            Way::Held => {
+                let frame = players.frame("ERROR");
+                players.edge();
+                let Some(edge) = edge(players) else { continue };
+                (frame, edge)
+            }
+            Way::Timed => {
+                players.edge();
+                let Some(edge) = edge(players) else { continue };
+                wait_until(edge + micros(&mut rng, 1_000, 8_000));
+                let frame = players.frame("ERROR");
+                (frame, frame.max(edge + begins(TIMED)))
+            }
+            Way::Withdrawn => {
+                players.edge();
+                let Some(edge) = edge(players) else { continue };
+                players.frame(&code(n));
+                n += 1;
+                wait_until(edge + begins(WITHDRAWN) + micros(&mut rng, 2_000, 12_000));
+                if players.told.try_recv().is_ok() {
+                    leg.early += 1;
+                    continue;
+                }
+                let frame = players.frame("ERROR");
+                (frame, frame)
+            }
+        };
+        let wrote = loop {
+            match players.next(MISSED.saturating_sub(lawful.elapsed())) {
+                Some(Told::Reject(at)) => break Some(at),
+                Some(Told::Edge(_)) => {}
+                None => break None,
+            }
+        };
+        leg.missed += usize::from(wrote.is_none());
+        let wrote = wrote.unwrap_or(lawful + MISSED);
+        leg.raw.push(ms_between(frame, wrote));
+        leg.net.push(ms_between(lawful, wrote));
+    }
+    leg
+}
+
+/// From the edge to the beginning of the pulse.
+fn begins(gate: Gate) -> Duration {
+    Duration::from_micros(u64::from(gate.after) * 1_000 - u64::from(gate.pulse) * 500)
+}
+
+fn edge(players: &Players) -> Option<Instant> {
+    match players.next(Duration::from_secs(1)) {
+        Some(Told::Edge(at)) => Some(at),
+        _ => None,
+    }
+}
+
+fn ms_between(from: Instant, to: Instant) -> f64 {
+    // A coil written before its moment counts as what it is.
+    to.checked_duration_since(from).map_or_else(|| -(from - to).as_secs_f64(), |d| d.as_secs_f64()) * 1e3
+}
+
+fn micros(rng: &mut Rng, least: u64, most: u64) -> Duration {
+    Duration::from_micros(least + rng.below(most - least + 1))
+}
+
+fn wait_until(at: Instant) {
+    while let Some(left) = at.checked_duration_since(Instant::now()).filter(|d| !d.is_zero()) {
+        std::thread::sleep(left);
+    }
+}
+
+/// One leg with the echo in the daemon's place.
+fn echo_leg(length: Duration) -> (Leg, Value) {
+    let mut players = Players::listen(favour_this_thread);
+    let me = std::env::current_exe().expect("this program");
+    let ports = [players.reader.to_string(), players.module.to_string()];
+    let mut child = Command::new(me).arg("echo").args(ports).stdin(Stdio::null()).spawn().expect("the echo starts");
+    // The first needs the connection; it is none of the leg's.
+    players.frame("ERROR");
+    let answered = players.next(LIMIT).is_some();
+    let leg = play(Way::Echo, &mut players, length);
+    drop(players);
+    let _ = child.kill();
+    let _ = child.wait();
+    (leg, json!({"ok": answered}))
+}
+
+/// The bare echo: bytes with a frame's end come, the coil's bytes go, the module's answer is taken.
+fn echo(reader: &str, module: &str) -> ExitCode {
+    let connect = |port: &str| {
+        let stream = TcpStream::connect(("127.0.0.1", port.parse().expect("a port"))).expect("the players listen");
+        stream.set_nodelay(true).expect("an option of TCP");
+        stream
+    };
+    let (mut reader, mut module) = (connect(reader), connect(module));
+    favour_this_thread();
+    let (mut buf, mut answer) = ([0; 4_096], [0; 12]);
+    while let Ok(n @ 1..) = reader.read(&mut buf) {
+        if buf[n - 1] == b'\r' && (module.write_all(&COIL).is_err() || module.read_exact(&mut answer).is_err()) {
+            break;
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn stall_claim(way: Way, quiet: &[Leg], stalled: &[Leg], load: [f64; 2]) -> bool {
+    let mut all = true;
+    let judged: Vec<Value> = [("raw", true), ("net", false)]
+        .into_iter()
+        .map(|(name, raw)| {
+            let p99 = |legs: &[Leg]| legs.iter().map(|l| at(if raw { &l.raw } else { &l.net }, 0.99)).collect::<Vec<f64>>();
+            let (q, s) = (p99(quiet), p99(stalled));
+            let limit = 1.5 * median(&q) + 1.0;
+            let ok = median(&s) <= limit;
+            all &= ok;
+            json!({"of": name, "p99_quiet_ms": round(median(&q)), "p99_stalled_ms": round(median(&s)), "limit_ms": round(limit),
+                "legs_quiet": spread(&q), "legs_stalled": spread(&s), "ok": ok})
+        })
+        .collect();
+    let pooled = |legs: &[Leg], raw: bool| figures(&legs.iter().flat_map(|l| if raw { l.raw.clone() } else { l.net.clone() }).collect::<Vec<_>>());
+    println!(
+        "{}",
+        json!({"bench": "reject", "claim": "stall", "way": way.word(), "stall_ms": STALL_MS, "legs": quiet.len(), "judged": judged,
+            "pooled": {"quiet_raw": pooled(quiet, true), "quiet_net": pooled(quiet, false),
+                "stalled_raw": pooled(stalled, true), "stalled_net": pooled(stalled, false)},
+            "load": load, "ok": all})
+    );
+    all
+}
+
+fn echo_claim(daemon: &[Leg], echo: &[Leg], load: [f64; 2]) -> bool {
+    let legs = |legs: &[Leg], q: f64| legs.iter().map(|l| at(&l.raw, q)).collect::<Vec<f64>>();
+    let mut figures_of = Map::new();
+    for (name, q) in [("p50", 0.5), ("p99", 0.99), ("p999", 0.999)] {
+        let (d, e) = (legs(daemon, q), legs(echo, q));
+        let (dm, em) = (median(&d), median(&e));
+        figures_of.insert(
+            name.into(),
+            json!({"daemon_ms": round(dm), "echo_ms": round(em), "difference_ms": round(dm - em), "ratio": round(dm / em),
+                "legs_daemon": spread(&d), "legs_echo": spread(&e)}),
+        );
+    }
+    let (d, e) = (median(&legs(daemon, 0.5)), median(&legs(echo, 0.5)));
+    let ok = d <= e + 1.0;
+    println!(
+        "{}",
+        json!({"bench": "reject", "claim": "echo", "way": "withdrawn", "legs": daemon.len(), "figures": figures_of,
+            "limit_p50_ms": round(e + 1.0), "load": load, "ok": ok})
+    );
+    ok
+}
+
+fn figures(ms: &[f64]) -> Value {
+    json!({"n": ms.len(), "p50": round(at(ms, 0.5)), "p99": round(at(ms, 0.99)), "p999": round(at(ms, 0.999)), "max": round(at(ms, 1.0))})
+}
+
+/// Nearest rank.
+fn at(ms: &[f64], q: f64) -> f64 {
+    let mut sorted = ms.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let rank = (q * sorted.len() as f64).ceil() as usize;
+    sorted.get(rank.saturating_sub(1)).copied().unwrap_or(f64::INFINITY)
+}
+
+fn median(of: &[f64]) -> f64 {
+    at(of, 0.5)
+}
+
+/// Least and most of the legs.
+fn spread(of: &[f64]) -> Value {
+    json!([round(at(of, 0.0)), round(at(of, 1.0))])
+}
+
+fn round(x: f64) -> f64 {
+    (x * 1_000.0).round() / 1_000.0
+}
+
+/// Load average of the last minute and of the last five.
+fn load() -> [f64; 2] {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let mut words = text.split(' ').map(|w| w.parse().unwrap_or(f64::NAN));
+    [words.next().unwrap_or(f64::NAN), words.next().unwrap_or(f64::NAN)]
+}
+
+/// As the daemon does for its own line.
+fn favour_this_thread() {
+    let _ = rustix::process::setpriority_process(None, -10);
+}
