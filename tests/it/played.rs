@@ -181,8 +181,7 @@ fn play_module(mut stream: TcpStream, edge: &AtomicBool, tell: &SyncSender<Told>
 
 /// Answers commands; frames are written by whoever plays the things.
 fn play_reader(mut stream: TcpStream, out: &SyncSender<TcpStream>) {
-    let how =
-        ReaderHow { start: b"", end: b"\r", separator: b",".to_vec(), no_read: b"ERROR".to_vec(), positional: true, commands: true };
+    let how = ReaderHow { start: b"", end: b"\r", separator: b",".to_vec(), no_read: b"ERROR".to_vec(), positional: true, commands: true };
     let mut reader = Reader::new(how, Rng::new(1));
     stream.set_nodelay(true).unwrap();
     let _ = out.try_send(stream.try_clone().unwrap());
