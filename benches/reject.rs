@@ -7,7 +7,7 @@
 //!
 //! - `held`: the frame leaves, the next poll shows its edge, the pulse begins with the edge. What is waited for is the
 //!   poll (up to 5 ms). `raw` = frame → coil, `net` = the poll's answer → coil.
-//! - `timed`: edge, frame 1–8 ms later, the pulse begins 10 ms behind the edge. `raw` = frame → coil, `net` = beginning
+//! - `timed`: edge, frame 0.5–5 ms later, the pulse begins 10 ms behind the edge. `raw` = frame → coil, `net` = beginning
 //!   of the pulse → coil: the line's own clock is in it.
 //! - `withdrawn`: a good thing in front of the gate, its verdict on disk, and then a no-read frame in the same passage,
 //!   which takes the verdict back while the pulse lasts. The one case where a frame itself writes the coil: bytes in →
@@ -33,8 +33,8 @@ use std::net::TcpStream;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-const HELD: Gate = Gate { spacing: 30, deadline: 12, pair: 10, after: 8, pulse: 16 };
-const TIMED: Gate = Gate { spacing: 40, deadline: 20, pair: 5, after: 18, pulse: 16 };
+const HELD: Gate = Gate { spacing: 30, deadline: 12, pair: 10, after: 10, pulse: 20 };
+const TIMED: Gate = Gate { spacing: 40, deadline: 20, pair: 5, after: 20, pulse: 20 };
 const WITHDRAWN: Gate = Gate { spacing: 66, deadline: 55, pair: 5, after: 45, pulse: 30 };
 /// A reject that did not come within this never comes.
 const MISSED: Duration = Duration::from_millis(28);
@@ -160,22 +160,22 @@ fn play(way: Way, players: &mut Players, length: Duration) -> Leg {
             Way::Held => {
                 let frame = players.frame("ERROR");
                 players.edge();
-                let Some(edge) = edge(players) else { continue };
-                (frame, edge)
+                let Some((shown, _)) = edge(players) else { continue };
+                (frame, shown)
             }
             Way::Timed => {
                 players.edge();
-                let Some(edge) = edge(players) else { continue };
-                wait_until(edge + micros(&mut rng, 1_000, 8_000));
+                let Some((shown, fell)) = edge(players) else { continue };
+                wait_until(shown + micros(&mut rng, 500, 5_000));
                 let frame = players.frame("ERROR");
-                (frame, frame.max(edge + begins(TIMED)))
+                (frame, frame.max(fell + begins(TIMED)))
             }
             Way::Withdrawn => {
                 players.edge();
-                let Some(edge) = edge(players) else { continue };
+                let Some((_, fell)) = edge(players) else { continue };
                 players.frame(&code(n));
                 n += 1;
-                wait_until(edge + begins(WITHDRAWN) + micros(&mut rng, 2_000, 12_000));
+                wait_until(fell + begins(WITHDRAWN) + micros(&mut rng, 2_000, 12_000));
                 if players.told.try_recv().is_ok() {
                     leg.early += 1;
                     continue;
@@ -187,7 +187,7 @@ fn play(way: Way, players: &mut Players, length: Duration) -> Leg {
         let wrote = loop {
             match players.next(MISSED.saturating_sub(lawful.elapsed())) {
                 Some(Told::Reject(at)) => break Some(at),
-                Some(Told::Edge(_)) => {}
+                Some(Told::Edge { .. }) => {}
                 None => break None,
             }
         };
@@ -204,9 +204,10 @@ fn begins(gate: Gate) -> Duration {
     Duration::from_micros(u64::from(gate.after) * 1_000 - u64::from(gate.pulse) * 500)
 }
 
-fn edge(players: &Players) -> Option<Instant> {
+/// When the module showed it, and when the line takes it to have fallen.
+fn edge(players: &Players) -> Option<(Instant, Instant)> {
     match players.next(Duration::from_secs(1)) {
-        Some(Told::Edge(at)) => Some(at),
+        Some(Told::Edge { shown, fell }) => Some((shown, fell)),
         _ => None,
     }
 }

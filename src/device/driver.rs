@@ -1,6 +1,7 @@
 //! The driver loop: one task per device that carries bytes, orders, time and reports between a port and a conversation.
 
 use super::port::{Link, Port};
+use super::timer::Timer;
 use crate::vocab::plan::Address;
 use crate::vocab::{DeviceNo, Order, Report};
 use crate::wire::{Action, Conversation};
@@ -26,6 +27,8 @@ const MOST_UNWRITTEN: usize = 1 << 20;
 /// After the last order a driver goes on for this long, so that what is queued still leaves.
 const FLUSH_US: u64 = 250_000;
 const READ: usize = 4_096;
+/// A deadline that has passed is worked on at most this often.
+const LEAST_US: u64 = 200;
 
 /// What a driver tells, and when (mono µs) it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -184,6 +187,8 @@ impl Talk {
     async fn carry(&mut self, link: Box<dyn Link>, port: &mut Port) -> Left {
         let (mut reading, mut writing) = tokio::io::split(link);
         let mut buf = vec![0; READ];
+        let mut clockwork = Timer::new();
+        let mut worked_us = 0;
         self.conversation.opened(self.now());
         self.drain(Some(&mut writing)).await;
         loop {
@@ -196,7 +201,7 @@ impl Talk {
             if self.unwritten.len() > MOST_UNWRITTEN {
                 return Left::Gone("it takes no bytes".into());
             }
-            let due = self.due_in();
+            let (due, now_us) = (self.due_at().map(|at| at.max(worked_us + LEAST_US)), self.now());
             tokio::select! {
                 read = reading.read(&mut buf) => match read {
                     Ok(0) => return Left::Gone("the device closed the link".into()),
@@ -212,9 +217,9 @@ impl Talk {
                     Err(e) => return Left::Gone(format!("writing failed: {e}")),
                 },
                 order = self.inbox.recv(), if self.ending_us.is_none() => self.take(order),
-                () = timer(due) => {
-                    let now_us = self.now();
-                    self.conversation.due(now_us);
+                () = clockwork.until(due.unwrap_or(0), now_us), if due.is_some() => {
+                    worked_us = self.now();
+                    self.conversation.due(worked_us);
                 }
                 again = port.accept() => {
                     if let Ok(link) = again {
@@ -253,10 +258,14 @@ impl Talk {
         self.drain(None).await;
     }
 
-    /// How long until the conversation or the end is due.
+    /// When the conversation or the end is due.
+    fn due_at(&self) -> Option<u64> {
+        self.conversation.deadline().into_iter().chain(self.ending_us).min()
+    }
+
+    /// How long until then; without a link nothing is urgent.
     fn due_in(&self) -> Option<Duration> {
-        let due = self.conversation.deadline().into_iter().chain(self.ending_us).min();
-        due.map(|at_us| Duration::from_micros(at_us.saturating_sub(self.now())))
+        self.due_at().map(|at_us| Duration::from_micros(at_us.saturating_sub(self.now())))
     }
 
     /// Does what the conversation wants: bytes first, reports after. Without a link, bytes have nowhere to go.

@@ -6,8 +6,10 @@
 
 mod driver;
 mod port;
+mod timer;
 
 pub use driver::{Clock, Device, Driven, Told, spawn};
+pub use timer::Timer;
 
 #[cfg(test)]
 mod tests;

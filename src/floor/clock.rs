@@ -24,11 +24,6 @@ impl Clock {
     pub fn mono_us(&self) -> u64 {
         self.start.elapsed().as_micros() as u64 + 1
     }
-
-    /// The moment at which `mono_us` reads `at_us`.
-    pub fn instant(&self, at_us: u64) -> Instant {
-        self.start + std::time::Duration::from_micros(at_us)
-    }
 }
 
 fn wall_us() -> i64 {

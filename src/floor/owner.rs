@@ -16,7 +16,7 @@ use super::imports::{Asker, Imported, Imports, Turn};
 use super::requests::{self, ReplyTo, Wanted};
 use crate::control::protocol::Refusal;
 use crate::control::server::Command;
-use crate::device::Told;
+use crate::device::{Timer, Told};
 use crate::ledger::{Codebook, Outcome, Submission, Writer};
 use crate::line::jobs::first_answer;
 use crate::line::{Decision, Effect, Input, Line, Mark, Reading, Release};
@@ -25,7 +25,7 @@ use crate::vocab::plan::Polarity;
 use crate::vocab::{CodeRef, DeviceNo, Event, ItemState, Order, Report};
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 /// Submissions the writer may have waiting; below its own queue's size, so that handing over never fails for room.
@@ -36,6 +36,8 @@ const PULSE: Duration = Duration::from_millis(50);
 const UNANSWERED: usize = 256;
 /// A deadline that has passed is worked on at most this often.
 const LEAST_TICK_US: u64 = 200;
+/// Nothing is due: called all the same after this long.
+const LONGEST_TICK_US: u64 = 3_600_000_000;
 /// A deadline missed by more than this is worth a line in the log, at most once in `LATE_EVERY_US`.
 const LATE: Duration = Duration::from_millis(10);
 const LATE_EVERY_US: u64 = 10_000_000;
@@ -148,6 +150,7 @@ impl Owner {
     }
 
     pub async fn run(&mut self, from: &mut Inlets) -> End {
+        let mut clockwork = Timer::new();
         let mut pulse = tokio::time::interval(PULSE);
         pulse.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -155,11 +158,11 @@ impl Owner {
                 return end;
             }
             let room = self.stuck.is_empty();
-            let due = self.next_tick();
+            let (due_us, now_us) = (self.next_tick(), self.clock.mono_us());
             tokio::select! {
                 Some(o) = from.commits.recv() => self.outcome(o),
                 Some(t) = from.devices.recv(), if room => self.told(t),
-                () = tokio::time::sleep_until(due.into()), if room => self.tick(due),
+                () = clockwork.until(due_us, now_us), if room => self.tick(due_us),
                 _ = pulse.tick() => self.pulse(room),
                 Some(i) = from.imported.recv(), if room => self.imported(i),
                 Some(c) = from.commands.recv(), if room => self.command(c),
@@ -176,16 +179,15 @@ impl Owner {
     }
 
     /// When the line wants to be called, kept from spinning on a deadline that has passed.
-    fn next_tick(&self) -> Instant {
+    fn next_tick(&self) -> u64 {
         let least = self.last_tick_us + LEAST_TICK_US;
         let due = self.line.deadline().map_or(u64::MAX, |d| d.max(least));
-        let far = self.clock.mono_us() + 3_600_000_000;
-        self.clock.instant(due.min(far))
+        due.min(self.last_tick_us + LONGEST_TICK_US)
     }
 
-    fn tick(&mut self, due: Instant) {
+    fn tick(&mut self, due_us: u64) {
         self.last_tick_us = self.clock.mono_us();
-        let late = self.clock.instant(self.last_tick_us).saturating_duration_since(due);
+        let late = Duration::from_micros(self.last_tick_us.saturating_sub(due_us));
         if late > LATE && self.late_told_us.is_none_or(|told| self.last_tick_us >= told + LATE_EVERY_US) {
             self.late_told_us = Some(self.last_tick_us);
             tracing::warn!(late_ms = late.as_millis() as u64, "the machine gave the line its time too late: check its load");

@@ -83,8 +83,9 @@ impl Gate {
 /// What the module saw.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Told {
-    /// The answer that shows the edge was about to leave.
-    Edge(Instant),
+    /// The answer that shows the edge was about to leave; and when the line takes the edge to have fallen: in the middle
+    /// between this answer and the last.
+    Edge { shown: Instant, fell: Instant },
     /// The bytes that energise the reject coil had come.
     Reject(Instant),
 }
@@ -151,6 +152,7 @@ fn play_module(mut stream: TcpStream, edge: &AtomicBool, tell: &SyncSender<Told>
     let how = ModbusHow { unit: 1, base: 0, points: 16, watchdog_ms: None, safe_state_base: None, safe_clear_base: None };
     let mut module = Modbus::new(how, Rng::new(1));
     let began = Instant::now();
+    let mut polled = began;
     stream.set_nodelay(true).unwrap();
     module.connected(Link::FIRST, 0);
     let mut buf = [0; 1_200];
@@ -162,15 +164,20 @@ fn play_module(mut stream: TcpStream, edge: &AtomicBool, tell: &SyncSender<Told>
                 let _ = tell.try_send(Told::Reject(at));
             }
             let now_us = began.elapsed().as_micros() as u64;
-            let shows = request.get(7) == Some(&4) && edge.swap(false, Ordering::AcqRel);
+            let polls = request.get(7) == Some(&4);
+            let shows = polls && edge.swap(false, Ordering::AcqRel);
             if shows {
                 module.input(TRIGGER, true);
                 module.input(TRIGGER, false);
             }
             module.received(Link::FIRST, request, now_us);
             module.due(now_us + AT_ONCE_US);
+            let answered = Instant::now();
             if shows {
-                let _ = tell.try_send(Told::Edge(Instant::now()));
+                let _ = tell.try_send(Told::Edge { shown: answered, fell: polled + (answered - polled) / 2 });
+            }
+            if polls {
+                polled = answered;
             }
             if !say(&mut module, &mut stream) {
                 return;

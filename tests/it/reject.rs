@@ -11,7 +11,7 @@ const GATE: Gate = Gate { spacing: 400, deadline: 200, pair: 30, after: 260, pul
 fn edge(line: &Played) {
     line.players.edge();
     match line.players.next(LIMIT) {
-        Some(Told::Edge(_)) => {}
+        Some(Told::Edge { .. }) => {}
         other => panic!("the module shows the edge first: {other:?}"),
     }
 }
