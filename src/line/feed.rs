@@ -204,8 +204,10 @@ impl<L: Law> Line<L> {
             self.windows.get_mut(&device).expect("a printer has a window").ghosts.clear();
         }
         if L::RESENDS_DOUBTFUL && self.level_of_printer(device).is_some() {
-            let doubtful = self.book.unsettled().filter(|c| self.book.state(*c) == ItemState::Doubtful);
-            let again: Vec<Effect> = doubtful.map(|code| Effect::Print { device, code }).collect();
+            // The oldest of the last window: a belt that ran out over the loss may well have taken them.
+            let doubtful: Vec<CodeRef> = self.book.unsettled().filter(|c| self.book.state(*c) == ItemState::Doubtful).collect();
+            let window = doubtful.len().saturating_sub(12);
+            let again: Vec<Effect> = doubtful[window..].iter().take(3).map(|code| Effect::Print { device, code: *code }).collect();
             self.out.after.extend(again);
         }
         let id = self.plan.device(device).id.clone();
