@@ -13,9 +13,9 @@
 //!   which takes the verdict back while the pulse lasts. The one case where a frame itself writes the coil: bytes in →
 //!   bytes out, nothing is waited for. It needs a commit before, so it has no stalled legs.
 //!
-//! `stall`: `held` and `timed` with commits stalled 500 ms beside quiet ones; p99 (raw and net) at most 1.5 × quiet
-//! + 1 ms, medians of interleaved legs. `echo`: `withdrawn` beside a bare echo, a process of its own that answers each
-//! frame on the one socket with the coil's bytes on the other; p50 at most 1 ms above the echo's. A reject that never comes
+//! `stall`: `held` and `timed` with commits stalled 500 ms beside quiet ones; p99 (raw and net) at most 1.5 × quiet and
+//! 1 ms, medians of interleaved legs. `echo`: `withdrawn` beside a bare echo, a process of its own that answers each frame
+//! on the one socket with the coil's bytes on the other; p50 at most 1 ms above the echo's. A reject that never comes
 //! counts with the whole time that was waited for it.
 //!
 //! This program's threads, and the echo, have the nice value that the daemon gives its line (−10), where allowed.

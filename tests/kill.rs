@@ -219,7 +219,7 @@ fn kills() {
         let mut line = Line::start(dir.path(), polarity, seed.wrapping_add(half as u64));
         let (mut here, mut before) = (0, 0);
         while here < kills / 2 || (half == 1 && done < total) {
-            std::thread::sleep(Duration::from_millis(500 + rng.below(9_500)));
+            std::thread::sleep(Duration::from_millis(500 + rng.below(11_500)));
             before = line.journal_head(before);
             line.kill();
             let h = line.hit();

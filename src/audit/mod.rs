@@ -83,13 +83,6 @@ impl Judge {
         }
     }
 
-    /// One line of an account as text; what cannot be understood is a violation.
-    fn line(&mut self, account: Account, line: &str) {
-        if let Err(e) = self.text(account, line) {
-            self.not_understood(account.word(), &e.to_string());
-        }
-    }
-
     /// One line of an account as text; the complaint of one that cannot be understood.
     pub fn text(&mut self, account: Account, line: &str) -> Result<(), serde_json::Error> {
         match account {
@@ -146,23 +139,6 @@ pub fn judge<'a>(
     if let Some(truth) = truth {
         j.expect_truth();
         truth.into_iter().for_each(|l| j.truth(l));
-    }
-    j.finish()
-}
-
-/// Judges three accounts given as lines of text.
-pub fn judge_lines<D, J, T>(dump: D, journal: J, truth: Option<T>) -> Verdict
-where
-    D: IntoIterator<Item: AsRef<str>>,
-    J: IntoIterator<Item: AsRef<str>>,
-    T: IntoIterator<Item: AsRef<str>>,
-{
-    let mut j = Judge::new();
-    dump.into_iter().for_each(|l| j.line(Account::Dump, l.as_ref()));
-    journal.into_iter().for_each(|l| j.line(Account::Journal, l.as_ref()));
-    if let Some(truth) = truth {
-        j.expect_truth();
-        truth.into_iter().for_each(|l| j.line(Account::Truth, l.as_ref()));
     }
     j.finish()
 }

@@ -45,13 +45,6 @@ impl Client {
         }
     }
 
-    /// The socket of the daemon that holds a store, from `DIR/lock`.
-    pub fn socket_of_store(store: &Path) -> Option<PathBuf> {
-        let text = std::fs::read_to_string(store.join("lock")).ok()?;
-        let v: Value = serde_json::from_str(&text).ok()?;
-        Some(PathBuf::from(v.get("socket")?.as_str()?))
-    }
-
     /// The next line, whatever it is.
     pub fn line(&mut self) -> Result<Value, ClientError> {
         let mut text = String::new();

@@ -217,7 +217,7 @@ impl Packed {
                     self.count += p.map_or(0, |p| p.children.len() as u64);
                 }
                 // Seldom, and what left the parent is not told: counted anew.
-                Event::Undone { broken: true, .. } | Event::TakenOut { .. } => {
+                Event::Undone { broken: true, .. } => {
                     *self = Self::count(plan, book);
                     return;
                 }

@@ -377,10 +377,6 @@ impl Core {
         }
         Ok(())
     }
-
-    pub fn store_id(&self) -> [u8; 16] {
-        self.store
-    }
 }
 
 fn random() -> [u8; 32] {

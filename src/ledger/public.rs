@@ -15,7 +15,8 @@ pub struct Speaker {
     pub names: Names,
     pub packs: BTreeMap<PackNo, PackRow>,
     pub jobs: BTreeMap<JobNo, String>,
-    pub parents: BTreeMap<ParentNo, LevelNo>,
+    /// Level and number.
+    pub parents: BTreeMap<ParentNo, (LevelNo, Option<CodeRef>)>,
     pub codebook: Codebook,
 }
 
@@ -95,7 +96,12 @@ impl Speaker {
                 }
             }
             Event::JobCreated { job, id, .. } => drop(self.jobs.insert(*job, id.clone())),
-            Event::Opened { parent, level, .. } => drop(self.parents.insert(*parent, *level)),
+            Event::Opened { parent, level, code, .. } => drop(self.parents.insert(*parent, (*level, *code))),
+            Event::Closed { parent, code: Some(code), .. } | Event::Relabelled { parent, next: code, .. } => {
+                if let Some(p) = self.parents.get_mut(parent) {
+                    p.1 = Some(*code);
+                }
+            }
             Event::PackAccepted { pack, id, level, product, count, origin } if !self.packs.contains_key(pack) => {
                 let row = PackRow::new(*pack, id.clone(), level.clone(), product.clone(), *count, origin.clone());
                 let _ = self.codebook.register(row.clone());
@@ -227,12 +233,19 @@ impl Speaker {
             }
             Event::Labelling { parent } => one("labelling", json!({"id": parent.0, "level": self.parent_level(*parent)})),
             Event::Sealed { parent, station } => {
-                one("sealed", json!({"id": parent.0, "level": self.parent_level(*parent), "station": self.station(*station)}))
+                let mut m = object(json!({"id": parent.0, "level": self.parent_level(*parent), "station": self.station(*station)}));
+                if let Some(c) = self.parents.get(parent).and_then(|p| p.1) {
+                    self.put_code(&mut m, c);
+                }
+                vec![("sealed", m)]
             }
-            Event::Relabelled { parent, void, next } => one(
-                "relabelled",
-                json!({"id": parent.0, "level": self.parent_level(*parent), "void": hex(&self.code(*void)), "next": hex(&self.code(*next))}),
-            ),
+            Event::Relabelled { parent, void, next } => {
+                let level = self.parent_level(*parent);
+                let (old, new) = (hex(&self.code(*void)), hex(&self.code(*next)));
+                let mut lines = each("void", &[*void], json!({}));
+                lines.push(("relabelled", object(json!({"id": parent.0, "level": level, "void": old, "next": new}))));
+                lines
+            }
             Event::Undone { parent, broken, reason } => {
                 let mut m = object(json!({"id": parent.0, "level": self.parent_level(*parent), "broken": broken}));
                 put_some(&mut m, "reason", reason.map(|r| r.word().into()));
@@ -260,7 +273,7 @@ impl Speaker {
     }
 
     fn parent_level(&self, no: ParentNo) -> &str {
-        self.parents.get(&no).map_or("?", |l| self.level(*l))
+        self.parents.get(&no).map_or("?", |p| self.level(p.0))
     }
 }
 

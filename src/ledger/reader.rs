@@ -215,9 +215,9 @@ impl Snapshot {
             if self.speaker.parents.len() >= PARENTS_KNOWN {
                 self.speaker.parents.clear();
             }
-            let level = self.statement(schema::PARENT_LEVEL)?.query_row([no.0], |r| r.get(0));
+            let level = self.statement(schema::PARENT_LEVEL)?.query_row([no.0], |r| Ok((r.get(0)?, r.get::<_, Option<i64>>(1)?)));
             match level {
-                Ok(level) => drop(self.speaker.parents.insert(no, LevelNo(level))),
+                Ok((level, code)) => drop(self.speaker.parents.insert(no, (LevelNo(level), code.map(CodeRef::from_id)))),
                 Err(rusqlite::Error::QueryReturnedNoRows) => {}
                 Err(e) => return Err(e.into()),
             }

@@ -71,7 +71,7 @@ pub const CODES_AFTER: &str = "SELECT c.id,c.state,c.reason,c.through,c.seen,c.p
 pub const CODE_BY_ID: &str = "SELECT id,state,reason,through,seen,parent,job,station,passage FROM code WHERE id=?1";
 pub const PARENTS_AFTER: &str = "SELECT no,level,station,job,code,state,relabels FROM parent WHERE no>?1 ORDER BY no LIMIT ?2";
 pub const PARENT_BY_NO: &str = "SELECT no,level,station,job,code,state,relabels FROM parent WHERE no=?1";
-pub const PARENT_LEVEL: &str = "SELECT level FROM parent WHERE no=?1";
+pub const PARENT_LEVEL: &str = "SELECT level,code FROM parent WHERE no=?1";
 pub const PARENT_BY_CODE: &str = "SELECT max(no) FROM parent WHERE code=?1";
 pub const CHILDREN: &str = "SELECT id FROM code WHERE parent=?1 AND parent>0 ORDER BY id";
 pub const LEASED: &str = "SELECT count(*) FROM lease WHERE pack=?1 AND first<=?2 AND first+count>?2";

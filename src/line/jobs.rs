@@ -393,7 +393,7 @@ impl<L: Law> Line<L> {
         printers.into_iter().for_each(|d| self.printer_lost(d, Doubt::Cleared));
         for p in self.live_parents() {
             let code = self.book.parents[&p].code;
-            self.emit(Event::Undone { parent: p, broken: false, reason: None });
+            self.undo(p, false, None);
             if let Some(c) = code.filter(|_| self.book.parents[&p].state == ParentState::Void) {
                 self.void_number(c);
             }
@@ -448,7 +448,7 @@ impl<L: Law> Line<L> {
             );
         }
         if let Some(parent) = self.open_parent(s.no) {
-            self.emit(Event::Undone { parent, broken: false, reason: None });
+            self.undo(parent, false, None);
         }
         self.emit(Event::StationCleared { station: s.no });
         self.lower(&format!("out-of-step:{id}"));

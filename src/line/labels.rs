@@ -133,7 +133,7 @@ impl<L: Law> Line<L> {
         self.label_waits.remove(&parent);
         let row = &self.book.parents[&parent];
         let (code, state) = (row.code, row.state);
-        self.emit(Event::Undone { parent, broken: state == ParentState::Sealed, reason: Some(reason) });
+        self.undo(parent, state == ParentState::Sealed, Some(reason));
         if let Some(code) = code {
             self.void_number(code);
         }

@@ -162,11 +162,20 @@ impl<L: Law> Line<L> {
         }
     }
 
+    /// The parent is no more: its children are named as they leave it, and are loose again.
+    pub(super) fn undo(&mut self, parent: ParentNo, broken: bool, reason: Option<Reason>) {
+        let why = reason.map_or("void", Reason::word);
+        for code in self.book.parents[&parent].children.clone() {
+            self.emit(Event::TakenOut { parent, code, why: why.into() });
+        }
+        self.emit(Event::Undone { parent, broken, reason });
+    }
+
     /// Nothing may be shifted silently: the open parent is void, the queue forgotten, the line Held until someone says
     /// that the physical parent is empty.
     pub(super) fn lose_step(&mut self, s: &Station) {
         if let Some(parent) = self.open_parent(s.no) {
-            self.emit(Event::Undone { parent, broken: false, reason: None });
+            self.undo(parent, false, None);
         }
         self.emit(Event::Purged { station: s.no });
         self.raise(format!("out-of-step:{}", s.id));

@@ -353,7 +353,7 @@ impl<L: Law> Line<L> {
     /// The events of a withdrawal: a sealed parent is broken, the code rejected, the passage counted anew.
     pub(super) fn withdraw(&mut self, station: StationNo, no: Passage, code: CodeRef, reason: Reason) {
         if let Some(parent) = self.parent_with_code(code, crate::vocab::ParentState::Sealed) {
-            self.emit(Event::Undone { parent, broken: true, reason: Some(reason) });
+            self.undo(parent, true, Some(reason));
         }
         let seen = Some(Seen::Known(code));
         self.note_verdict(station, false, Some(reason), seen.as_ref());

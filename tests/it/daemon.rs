@@ -284,13 +284,17 @@ fn a_pack_is_imported_beside_the_running_line_and_watchers_see_it() {
     let watch = watcher.ask(json!({"id": 1, "op": "watch"}));
     assert_eq!((&watch["ok"], &watch["boot"]), (&json!(true), &d.ready["boot"]));
     assert_eq!(reader.ask(json!({"id": 1, "op": "watch"}))["ok"], true);
-    let import = json!({"id": 1, "op": "pack.import", "path": bottles, "level": "bottle", "product": "P1", "key": "first"});
+    let import = json!({
+        "id": 1, "op": "pack.import", "path": bottles, "level": "bottle", "product": "P1", "purpose": "溯源", "key": "first"
+    });
     let done = unix.ask(import.clone());
     assert_eq!((&done["ok"], &done["count"]), (&json!(true), &json!(500)), "{done}");
     assert_eq!(done["sha256"].as_str().unwrap().len(), 64);
     assert_eq!(unix.ask(import), done, "a repeated key gets the first answer");
     let event = watcher.event("pack");
     assert_eq!(event["pack"], done["pack"]);
+    let purpose = watcher.event("purpose");
+    assert_eq!((&purpose["pack"], &purpose["purpose"]), (&done["pack"], &json!("溯源")));
     assert!(event["seq"].as_u64().unwrap() > watch["seq"].as_u64().unwrap());
     assert_eq!(reader.event("pack")["pack"], done["pack"]);
 

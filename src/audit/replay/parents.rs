@@ -150,7 +150,10 @@ impl Replay {
         if self.parents[&no].code != Some(void) {
             at.blame(Promise::OneParent, Some(void), format!("parent {id} is relabelled from a number that was not its own"));
         }
-        self.void(void, at);
+        // The journal tells the void number in a line of its own, before this one.
+        if self.code_mut(void).state != S::Void {
+            self.void(void, at);
+        }
         self.parents.get_mut(&no).expect("the caller knows this parent").code = Some(next);
         self.take_number(next, no, at);
         self.move_parent(no, P::Closed, at);

@@ -93,24 +93,14 @@ fn play(g: &Globals, args: &DemoArgs, mut scene: Scene) -> Result<Exit, DemoErro
     client.request("job.create", object(json!({"job": "DEMO", "product": "P1", "lot": "A1", "target": args.units})), None)?;
     start_job(&mut client, &scene)?;
     show.says("the job runs: every bottle is printed, read, packed; every box, case and pallet is read".to_string());
-    let mut quiet_since: Option<Instant> = None;
     loop {
         let status = client.request("status", Map::new(), None)?;
         if show.update(&status) {
             return Err(DemoError::Stopped(scene.store.clone()));
         }
         scene.alive()?;
-        // The belt is empty; labels and hand scans may still be under way.
-        if scene.fed().is_some() && quiet(&status) {
-            if quiet_since.get_or_insert_with(Instant::now).elapsed() > Duration::from_secs(2) {
-                break;
-            }
-        } else {
-            quiet_since = None;
-        }
-        if let Some(at) = scene.fed_at()
-            && at.elapsed() > PATIENCE
-        {
+        // The simulator ends when the belt is empty and every label and hand scan is done with: its devices are gone then.
+        if scene.fed().is_some() {
             break;
         }
         std::thread::sleep(Duration::from_millis(200));
@@ -120,13 +110,6 @@ fn play(g: &Globals, args: &DemoArgs, mut scene: Scene) -> Result<Exit, DemoErro
     show.close();
     let tally = tally::count(&scene, g.english())?;
     Ok(tally.tell(g.json))
-}
-
-/// No label is out and no passage is open.
-fn quiet(status: &Map<String, Value>) -> bool {
-    let none = |name: &str, busy: &dyn Fn(&Value) -> bool| status.get(name).and_then(Value::as_array).is_none_or(|a| !a.iter().any(busy));
-    let executes = status.get("state").and_then(|s| s.get("name")) == Some(&"execute".into());
-    executes && none("open", &|p| p["state"] != "open") && none("stations", &|s| s["open"].as_u64().unwrap_or(0) > 0)
 }
 
 /// Devices connect within a moment; until then the daemon says what is missing.

@@ -22,7 +22,7 @@ pub struct Scene {
     args: DemoArgs,
     simulator: Option<Actor>,
     daemon: Option<Actor>,
-    fed: Option<(u64, Instant)>,
+    fed: Option<u64>,
 }
 
 /// A process of ours and the JSON lines it prints.
@@ -156,12 +156,12 @@ impl Scene {
             if let Ok(v) = s.lines.try_recv()
                 && v["done"] == true
             {
-                self.fed = Some((v["fed"].as_u64().unwrap_or(0), Instant::now()));
+                self.fed = Some(v["fed"].as_u64().unwrap_or(0));
             }
             if self.fed.is_none() && !matches!(s.child.try_wait(), Ok(None)) {
                 // Its last line may still be on the way.
                 match s.lines.recv_timeout(Duration::from_secs(1)) {
-                    Ok(v) if v["done"] == true => self.fed = Some((v["fed"].as_u64().unwrap_or(0), Instant::now())),
+                    Ok(v) if v["done"] == true => self.fed = Some(v["fed"].as_u64().unwrap_or(0)),
                     _ => return Err(DemoError::Ended { who: "simulator", log: s.log.clone() }),
                 }
             }
@@ -175,11 +175,7 @@ impl Scene {
     }
 
     pub fn fed(&self) -> Option<u64> {
-        self.fed.map(|f| f.0)
-    }
-
-    pub fn fed_at(&self) -> Option<Instant> {
-        self.fed.map(|f| f.1)
+        self.fed
     }
 
     /// SIGTERM to the daemon, then to the simulator; both end in order.

@@ -330,11 +330,6 @@ impl<L: Law, S: Store> Host<L, S> {
         self.exited
     }
 
-    /// How many codes stand in printers' windows, and which parents are under way: what a crash now would hit.
-    pub fn in_flight(&self) -> usize {
-        self.line.book().unsettled().count()
-    }
-
     /// The disk hangs until this moment.
     pub fn hang_disk(&mut self, until_us: u64) {
         self.writer.hangs_until = until_us;
