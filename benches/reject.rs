@@ -131,7 +131,7 @@ fn daemon_leg(way: Way, stall_ms: u64, length: Duration) -> (Leg, Value) {
         }
         (playing.join().expect("the things were played"), oldest_ms, held)
     });
-    let after = line.until(|s| s["writer"]["oldest_ms"] == 0);
+    let after = line.until(|s| s["writer"]["queue"] == 0);
     let rejected = after["stations"][0]["rejected"].clone();
     let clean = line.stop() == Some(0);
     let stalled = stall_ms == 0 || oldest_ms >= stall_ms * 8 / 10;
@@ -301,10 +301,11 @@ fn echo_claim(daemon: &[Leg], echo: &[Leg], load: [f64; 2]) -> bool {
     }
     let (d, e) = (median(&legs(daemon, 0.5)), median(&legs(echo, 0.5)));
     let ok = d <= e + 1.0;
+    let pooled = |legs: &[Leg]| figures(&legs.iter().flat_map(|l| l.raw.clone()).collect::<Vec<_>>());
     println!(
         "{}",
         json!({"bench": "reject", "claim": "echo", "way": "withdrawn", "legs": daemon.len(), "figures": figures_of,
-            "limit_p50_ms": round(e + 1.0), "load": load, "ok": ok})
+            "pooled": {"daemon": pooled(daemon), "echo": pooled(echo)}, "limit_p50_ms": round(e + 1.0), "load": load, "ok": ok})
     );
     ok
 }

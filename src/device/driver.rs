@@ -187,7 +187,7 @@ impl Talk {
     async fn carry(&mut self, link: Box<dyn Link>, port: &mut Port) -> Left {
         let (mut reading, mut writing) = tokio::io::split(link);
         let mut buf = vec![0; READ];
-        let mut clockwork = Timer::new();
+        let mut clockwork = Timer::start();
         let mut worked_us = 0;
         self.conversation.opened(self.now());
         self.drain(Some(&mut writing)).await;

@@ -19,7 +19,7 @@ pub struct Timer {
 impl Timer {
     /// To be called within the runtime that waits for it.
     #[expect(deprecated, reason = "its successor is unsafe for types that may lie about their descriptor; an OwnedFd does not")]
-    pub fn new() -> Self {
+    pub fn start() -> Self {
         let fd = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC);
         let kernel = fd.map_err(std::io::Error::from).and_then(AsyncFd::new);
         if let Err(e) = &kernel {
@@ -68,7 +68,7 @@ mod tests {
     async fn it_waits_as_long_as_it_was_last_told() {
         let began = Instant::now();
         let now_us = || began.elapsed().as_micros() as u64;
-        let mut t = Timer::new();
+        let mut t = Timer::start();
         t.until(1, 2).await;
         t.until(3_000, now_us()).await;
         assert!(now_us() >= 2_900);

@@ -150,7 +150,7 @@ impl Owner {
     }
 
     pub async fn run(&mut self, from: &mut Inlets) -> End {
-        let mut clockwork = Timer::new();
+        let mut clockwork = Timer::start();
         let mut pulse = tokio::time::interval(PULSE);
         pulse.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
