@@ -11,6 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 const LAG_NEAR_US: u64 = 300_000;
 /// A gate time this short before the daemon's death is a warning, if the book names the thing.
 const DEATH_NEAR_US: u64 = 200_000;
+/// The same where the next boot took the verdict back: the disk may have hung before the death, at most as long as the
+/// daemon bears it (`commit_limit_ms`, 2 s) and a little.
+const HUNG_NEAR_US: u64 = 3_000_000;
 /// From the last request to the watchdog's word: 300 ms and a heartbeat, with a margin.
 const WATCHDOG_US: u64 = 450_000;
 /// A watchdog that drops its outputs this soon after its link went does so because of that.
@@ -69,7 +72,7 @@ impl Unattended {
         if named && self.spans.iter().any(|s| g.t_us <= s.0 && s.0 - g.t_us <= DEATH_NEAR_US) {
             return Excuse::Warn("the daemon died a moment later");
         }
-        if at_restart {
+        if at_restart && self.spans.iter().any(|s| g.t_us <= s.0 && s.0 - g.t_us <= HUNG_NEAR_US) {
             return Excuse::Warn("the daemon died before it could write that the thing had gone by");
         }
         Excuse::None
