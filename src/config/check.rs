@@ -45,6 +45,15 @@ pub(super) fn check(c: &Config, at: &Places, report: &Report<'_>) {
             );
         }
     }
+    for (i, d) in p.devices.iter().enumerate() {
+        if let Some(first) = p.devices[..i].iter().find(|o| o.address == d.address) {
+            report.complain(
+                at.devices[i],
+                format!("[[device]] {}: its address is that of {} too", d.id, first.id),
+                "give each device an address of its own",
+            );
+        }
+    }
     if p.products.is_empty() {
         report.complain(at.line, "there is no [[product]]", "add the products that this line packs");
     }

@@ -62,8 +62,8 @@ pub const ALARMS: &[Alarm] = &[
         name: "gate-late",
         zh: "闸门动作过迟",
         en: "a gate word came too late",
-        do_zh: "检查工控机负载和 I/O 网络；产品已按剔除处理",
-        do_en: "check the PC's load and the I/O network; the thing counts as rejected",
+        do_zh: "检查工控机负载和 I/O 网络；产品按剔除记账；常开剔除时可能已漏过，线已暂停",
+        do_en: "check the PC's load and the I/O network; the thing counts as rejected, at a gate that energises to reject it may have got by: the line is held",
     },
     Alarm { name: "pool-low", zh: "码快用完", en: "few codes are left", do_zh: "导入新的码包", do_en: "import the next pack" },
     Alarm {
@@ -89,6 +89,20 @@ pub const ALARMS: &[Alarm] = &[
         en: "the clock is not trusted",
         do_zh: "校准系统时间，然后执行 clock trust",
         do_en: "set the system's time, then clock trust",
+    },
+    Alarm {
+        name: "io-slow",
+        zh: "I/O 模块应答太慢",
+        en: "an I/O module answers too slowly for its gates",
+        do_zh: "检查 I/O 网络和模块；恢复后继续",
+        do_en: "check the I/O network and the module, then resume",
+    },
+    Alarm {
+        name: "counter-jump",
+        zh: "触发计数器跳变",
+        en: "a trigger's counter jumped",
+        do_zh: "检查 I/O 模块；其间的过件数未知；确认现场后继续",
+        do_en: "check the I/O module; how many things went by is unknown; look at the line, then resume",
     },
     Alarm {
         name: "io-safe",

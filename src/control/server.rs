@@ -14,7 +14,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWrite
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{mpsc, oneshot, watch};
 
-/// Clients at once, over both sockets.
+/// Clients at once, on each of the two sockets: whoever fills the one that only reads does not lock the other.
 const MAX_CLIENTS: usize = 32;
 /// Lines waiting for one client.
 const QUEUE: usize = 256;
@@ -71,7 +71,7 @@ pub async fn serve(desk: Desk, socket: &Path, tcp: SocketAddr) -> Result<SocketA
     let unix = bind_unix(socket)?;
     let tcp_listener = TcpListener::bind(tcp).await.map_err(|source| ServeError::Tcp { addr: tcp, source })?;
     let bound = tcp_listener.local_addr().map_err(|source| ServeError::Tcp { addr: tcp, source })?;
-    let clients = Arc::new(AtomicUsize::new(0));
+    let (clients, readers) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let (d, c) = (desk.clone(), clients.clone());
     tokio::spawn(async move {
         loop {
@@ -85,7 +85,7 @@ pub async fn serve(desk: Desk, socket: &Path, tcp: SocketAddr) -> Result<SocketA
     tokio::spawn(async move {
         loop {
             match tcp_listener.accept().await {
-                Ok((s, _)) => admit(s, desk.clone(), false, clients.clone()),
+                Ok((s, _)) => admit(s, desk.clone(), false, readers.clone()),
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
             }
         }

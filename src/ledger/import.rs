@@ -219,6 +219,9 @@ fn read_codes(
         if code.contains(&4) || code.contains(&0) {
             return Err(wrong("the code holds a control byte (NUL or EOT) that no printer can take".into()));
         }
+        if code.contains(&b'\r') {
+            return Err(wrong("a carriage return stands inside the code: no reader gives it back; end lines with LF or CRLF".into()));
+        }
         codes.push(code);
         places.push(Place { file, line: i + 1 });
         if codes.len() > u32::MAX as usize {

@@ -43,7 +43,16 @@ pub struct Encoder {
 const SILENCE_US: u64 = 150 * MS;
 
 /// Most that an edge is taken to lie before the poll that showed it.
-const EDGE_AGO_US: u64 = 10 * MS;
+const EDGE_AGO_US: u64 = 50 * MS;
+/// A linked module that was not polled for so long is held for gone.
+const POLL_SILENCE_US: u64 = 400 * MS;
+/// Polls too far apart for the pulses, in a row, that hold the line.
+const SLOW_POLLS: u32 = 5;
+/// Polls follow each other at this distance (`wire::modbus`) when the module answers at once; a longer one is its own
+/// time, about half of it a request.
+const POLL_US: u64 = 5 * MS;
+/// Most that a pulse begins earlier for a module that takes its time.
+const LEAD_US: u64 = 20 * MS;
 
 #[derive(Clone, Debug, Default)]
 pub struct GateLane {
@@ -53,6 +62,8 @@ pub struct GateLane {
     /// Everything before this position is unknown and rejected (after a start or a lost module).
     flush_to: Option<u64>,
     last_poll_us: u64,
+    /// How long the module takes to answer, of late: a write may wait behind one read.
+    lag_us: u64,
     confirm_level: Option<bool>,
     unconfirmed: u32,
 }
@@ -137,7 +148,9 @@ impl<L: Law> Line<L> {
         let Some(gate) = s.gate else { return };
         // The edge fell somewhere between the poll before and this one: in the middle, on average.
         let before_us = self.gates.get(&s.no).map_or(0, |l| l.last_poll_us);
-        let ago_us = if before_us == 0 { 0 } else { (at_us.saturating_sub(before_us) / 2).min(EDGE_AGO_US) };
+        let lag_us = self.gates.get(&s.no).map_or(0, |l| l.lag_us);
+        let gap_us = if before_us == 0 { 0 } else { at_us.saturating_sub(before_us) };
+        let ago_us = (gap_us / 2 + lag_us / 2).min(EDGE_AGO_US);
         let here = self.position(&gate, at_us).saturating_sub(self.travel(&gate, ago_us));
         let due = here
             + match gate.after {
@@ -230,6 +243,37 @@ impl<L: Law> Line<L> {
         }
     }
 
+    /// A module that is linked and does not answer its polls is no module: passages go by unseen, gates uncontrolled.
+    pub(super) fn io_due(&mut self) {
+        if !self.running() || !self.counters_seen {
+            return;
+        }
+        let now_us = self.now.mono_us;
+        for d in self.plan.clone().devices.iter().filter(|d| d.traits == crate::vocab::plan::Traits::Io) {
+            let polled = self.polled_us.get(&d.no).copied().unwrap_or(0);
+            if polled != 0 && now_us > polled + POLL_SILENCE_US {
+                self.raise(format!("io-slow:{}", d.id));
+                self.hold("io-slow");
+            }
+        }
+    }
+
+    /// Polls so far apart that a pulse cannot be set by them: after a few in a row the line is held.
+    fn watch_pace(&mut self, device: DeviceNo, gap_us: u64) {
+        let plan = self.plan.clone();
+        let gates = plan.stations.iter().filter_map(|s| s.gate).filter(|g| g.output.device == device);
+        let Some(limit_ms) = gates.map(|g| g.pulse_ms / 2 + g.tolerance_ms).min() else { return };
+        let slow = self.slow_polls.entry(device).or_default();
+        *slow = if gap_us > u64::from(limit_ms) * MS { *slow + 1 } else { 0 };
+        let (slow, id) = (*slow, &plan.device(device).id);
+        if slow >= SLOW_POLLS && self.running() {
+            self.raise(format!("io-slow:{id}"));
+            self.hold("io-slow");
+        } else if slow == 0 {
+            self.lower(&format!("io-slow:{id}"));
+        }
+    }
+
     /// The module is gone: nothing in front of its gates is known to have passed.
     pub(super) fn io_down(&mut self, device: DeviceNo) {
         let plan = self.plan.clone();
@@ -249,6 +293,7 @@ impl<L: Law> Line<L> {
         }
         if plan.devices.iter().any(|d| d.no == device && d.traits == crate::vocab::plan::Traits::Io) {
             self.forget_counters(device);
+            self.polled_us.remove(&device);
             self.counters_seen = false;
             self.belts.retain(|p, _| p.device != device);
             self.encoders.retain(|p, _| p.device != device);
@@ -265,12 +310,22 @@ impl<L: Law> Line<L> {
             let id = self.plan.device(device).id.clone();
             self.raise(format!("io-safe:{id}"));
         }
+        let before = self.polled_us.insert(device, poll.at_us).unwrap_or(0);
+        if before != 0 {
+            self.watch_pace(device, poll.at_us.saturating_sub(before));
+        }
         for s in self.plan.clone().stations.iter() {
             if s.gate.is_none_or(|g| g.output.device != device) {
                 continue;
             }
             let lane = self.gates.get_mut(&s.no).expect("a gated station has a gate lane");
             let before = std::mem::replace(&mut lane.last_poll_us, poll.at_us);
+            if before != 0 {
+                let gap = poll.at_us.saturating_sub(before);
+                let lag = if gap > POLL_US + MS { (gap / 2).min(LEAD_US) } else { 0 };
+                // Up at once, down slowly.
+                lane.lag_us = lag.max(lane.lag_us - lane.lag_us / 16);
+            }
             let silence = before != 0 && poll.at_us - before > SILENCE_US;
             let mut done = Vec::new();
             for j in &mut lane.jobs {
@@ -357,7 +412,8 @@ impl<L: Law> Line<L> {
         let now_us = self.now.mono_us;
         loop {
             let lane = &self.gates[&s.no];
-            let Some(j) = lane.jobs.iter().find(|j| j.fired.is_none() && here + half >= j.due) else { return };
+            let lead = half + self.travel(gate, lane.lag_us);
+            let Some(j) = lane.jobs.iter().find(|j| j.fired.is_none() && here + lead >= j.due) else { return };
             // A word that leaves in the last moment before the thing's middle may come too late.
             let (no, word, missed) = (j.no, j.word, here + margin > j.due);
             let live = self.devices.get(&gate.output.device).is_some_and(|d| d.up);
@@ -370,6 +426,10 @@ impl<L: Law> Line<L> {
             }
             if missed {
                 self.raise(format!("gate-late:{}", s.id));
+                // With polarity reject a word too late is a thing that may have got by.
+                if gate.polarity == Polarity::Reject && self.running() {
+                    self.hold("gate-late");
+                }
             }
             let rejected = !matches!(self.gates[&s.no].jobs.iter().find(|j| j.no == no).map(|j| j.word), Some(Word::Good { .. }));
             if rejected && gate.confirm.is_some() {
@@ -411,11 +471,11 @@ impl<L: Law> Line<L> {
                 let gate = s.gate?;
                 let half = self.travel(&gate, u64::from(gate.pulse_ms) * MS / 2);
                 let lane = self.gates.get(&s.no)?;
-                let jobs = lane
-                    .jobs
-                    .iter()
-                    .filter(|j| j.over_us.is_none())
-                    .filter_map(|j| self.time_of(&gate, if j.fired.is_none() { j.due.saturating_sub(half) } else { j.due + half }));
+                let lead = self.travel(&gate, lane.lag_us);
+                let jobs =
+                    lane.jobs.iter().filter(|j| j.over_us.is_none()).filter_map(|j| {
+                        self.time_of(&gate, if j.fired.is_none() { j.due.saturating_sub(half + lead) } else { j.due + half })
+                    });
                 jobs.chain(lane.flush_to.and_then(|f| self.time_of(&gate, f))).min()
             })
             // A position reached "now" by estimate must not spin.

@@ -54,6 +54,9 @@ pub fn new_job(
     if lot.is_empty() || lot.len() > 64 {
         return Err(Answer::refused("bad-lot", "a lot has 1 to 64 characters", "give the lot that is printed on the goods"));
     }
+    if let Some(e) = expiry.as_deref().filter(|e| !crate::vocab::time::is_date(e)) {
+        return Err(Answer::refused("bad-expiry", format!("“{e}” is no date"), "give the expiry as 2027-01-31"));
+    }
     let job = JobNo(book.jobs.keys().next_back().map_or(1, |j| j.0 + 1));
     Ok(Event::JobCreated { job, id: id.into(), product: product.into(), lot: lot.into(), target, expiry })
 }

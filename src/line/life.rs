@@ -13,6 +13,7 @@ pub const fn item_may(from: S, to: S) -> bool {
             | (S::Printed, S::Missing | S::Doubtful | S::Void)
             | (S::Doubtful, S::Void)
             | (S::Missing, S::Void)
+            | (S::Leased, S::Pooled) // at a job's end
             // a read in an open passage proves ink
             | (S::Sent | S::Printed | S::Doubtful | S::Missing, S::Verified | S::Rejected)
             // an older copy of the ledger was put back: what its marks say may have been sent

@@ -95,6 +95,9 @@ pub struct Line<L: Law = Sound> {
     pub(super) booted: bool,
     pub(super) boot_counted: bool,
     pub(super) item_printers: Arc<[ItemPrinter]>,
+    /// When each I/O module was last polled, and how many polls in a row came too far apart.
+    pub(super) polled_us: BTreeMap<DeviceNo, u64>,
+    pub(super) slow_polls: BTreeMap<DeviceNo, u32>,
     law: PhantomData<L>,
 }
 
@@ -140,6 +143,8 @@ impl<L: Law> Line<L> {
             booted: false,
             boot_counted: false,
             item_printers,
+            polled_us: BTreeMap::new(),
+            slow_polls: BTreeMap::new(),
             law: PhantomData,
         }
     }
@@ -203,10 +208,12 @@ impl<L: Law> Line<L> {
             return;
         }
         self.passages_due();
-        self.gates_due();
         self.labels_due();
         self.starting_due();
         self.ending_due();
+        self.io_due();
+        // Gates before the permit: no thing moves towards a gate that does not stand as it should.
+        self.gates_due();
         self.feed();
         self.permit_due();
     }

@@ -20,6 +20,9 @@ const OWED_US: u64 = 1_000 * MS;
 /// After a reader's link is up again, frames of things whose edge came before this are stale.
 const READER_SETTLE_US: u64 = 50 * MS;
 
+/// More edges than this in one poll are no things.
+const EDGES_AT_ONCE: u32 = 64;
+
 /// One station's passages of this boot.
 #[derive(Clone, Debug)]
 pub struct Lane {
@@ -111,7 +114,14 @@ impl<L: Law> Line<L> {
         for s in self.plan.clone().stations.iter() {
             let Some(t) = s.trigger.filter(|t| t.device == device) else { continue };
             let edges = self.edges(s.no, t, poll);
-            if edges > 0 {
+            if edges > EDGES_AT_ONCE {
+                // No belt does that: the counter was disturbed, and what it counted meanwhile is unknown.
+                if let Some((_, value)) = poll.counters.iter().find(|c| c.0 == t.number) {
+                    self.emit(Event::Counter { station: s.no, value: *value });
+                }
+                self.raise(format!("counter-jump:{}", s.id));
+                self.hold("counter-jump");
+            } else if edges > 0 {
                 self.edge(s, poll.at_us, edges);
             }
         }

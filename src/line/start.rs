@@ -7,6 +7,9 @@ use crate::vocab::plan::{CodeSource, PointKind, Polarity, Role, Station};
 use crate::vocab::report::Poll;
 use crate::vocab::{CodeRef, DeviceNo, Doubt, ItemState, JobState, LevelNo, PackMl, PackNo, ParentState, Plan, Reason, StationNo};
 
+/// Passages without a frame that a lost module may have counted; more is a disturbed counter, and unknown.
+const MISSED_AT_ONCE: u32 = 1_000;
+
 /// Gives a plan the numbers of a book; answers the names the book does not know yet.
 pub fn number_plan(plan: &mut Plan, book: &super::Book) -> Vec<Event> {
     let mut names = book.names.clone();
@@ -187,7 +190,7 @@ impl<L: Law> Line<L> {
             };
             if !first {
                 // The daemon lived: what went by while the module was silent are passages without a frame.
-                for _ in 0..by.unwrap_or(0).min(10_000) {
+                for _ in 0..by.filter(|n| *n <= MISSED_AT_ONCE).unwrap_or(0) {
                     let no = self.lanes.get_mut(&s.no).expect("a triggered station has a lane").number();
                     if s.gather == Some(crate::vocab::plan::Gather::Sequence) {
                         self.sequence_edge(s, no);

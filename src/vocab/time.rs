@@ -23,8 +23,30 @@ pub fn rfc3339(wall_us: i64) -> String {
     chrono::DateTime::from_timestamp_micros(wall_us).unwrap_or_default().to_rfc3339_opts(chrono::SecondsFormat::Micros, true)
 }
 
+/// Is this a calendar date, as 2027-01-31, 20270131 or 270131 (GS1's YYMMDD)?
+pub fn is_date(text: &str) -> bool {
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    let form = match (text.len(), digits) {
+        (10, 8) => "%Y-%m-%d",
+        (8, 8) => "%Y%m%d",
+        (6, 6) => "%y%m%d",
+        _ => return false,
+    };
+    chrono::NaiveDate::parse_from_str(text, form).is_ok()
+}
+
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn dates_are_dates() {
+        for good in ["2027-01-31", "20270131", "270131"] {
+            assert!(super::is_date(good), "{good}");
+        }
+        for bad in ["31/12/99x", "2027-02-30", "2027-1-31", "soon", ""] {
+            assert!(!super::is_date(bad), "{bad}");
+        }
+    }
+
     #[test]
     fn wall_time_prints_as_rfc3339_utc() {
         assert_eq!(super::rfc3339(1_700_000_000_123_456), "2023-11-14T22:13:20.123456Z");

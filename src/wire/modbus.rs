@@ -16,6 +16,8 @@ use std::collections::VecDeque;
 
 /// From the start of one poll to the next.
 const POLL_US: u64 = 5 * MS;
+/// Reads are at most this far apart, whatever there is to write.
+const READ_AT_LEAST_US: u64 = 50 * MS;
 /// Most inputs of one read (function 02) and registers of one read (function 04).
 const MOST_INPUTS: u16 = 2_000;
 const MOST_REGISTERS: u16 = 125;
@@ -106,6 +108,8 @@ pub struct Modbus {
     clear_due: bool,
     outputs: VecDeque<(u16, bool, u64)>,
     next_poll_us: u64,
+    /// When a read was last asked.
+    read_us: u64,
 }
 
 impl Modbus {
@@ -139,6 +143,7 @@ impl Modbus {
             clear_due: false,
             outputs: VecDeque::new(),
             next_poll_us: 0,
+            read_us: 0,
         }
     }
 
@@ -184,7 +189,9 @@ impl Modbus {
         if std::mem::take(&mut self.clear_due) {
             return self.ask(Ask::SafeClear, now_us);
         }
-        if let Some((number, on, _)) = self.outputs.pop_front() {
+        // Writes go first, but a slow module must not be written to so often that it is never read.
+        let starved = now_us > self.read_us + READ_AT_LEAST_US;
+        if !starved && let Some((number, on, _)) = self.outputs.pop_front() {
             return self.ask(Ask::Output { number, on }, now_us);
         }
         if self.at == self.reads.len() {
@@ -195,6 +202,7 @@ impl Modbus {
             self.next_poll_us = now_us + POLL_US;
             self.seen = Poll::default();
         }
+        self.read_us = now_us;
         self.ask(self.reads[self.at], now_us);
     }
 

@@ -3,6 +3,7 @@
 
 mod scene;
 mod show;
+mod signals;
 mod tally;
 
 use crate::control::client::{Client, ClientError};
@@ -11,6 +12,7 @@ use scene::Scene;
 use serde_json::{Map, Value, json};
 use show::Show;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long any one step may take before the demo gives up and says where it stands.
@@ -80,6 +82,7 @@ pub fn demo(g: &Globals, args: &DemoArgs) -> Exit {
 }
 
 fn play(g: &Globals, args: &DemoArgs, mut scene: Scene) -> Result<Exit, DemoError> {
+    let ended = signals::watch().map_err(|source| DemoError::Io { what: "signals cannot be received".into(), source })?;
     let mut show = Show::open(g, args);
     show.says(format!("store {}, configuration {}, seed {}", scene.store.display(), scene.config.display(), scene.seed));
     scene.start_simulator()?;
@@ -91,11 +94,13 @@ fn play(g: &Globals, args: &DemoArgs, mut scene: Scene) -> Result<Exit, DemoErro
         show.says(format!("{} {level} codes imported", done.get("count").map(ToString::to_string).unwrap_or_default()));
     }
     client.request("job.create", object(json!({"job": "DEMO", "product": "P1", "lot": "A1", "target": args.units})), None)?;
-    start_job(&mut client, &scene)?;
+    start_job(&mut client, &scene, &ended)?;
     show.says("the job runs: every bottle is printed, read, packed; every box, case and pallet is read".to_string());
     loop {
         let status = client.request("status", Map::new(), None)?;
-        if show.update(&status) {
+        if show.update(&status) || ended.load(Ordering::Relaxed) {
+            show.close();
+            scene.stop()?;
             return Err(DemoError::Stopped(scene.store.clone()));
         }
         scene.alive()?;
@@ -113,11 +118,12 @@ fn play(g: &Globals, args: &DemoArgs, mut scene: Scene) -> Result<Exit, DemoErro
 }
 
 /// Devices connect within a moment; until then the daemon says what is missing.
-fn start_job(client: &mut Client, scene: &Scene) -> Result<(), DemoError> {
+fn start_job(client: &mut Client, scene: &Scene, ended: &AtomicBool) -> Result<(), DemoError> {
     let end = Instant::now() + PATIENCE;
     loop {
         match client.request("job.start", object(json!({"job": "DEMO"})), None) {
             Ok(_) => return Ok(()),
+            Err(_) if ended.load(Ordering::Relaxed) => return Err(DemoError::Stopped(scene.store.clone())),
             Err(ClientError::Refused(r)) if r.code == "not-ready" && Instant::now() < end => {
                 std::thread::sleep(Duration::from_millis(100));
             }

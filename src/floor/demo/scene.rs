@@ -6,6 +6,7 @@ use crate::floor::terms::Globals;
 use crate::sim::example::{LINE, tightened, token};
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -128,6 +129,8 @@ impl Scene {
         let mut child = Command::new(exe)
             .args(args)
             .stdin(Stdio::null())
+            // Of a group of its own: Ctrl-C is the demo's to answer, which then stops its processes in order.
+            .process_group(0)
             .stdout(Stdio::piped())
             .stderr(file)
             .spawn()

@@ -62,6 +62,12 @@ impl Book {
         assert_eq!(p.next, from + count, "only the end of a pack's leases is returned");
         p.next = from;
         self.dirty.packs.insert(pack);
+        // What was only looked at while it was leased is pooled like the rest.
+        for code in (from..from + count).map(|o| CodeRef::new(pack, o)) {
+            if self.codes.get(&code).is_some_and(|l| l.state == ItemState::Leased) {
+                self.move_item(code, ItemState::Pooled).job = JobNo(0);
+            }
+        }
     }
 
     pub(super) fn send(&mut self, code: CodeRef) {

@@ -20,7 +20,8 @@ const RETRY_US: u64 = 1_500 * MS;
 const CLEAR_OF_GATE_US: u64 = 40 * MS;
 
 /// Holds that the operator ends when nothing else is wrong.
-const RESUMABLE: &[&str] = &["restart", "consecutive-rejects", "device-down", "pool-empty", "writer-slow", "out-of-step"];
+const RESUMABLE: &[&str] =
+    &["restart", "consecutive-rejects", "device-down", "pool-empty", "writer-slow", "out-of-step", "gate-late", "io-slow", "counter-jump"];
 /// Alarms under which the operator touches nothing.
 const SERIOUS: &[&str] = &["disk-full", "restored"];
 
