@@ -50,3 +50,61 @@ fn a_start_is_refused_with_a_sentence_per_missing_thing() {
     assert_eq!(a.code, "not-ready");
     assert!(a.message.lines().count() >= 8, "{}", a.message);
 }
+
+#[test]
+fn a_counter_that_jumps_is_no_things_and_holds_the_line() {
+    let mut w = World::start();
+    w.bottle(0);
+    *w.counters.get_mut(&1).unwrap() += 1_000_000;
+    w.poll();
+    let line = &w.line.book().line;
+    assert_eq!((line.state, line.reason.as_deref()), (PackMl::Held, Some("counter-jump")));
+    assert!(line.alarms.contains("counter-jump:check"));
+    assert_eq!(w.rejected(1, Reason::NoRead), 0, "no passage is made of it");
+    w.op(Op::JobResume { id: "J".into() });
+    w.settle(300);
+    w.bottle(1);
+    assert_eq!(w.line.book().stations[&StationNo(1)].counts.verified, 2, "counting goes on from there");
+    w.check_folds();
+}
+
+#[test]
+fn a_linked_module_that_is_not_polled_holds_the_line() {
+    let mut w = World::start();
+    w.now_us += 450_000;
+    w.give(Input::Tick);
+    let line = &w.line.book().line;
+    assert_eq!((line.state, line.reason.as_deref()), (PackMl::Held, Some("io-slow")));
+    assert_eq!(w.outputs.get(&8), Some(&false), "the permit is off");
+    w.check_folds();
+}
+
+#[test]
+fn a_code_only_looked_at_while_leased_is_pooled_after_the_job() {
+    let mut w = World::start();
+    let code = CodeRef::new(BOTTLES, 40);
+    w.edge(1);
+    w.frame(CAM, &[code]);
+    w.settle(600);
+    assert_eq!(w.rejected(1, Reason::NotPrinted), 1);
+    w.op(Op::JobComplete { id: "J".into(), void_open: true });
+    w.settle(4_000);
+    assert_eq!(w.state(code), ItemState::Pooled);
+    w.check_folds();
+}
+
+#[test]
+fn an_expiry_is_a_date() {
+    let mut w = World::raw(Book::default(), true);
+    let create = |id: &str, expiry: &str| Op::JobCreate {
+        id: id.into(),
+        product: "P1".into(),
+        lot: "A".into(),
+        target: None,
+        expiry: Some(expiry.into()),
+    };
+    w.op(create("J", "31/12/99x"));
+    assert_eq!(w.answers.last().unwrap().code, "bad-expiry");
+    w.op(create("J", "2027-01-31"));
+    assert!(w.answers.last().unwrap().ok);
+}
