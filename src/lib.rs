@@ -30,6 +30,7 @@
 //! main → cli → floor ─┬→ device ──→ wire ──→ profile ─┐
 //!                     ├→ ledger ──→ line ─────────────┤
 //!                     ├→ config ──────────────────────┼→ vocab
+//!                     ├→ intake ──────────────────────┤
 //!                     └→ control ─────────────────────┘
 //! tui → control      sim → wire, profile, line, ledger, config, control      audit → vocab
 //! ```
@@ -42,6 +43,7 @@
 //! | [`vocab`] | code, match key, SSCC, ids, states, reasons, events, time, the plan of a line | anything else |
 //! | [`profile`] | `firmware-profiles/*.toml` → a validated value ([`profile::Bound`]) | IO beyond reading the files |
 //! | [`config`] | the line's TOML → [`vocab::Plan`], every complaint at once | devices, SQL |
+//! | [`intake`] | deliveries of codes (text, tables, sealed containers) → rows | the store, the line |
 //! | [`wire`] | sans-IO conversations with printers, readers and I/O modules | tokio, clocks, SQL |
 //! | [`mod@line`] | sans-IO heart: passages, verdicts, life of codes and parents, gates, feeding | tokio, clocks, SQL, protocols |
 //! | [`device`] | ports (TCP, serial, pty, listen) and one driver loop for any conversation | packing rules |
@@ -96,6 +98,7 @@ pub mod config;
 pub mod control;
 pub mod device;
 pub mod floor;
+pub mod intake;
 pub mod ledger;
 pub mod line;
 pub mod profile;

@@ -55,6 +55,28 @@ impl Drop for Line {
     }
 }
 
+/// The line's folder; it stays where the test fails, for it holds the only evidence of what happened.
+struct Kept(Option<tempfile::TempDir>);
+
+impl Kept {
+    fn new(name: &str) -> Self {
+        let made = tempfile::Builder::new().prefix(&format!("kill-{name}-")).tempdir_in(env!("CARGO_TARGET_TMPDIR"));
+        Self(Some(made.expect("a temporary folder")))
+    }
+
+    fn path(&self) -> &Path {
+        self.0.as_ref().expect("it is there until the end").path()
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        if let Some(dir) = self.0.take().filter(|_| std::thread::panicking()) {
+            println!("the evidence is kept in {}", dir.keep().display());
+        }
+    }
+}
+
 fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("loopback has a free port").port()
 }
@@ -215,7 +237,7 @@ fn kills() {
     let mut rng = Rng::new(seed);
     let (mut total, mut hit, mut done) = (kills, Hit::default(), 0);
     for (half, polarity) in ["pass", "reject"].into_iter().enumerate() {
-        let dir = tempfile::tempdir().expect("a temporary folder");
+        let dir = Kept::new(polarity);
         let mut line = Line::start(dir.path(), polarity, seed.wrapping_add(half as u64));
         let (mut here, mut before) = (0, 0);
         while here < kills / 2 || (half == 1 && done < total) {

@@ -8,17 +8,18 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("vocab", &[]),
     ("profile", &[]),
     ("config", &[]),
+    ("intake", &[]),
     ("wire", &["profile"]),
     ("line", &[]),
     ("device", &["wire"]),
-    ("ledger", &["line"]),
+    ("ledger", &["line", "intake"]),
     ("control", &[]),
     ("tui", &["control"]),
     ("audit", &[]),
     ("sim", &["wire", "profile", "line", "ledger", "config", "control"]),
     // The demo, in the floor, is simulator, daemon, console and auditor together.
-    ("floor", &["device", "wire", "profile", "line", "ledger", "control", "config", "sim", "audit", "tui"]),
-    ("cli", &["floor", "ledger", "control", "config", "profile", "audit", "sim", "tui"]),
+    ("floor", &["device", "wire", "profile", "line", "ledger", "intake", "control", "config", "sim", "audit", "tui"]),
+    ("cli", &["floor", "ledger", "intake", "control", "config", "profile", "audit", "sim", "tui"]),
 ];
 
 /// Words and the rooms (or files) where they may stand, outside of tests.

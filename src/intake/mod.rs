@@ -1,0 +1,82 @@
+//! What arrives: vendors' files and sealed containers, as one stream of rows in bounded memory.
+//!
+//! Must never know: the store, the line, devices. It says what stands in a delivery and where; whether a code may be
+//! taken is the ledger's to say.
+//!
+//! Invariants: rows come in the order of the files; a code is handed out byte for byte as delivered (after the text's
+//! encoding and the form's quotes are taken off); the first fault of a delivery ends it.
+
+use std::path::PathBuf;
+
+/// One item of a delivery: its codes, in the order of the delivery's [`Column`]s. A buffer that is used again.
+#[derive(Clone, Debug, Default)]
+pub struct Row {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+    /// Index of the file among those of the delivery.
+    pub file: u32,
+    /// Counted from 1.
+    pub line: u64,
+}
+
+impl Row {
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+
+    pub fn push(&mut self, code: &[u8]) {
+        self.bytes.extend_from_slice(code);
+        self.ends.push(self.bytes.len());
+    }
+
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The code of a column.
+    pub fn code(&self, column: usize) -> &[u8] {
+        let from = if column == 0 { 0 } else { self.ends[column - 1] };
+        &self.bytes[from..self.ends[column]]
+    }
+}
+
+/// What a column of codes is for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Column {
+    /// The purpose of these codes (`cap-inside`, 防伪 …); the first column's may be empty.
+    pub purpose: String,
+    /// The level of the things that bear them, where a row names several levels (pre-related rows); else `None`.
+    pub level: Option<String>,
+}
+
+/// A delivery being read.
+pub trait Rows {
+    /// At least one; the first is the code that is printed (or, pre-printed, read).
+    fn columns(&self) -> &[Column];
+
+    /// The files, for naming places.
+    fn files(&self) -> &[PathBuf];
+
+    /// Reads the next row; `false` after the last, when everything that only the end can tell (count and hash of a
+    /// manifest, a cut stream) has been held against what came.
+    fn next_row(&mut self, row: &mut Row) -> Result<bool, Fault>;
+
+    /// SHA-256 of the delivered files' bytes in order; known after the last row.
+    fn sha256(&self) -> [u8; 32];
+}
+
+/// Why a delivery cannot be read on. A sentence each: what, where, what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    #[error("{path} cannot be read ({why}): check the path and its rights")]
+    Read { path: PathBuf, why: String },
+    #[error("{path} line {line}: {what}")]
+    Line { path: PathBuf, line: u64, what: String },
+    #[error("{what}: {do_next}")]
+    Delivery { what: String, do_next: String },
+}
