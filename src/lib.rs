@@ -32,7 +32,7 @@
 //!                     ├→ config ──────────────────────┼→ vocab
 //!                     ├→ intake ──────────────────────┤
 //!                     └→ control ─────────────────────┘
-//! tui → control      sim → wire, profile, line, ledger, config, control      audit → vocab
+//! tui → control      sim → wire, profile, line, ledger, intake, config, control      audit → vocab
 //! ```
 //!
 //! `cli` reads beside a daemon without the floor (ledger, profile, config, audit), asks through `control`, and opens `tui`

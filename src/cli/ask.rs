@@ -2,29 +2,27 @@
 //! under the store's lock.
 
 use super::place::{self, print, result};
-use super::{ImportArgs, JobCommand, Keyed};
+use super::{JobCommand, Keyed};
 use crate::config::Config;
 use crate::control::client::Client;
 use crate::control::protocol::Status;
 use crate::floor::clock::Clock;
 use crate::floor::terms::{Exit, Globals, Lang, say};
-use crate::ledger::offline::{self, Answer, NewJob, OfflineError, Parcel};
+use crate::ledger::offline::{self, Answer, NewJob, OfflineError};
 use crate::ledger::{Holder, OpenHow};
 use crate::tui;
-use crate::vocab::code::hex;
-use crate::vocab::event::Origin;
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
 
 /// Who carries a request out.
-enum Way {
+pub(super) enum Way {
     Daemon(Client),
     /// Nobody holds this store.
     Store(PathBuf, Option<Box<Config>>),
 }
 
 /// The daemon that holds the store, else the store itself.
-fn way(g: &Globals) -> Result<Way, Exit> {
+pub(super) fn way(g: &Globals) -> Result<Way, Exit> {
     let config = place::config(g)?;
     if g.store.is_none()
         && config.is_none()
@@ -46,59 +44,12 @@ fn way(g: &Globals) -> Result<Way, Exit> {
     }
 }
 
-fn open_how(clock: Clock, create: bool) -> OpenHow {
+pub(super) fn open_how(clock: Clock, create: bool) -> OpenHow {
     let now = clock.now();
     OpenHow { create, boot: format!("cli-{:x}-{}", now.wall_us, std::process::id()), wall_us: now.wall_us, ..OpenHow::default() }
 }
 
-pub fn pack_import(g: &Globals, args: &ImportArgs) -> Exit {
-    match way(g) {
-        Err(exit) => exit,
-        Ok(Way::Daemon(mut client)) => {
-            let paths: Result<Vec<Value>, _> =
-                args.files.iter().map(|f| std::path::absolute(f).map(|p| Value::from(p.to_string_lossy().into_owned()))).collect();
-            let Ok(paths) = paths else {
-                say("the current folder is gone: give whole paths");
-                return Exit::Refused;
-            };
-            let mut fields = object(json!({"path": paths, "level": args.level, "product": args.product}));
-            put(&mut fields, "pack", args.id.as_deref());
-            put(&mut fields, "column", args.column.as_deref());
-            put(&mut fields, "purpose", args.purpose.as_deref());
-            ask(g, &mut client, "pack.import", fields, None, &|v| imported(g, v))
-        }
-        Ok(Way::Store(dir, config)) => {
-            let (level, product, files) = (args.level.clone(), args.product.clone(), args.files.clone());
-            let (id, column, purpose) = (args.id.clone(), args.column.clone(), args.purpose.clone());
-            let parcel = Parcel { files, level, product, id, column, purpose };
-            let clock = Clock::start(0);
-            match offline::import(&dir, &open_how(clock, true), clock.now(), &parcel, config.as_ref().map(|c| &c.plan)) {
-                Ok(p) => {
-                    let sha = match p.origin {
-                        Origin::Segments { sha256 } => hex(&sha256),
-                        Origin::Range(_) => String::new(),
-                    };
-                    imported(g, &object(json!({"pack": p.id, "count": p.count, "sha256": sha})))
-                }
-                Err(e) => offline_failed(g, &e),
-            }
-        }
-    }
-}
-
-fn imported(g: &Globals, v: &Map<String, Value>) -> Exit {
-    // A number of codes is a number, however the daemon wrote it.
-    let count = v.get("count").and_then(|c| c.as_u64().or_else(|| c.as_str()?.parse().ok())).unwrap_or(0);
-    let text = |k: &str| v.get(k).and_then(Value::as_str).unwrap_or("").to_string();
-    let (pack, sha) = (text("pack"), text("sha256"));
-    match (g.json, g.english()) {
-        (true, _) => result(&json!({"pack": pack, "count": count, "sha256": sha})),
-        (false, true) => print(format_args!("pack {pack}: {count} codes imported (sha256 {sha})")),
-        (false, false) => print(format_args!("码包 {pack}：已导入 {count} 个码（sha256 {sha}）")),
-    }
-}
-
-fn offline_failed(g: &Globals, e: &OfflineError) -> Exit {
+pub(super) fn offline_failed(g: &Globals, e: &OfflineError) -> Exit {
     match e {
         OfflineError::Refused(a) => place::refused(g, &a.code, &a.message, &a.act),
         OfflineError::Open(_) => place::refused(g, "ledger", &e.to_string(), ""),
@@ -220,7 +171,7 @@ pub fn tui(g: &Globals) -> Exit {
     }
 }
 
-fn ask(
+pub(super) fn ask(
     g: &Globals,
     client: &mut Client,
     op: &str,
@@ -335,14 +286,14 @@ fn show_status(g: &Globals, v: &Map<String, Value>) -> Exit {
     Exit::Done
 }
 
-fn object(v: Value) -> Map<String, Value> {
+pub(super) fn object(v: Value) -> Map<String, Value> {
     match v {
         Value::Object(m) => m,
         _ => Map::new(),
     }
 }
 
-fn put(m: &mut Map<String, Value>, key: &str, v: Option<&str>) {
+pub(super) fn put(m: &mut Map<String, Value>, key: &str, v: Option<&str>) {
     if let Some(v) = v {
         m.insert(key.into(), v.into());
     }

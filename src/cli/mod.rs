@@ -4,6 +4,7 @@
 
 mod ask;
 mod books;
+mod deliveries;
 mod place;
 mod simulate;
 
@@ -81,24 +82,49 @@ pub enum PackCommand {
 
 #[derive(Args, Debug, Clone)]
 pub struct ImportArgs {
-    /// Text files of codes, one a line; all of them are one pack
+    /// Text files of codes, one a line (all of them are one pack), or one sealed pack
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub says: SaysArgs,
+}
+
+/// What is said of a pack.
+#[derive(Args, Debug, Clone, Default)]
+pub struct SaysArgs {
     /// Level of the things that carry the codes
     #[arg(long)]
-    pub level: String,
-    /// Product they are for
+    pub level: Option<String>,
+    /// Product they are for: its id or GTIN
     #[arg(long)]
-    pub product: String,
+    pub product: Option<String>,
     /// The pack's name (default: the next free p1, p2 …)
     #[arg(long)]
     pub id: Option<String>,
-    /// Column of the code, by number from 1 or by header name: code=1
-    #[arg(long, value_name = "code=N")]
-    pub column: Option<String>,
     /// What the codes are for; kept with the pack
     #[arg(long)]
     pub purpose: Option<String>,
+    /// Last day of use, as 2027-12-31
+    #[arg(long)]
+    pub expiry: Option<String>,
+    /// Column of the code, by number from 1 or by header name: code=1; again for more codes of the same thing: cap-inside=3
+    #[arg(long, value_name = "code=N")]
+    pub column: Vec<String>,
+    /// Column of a thing above, in rows that name several levels: case=NAME
+    #[arg(long, value_name = "LEVEL=N")]
+    pub parent: Vec<String>,
+    /// Encoding of the text: utf-8, gbk or auto
+    #[arg(long)]
+    pub encoding: Option<String>,
+    /// What parts columns: comma, semicolon, tab or auto
+    #[arg(long)]
+    pub separator: Option<String>,
+    /// The first line of each file holds names, no code
+    #[arg(long)]
+    pub header: bool,
+    /// What every code must be: gs1, url or any
+    #[arg(long)]
+    pub form: Option<String>,
 }
 
 #[derive(Args, Debug, Clone)]
@@ -194,7 +220,7 @@ pub fn main() -> u8 {
     let exit = match cli.command {
         Command::Run(args) => crate::floor::run::run(g, &args),
         Command::Check => books::check(g),
-        Command::Pack(PackCommand::Import(args)) => ask::pack_import(g, &args),
+        Command::Pack(PackCommand::Import(args)) => deliveries::import(g, &args),
         Command::Pack(PackCommand::List) => books::pack_list(g),
         Command::Job(job) => ask::job(g, &job),
         Command::Station(StationCommand::Clear { station, key }) => ask::station_clear(g, &station, key),

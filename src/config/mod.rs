@@ -4,6 +4,7 @@
 
 mod check;
 mod node;
+mod packs;
 mod read;
 mod words;
 

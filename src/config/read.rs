@@ -2,6 +2,7 @@
 //! one pass finds every mistake.
 
 use super::node::{At, Table};
+use super::packs::packs;
 use super::words::{address, gtin, is_id, point, point_at};
 use super::{Config, Profiles};
 use crate::vocab::plan::*;
@@ -56,6 +57,7 @@ pub(super) fn config(root: &Table<'_>, base: &Path, profiles: Profiles<'_>) -> O
         devices: devices.0,
         stations,
         limits: limits(root),
+        packs: packs(root, base),
     };
     let store = line.text("store").map_or("store", |t| t.value);
     let permit_at = line.place("run_permit");
@@ -86,7 +88,7 @@ pub(super) fn config(root: &Table<'_>, base: &Path, profiles: Profiles<'_>) -> O
     Some(Read { config: Config { plan, base: base.to_path_buf(), store, socket, status_tcp }, places })
 }
 
-fn named<'a>(mut t: Table<'a>, name: &str) -> Table<'a> {
+pub(super) fn named<'a>(mut t: Table<'a>, name: &str) -> Table<'a> {
     t.name = name.into();
     t
 }

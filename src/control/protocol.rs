@@ -65,9 +65,26 @@ pub enum Op {
     JobResume { job: String },
     JobComplete { job: String, open_void: bool },
     JobAbort { job: String },
-    PackImport { path: Vec<String>, level: String, product: String, pack: Option<String>, column: Option<String>, purpose: Option<String> },
+    PackImport(Parcel),
     StationClear { station: String },
     ClockTrust,
+}
+
+/// What a request says of a delivery; what is not said may stand in its manifest.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Parcel {
+    pub path: Vec<String>,
+    pub level: Option<String>,
+    pub product: Option<String>,
+    pub pack: Option<String>,
+    pub purpose: Option<String>,
+    pub expiry: Option<String>,
+    pub column: Vec<String>,
+    pub parent: Vec<String>,
+    pub encoding: Option<String>,
+    pub separator: Option<String>,
+    pub header: bool,
+    pub form: Option<String>,
 }
 
 impl Op {
@@ -143,14 +160,20 @@ impl Fields {
             "job.resume" => Op::JobResume { job: self.job()? },
             "job.complete" => Op::JobComplete { job: self.job()?, open_void: self.open()? },
             "job.abort" => Op::JobAbort { job: self.job()? },
-            "pack.import" => Op::PackImport {
+            "pack.import" => Op::PackImport(Parcel {
                 path: self.paths()?,
-                level: self.text("level")?,
-                product: self.text("product")?,
+                level: self.maybe_text("level")?,
+                product: self.maybe_text("product")?,
                 pack: self.maybe_text("pack")?,
-                column: self.maybe_text("column")?,
                 purpose: self.maybe_text("purpose")?,
-            },
+                expiry: self.maybe_text("expiry")?,
+                column: self.texts("column")?,
+                parent: self.texts("parent")?,
+                encoding: self.maybe_text("encoding")?,
+                separator: self.maybe_text("separator")?,
+                header: self.flag("header")?,
+                form: self.maybe_text("form")?,
+            }),
             "clock.trust" => Op::ClockTrust,
             "station.clear" => Op::StationClear { station: self.text("station")? },
             other => return Err(format!("unknown-op {other}")),
@@ -183,13 +206,29 @@ impl Fields {
     }
 
     fn paths(&mut self) -> Result<Vec<String>, String> {
-        match self.0.remove("path") {
+        match self.texts("path") {
+            Ok(paths) if paths.is_empty() => Err("path is missing: a text or a list of texts".into()),
+            other => other,
+        }
+    }
+
+    /// A text, a list of texts, or nothing.
+    fn texts(&mut self, name: &str) -> Result<Vec<String>, String> {
+        match self.0.remove(name) {
+            None => Ok(Vec::new()),
             Some(Value::String(s)) => Ok(vec![s]),
-            Some(Value::Array(a)) if !a.is_empty() => a
-                .into_iter()
-                .map(|v| v.as_str().map(String::from).ok_or_else(|| "path holds something that is no text".to_string()))
-                .collect(),
-            _ => Err("path is missing: a text or a list of texts".into()),
+            Some(Value::Array(a)) => {
+                a.into_iter().map(|v| v.as_str().map(String::from).ok_or_else(|| format!("{name} holds something that is no text"))).collect()
+            }
+            Some(_) => Err(format!("{name} is no text and no list of texts")),
+        }
+    }
+
+    fn flag(&mut self, name: &str) -> Result<bool, String> {
+        match self.0.remove(name) {
+            None => Ok(false),
+            Some(Value::Bool(b)) => Ok(b),
+            Some(_) => Err(format!("{name} is neither true nor false")),
         }
     }
 

@@ -5,12 +5,16 @@
 //! a pack is in the codebook before the line accepts it, and only after its files stand; a key that waits here answers
 //! nothing else meanwhile.
 
-use super::requests::Import;
+use super::requests::{Import, ReplyTo};
+use crate::control::protocol::Refusal;
 use crate::ledger::Codebook;
-use crate::ledger::import::{self, ImportError};
+use crate::intake::{self, Aftercare, Fault, Terms};
+use crate::ledger::import::{self, ImportError, ImportHow, Names};
 use crate::line::{Answer, Book, NewPack};
-use crate::vocab::{PackNo, Plan};
-use std::collections::VecDeque;
+use crate::vocab::Plan;
+use serde_json::{Map, Value};
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use tokio::sync::mpsc;
 
 /// Imports that may wait; one more is refused as busy.
@@ -27,19 +31,29 @@ pub struct Asker {
 #[derive(Debug)]
 pub struct Imported {
     pub asker: Asker,
-    pub outcome: Result<NewPack, Answer>,
+    pub outcome: Result<Ready, Answer>,
+}
+
+/// A pack whose files stand.
+#[derive(Debug)]
+pub struct Ready {
+    pub pack: NewPack,
+    pub after: Aftercare,
 }
 
 pub struct Imports {
     waiting: VecDeque<(Asker, Import)>,
     running: Option<Asker>,
     codebook: Codebook,
+    plan: Arc<Plan>,
     done: mpsc::Sender<Imported>,
+    /// What is to be done when the answer to this request leaves.
+    after: HashMap<u64, Aftercare>,
 }
 
 impl Imports {
-    pub fn new(codebook: Codebook, done: mpsc::Sender<Imported>) -> Self {
-        Self { waiting: VecDeque::new(), running: None, codebook, done }
+    pub fn new(codebook: Codebook, plan: Arc<Plan>, done: mpsc::Sender<Imported>) -> Self {
+        Self { waiting: VecDeque::new(), running: None, codebook, plan, done, after: HashMap::new() }
     }
 
     /// Is a request with this key under way?
@@ -48,9 +62,12 @@ impl Imports {
     }
 
     /// Takes an import in; a refusal when it can be seen at once that it would not do.
-    pub fn ask(&mut self, asker: Asker, wish: Import, plan: &Plan) -> Result<(), Answer> {
-        if let Some(answer) = import::unknown(plan, &wish.how.level, &wish.how.product) {
-            return Err(answer);
+    pub fn ask(&mut self, asker: Asker, wish: Import) -> Result<(), Answer> {
+        if let (Some(level), Some(product)) = (&wish.wish.level, &wish.wish.product) {
+            let product = intake::product(&self.plan, product).map_or(product, |p| &p.id);
+            if let Some(answer) = import::unknown(&self.plan, level, product) {
+                return Err(answer);
+            }
         }
         if self.waiting.len() >= WAITING {
             return Err(Answer::refused("busy", format!("{WAITING} imports wait already"), "send it again when one is done"));
@@ -61,24 +78,23 @@ impl Imports {
 
     /// Begins the next import if none runs. An import that is over before it began (its id is taken, or its key was
     /// answered meanwhile) comes back.
-    pub fn next(&mut self, book: &Book) -> Option<(Asker, Turn)> {
+    pub fn next(&mut self, book: &Book, wall_us: i64) -> Option<(Asker, Turn)> {
         if self.running.is_some() {
             return None;
         }
-        let (asker, mut wish) = self.waiting.pop_front()?;
+        let (asker, wish) = self.waiting.pop_front()?;
         if asker.key.as_ref().is_some_and(|k| book.answers.contains_key(k)) {
             return Some((asker, Turn::AnswerAgain));
         }
-        wish.how.no = PackNo(book.packs.keys().next_back().map_or(1, |p| p.0 + 1));
-        wish.how.id = match import::pack_id(book, wish.pack.as_deref()) {
-            Ok(id) => id,
-            Err(e) => return Some((asker, Turn::Refused(refused(&e)))),
-        };
-        let (codebook, done, who) = (self.codebook.clone(), self.done.clone(), asker.clone());
+        let names = Names::of(book);
+        if let Err(e) = names.choose(wish.wish.pack.as_deref()) {
+            return Some((asker, Turn::Refused(refused(&e))));
+        }
+        let (codebook, plan, done, who) = (self.codebook.clone(), self.plan.clone(), self.done.clone(), asker.clone());
         let work = move || {
             // A worse share of the processor than the line's; where that is not allowed it is only slower to yield.
             let _ = rustix::process::setpriority_process(None, 10);
-            let _ = done.blocking_send(Imported { asker: who, outcome: prepare(&codebook, &wish) });
+            let _ = done.blocking_send(Imported { asker: who, outcome: prepare(&codebook, &plan, &names, &wish, wall_us) });
         };
         match std::thread::Builder::new().name("import".into()).spawn(work) {
             Ok(_) => {
@@ -89,6 +105,31 @@ impl Imports {
                 let what = format!("the import could not begin ({e}); nothing was imported");
                 Some((asker, Turn::Refused(Answer::refused("busy", what, "send it again in a moment"))))
             }
+        }
+    }
+
+    /// Keeps what is to be done when the pack is on disk.
+    pub fn keep(&mut self, id: u64, after: Aftercare) {
+        self.after.insert(id, after);
+    }
+
+    /// An answer leaves: what it says is on disk. What is left to do to the files is done on a thread of its own.
+    pub fn reply(&mut self, id: u64, to: ReplyTo, answer: Result<Map<String, Value>, Refusal>) {
+        let (after, mut fields) = match (self.after.remove(&id), answer) {
+            (Some(after), Ok(fields)) => (after, fields),
+            (_, answer) => return drop(to.send(answer)),
+        };
+        let work = move || {
+            let notes = after.notes.clone();
+            let lie: Vec<String> = after.settle().iter().map(|p| p.display().to_string()).collect();
+            for (name, texts) in [("plaintext", lie), ("notes", notes)].into_iter().filter(|f| !f.1.is_empty()) {
+                fields.insert(name.into(), Value::from(texts));
+            }
+            let _ = to.send(Ok(fields));
+        };
+        // Without a thread the asker hears that the daemon is gone, and asks again.
+        if let Err(e) = std::thread::Builder::new().name("after import".into()).spawn(work) {
+            tracing::warn!("the files of an import stay as they are ({e})");
         }
     }
 
@@ -106,21 +147,33 @@ pub enum Turn {
 }
 
 /// On the import's own thread: opening a large segment reads its index, which the line must not wait for.
-fn prepare(codebook: &Codebook, wish: &Import) -> Result<NewPack, Answer> {
-    let pack = import::prepare(codebook, &wish.files, &wish.how).map_err(|e| refused(&e))?;
+fn prepare(codebook: &Codebook, plan: &Plan, names: &Names, wish: &Import, wall_us: i64) -> Result<Ready, Answer> {
+    let nothing = |f: Fault| refused(&ImportError::Delivery(f));
+    let mut delivery = intake::open(&wish.files, &wish.wish, &Terms { plan: Some(plan), wall_us }).map_err(nothing)?;
+    if let Some(answer) = import::unknown(plan, &delivery.level, &delivery.product) {
+        return Err(answer);
+    }
+    let id = names.choose(delivery.pack.as_deref()).map_err(|e| refused(&e))?;
+    let (level, product, purpose) = (delivery.level.clone(), delivery.product.clone(), delivery.purpose.clone());
+    let how = ImportHow { no: names.next, id, level, product, purpose };
+    let pack = import::prepare(codebook, &mut *delivery.rows, &how).map_err(|e| refused(&e))?;
     codebook.register(pack.row()).map_err(|e| Answer::refused("import-refused", e.to_string(), "check the disk, then import again"))?;
-    Ok(pack)
+    let after = delivery.aftercare(plan.packs.delete_plaintext);
+    Ok(Ready { pack, after })
 }
 
-fn refused(e: &ImportError) -> Answer {
+/// The refusal's stable word and what to do.
+pub fn refused(e: &ImportError) -> Answer {
     let (code, act) = match e {
         ImportError::BadId(_) => ("bad-id", "choose another id, or leave it out"),
         ImportError::IdInUse(_) => ("pack-exists", "choose another id, or leave it out"),
-        ImportError::Column(_) => ("bad-column", "write code=2, or code= and a header's name"),
+        ImportError::Columns(_) => ("bad-option", "name one column"),
         ImportError::Purpose => ("bad-purpose", "say it in a few words, or leave it out"),
-        ImportError::Read { .. } | ImportError::Empty => ("unreadable", "give the path of a readable file with codes"),
+        ImportError::Empty | ImportError::Delivery(Fault::Read { .. }) => ("unreadable", "give the path of a readable file with codes"),
         ImportError::Write(_) => ("disk", "check the disk, then import again"),
-        ImportError::Line { .. } => ("bad-line", "mend the line, then import all files again"),
+        ImportError::Delivery(Fault::Line { .. }) => ("bad-line", "mend the line, then import all files again"),
+        ImportError::Delivery(Fault::Wish { do_next, .. }) => ("bad-option", do_next.as_str()),
+        ImportError::Delivery(Fault::Delivery { do_next, .. }) => ("bad-pack", do_next.as_str()),
         ImportError::Duplicates(_) => ("duplicates", "ask whoever made the codes: none of them may be used twice"),
     };
     Answer::refused(code, e.to_string(), act)

@@ -12,7 +12,7 @@
 use super::board::{Board, Gauge};
 use super::clock::Clock;
 use super::devices::{self, Devices};
-use super::imports::{Asker, Imported, Imports, Turn};
+use super::imports::{Asker, Imported, Imports, Ready, Turn};
 use super::requests::{self, ReplyTo, Wanted};
 use crate::control::protocol::Refusal;
 use crate::control::server::Command;
@@ -296,7 +296,7 @@ impl Owner {
                 Effect::Reply { id, answer } => {
                     if let Some(to) = self.replies.remove(&id) {
                         // Nobody there any more: the book has the answer, a repeated key gets it.
-                        let _ = to.send(requests::answered(answer));
+                        self.imports.reply(id, to, requests::answered(answer));
                     }
                 }
                 Effect::Exit => self.end = Some(End::Stopped),
@@ -416,7 +416,7 @@ impl Owner {
                 if self.answer_again(&asker) {
                     return;
                 }
-                match self.imports.ask(asker.clone(), import, self.line.plan()) {
+                match self.imports.ask(asker.clone(), import) {
                     Ok(()) => self.next_import(),
                     Err(answer) => self.step(Input::PackRefused { id, key: asker.key, answer }),
                 }
@@ -435,7 +435,7 @@ impl Owner {
     }
 
     fn next_import(&mut self) {
-        while let Some((asker, turn)) = self.imports.next(self.line.book()) {
+        while let Some((asker, turn)) = self.imports.next(self.line.book(), self.clock.now().wall_us) {
             match turn {
                 Turn::AnswerAgain => drop(self.answer_again(&asker)),
                 Turn::Refused(answer) => self.step(Input::PackRefused { id: asker.id, key: asker.key, answer }),
@@ -447,7 +447,8 @@ impl Owner {
         let Imported { asker: Asker { id, key }, outcome } = imported;
         self.imports.over();
         match outcome {
-            Ok(pack) => {
+            Ok(Ready { pack, after }) => {
+                self.imports.keep(id, after);
                 tracing::info!(pack = %pack.id, level = %pack.level, product = %pack.product, count = pack.count, "pack accepted");
                 self.step(Input::PackReady { id, key, pack });
             }

@@ -1,7 +1,7 @@
 //! Requests of the socket in the line's words, and the line's answers in the socket's.
 
-use crate::control::protocol::{self, Refusal};
-use crate::ledger::import::ImportHow;
+use crate::control::protocol::{self, Parcel, Refusal};
+use crate::intake::Wish;
 use crate::line::{Answer, Op};
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
@@ -19,14 +19,27 @@ pub enum Wanted {
     Reads,
 }
 
-/// A pack to be read, checked and registered.
+/// A delivery to be read, checked and registered.
 #[derive(Clone, Debug)]
 pub struct Import {
     pub files: Vec<PathBuf>,
-    /// The id asked for.
-    pub pack: Option<String>,
-    /// Its `no` and `id` are chosen when its turn comes.
-    pub how: ImportHow,
+    pub wish: Wish,
+}
+
+fn wish(p: Parcel) -> Wish {
+    Wish {
+        pack: p.pack,
+        level: p.level,
+        product: p.product,
+        purpose: p.purpose,
+        expiry: p.expiry,
+        columns: p.column,
+        parents: p.parent,
+        encoding: p.encoding,
+        separator: p.separator,
+        header: p.header,
+        form: p.form,
+    }
 }
 
 /// `base`: what a relative path of a file is relative to.
@@ -34,9 +47,9 @@ pub fn wanted(op: protocol::Op, base: &Path) -> Wanted {
     use protocol::Op as P;
     Wanted::Line(match op {
         P::Ping | P::Status | P::Watch { .. } => return Wanted::Reads,
-        P::PackImport { path, level, product, pack, column, purpose } => {
-            let how = ImportHow { level, product, column, purpose, ..ImportHow::default() };
-            return Wanted::Import(Import { files: path.into_iter().map(|p| base.join(p)).collect(), pack, how });
+        P::PackImport(p) => {
+            let files = p.path.iter().map(|p| base.join(p)).collect();
+            return Wanted::Import(Import { files, wish: wish(p) });
         }
         P::JobCreate { job, product, lot, target, expiry } => Op::JobCreate { id: job, product, lot, target, expiry },
         P::JobStart { job } => Op::JobStart { id: job },

@@ -136,7 +136,7 @@ async fn live(mut config: Config, profiles: &Profiles, opened: Opened, boot: Str
         base: config.base.clone(),
         board: Board::new(codebook.clone(), config.store.clone(), &line, status_in),
         line,
-        imports: Imports::new(codebook.clone(), imported_in),
+        imports: Imports::new(codebook.clone(), plan.clone(), imported_in),
         codebook,
         writer,
         devices,

@@ -4,7 +4,24 @@
 //! taken is the ledger's to say.
 //!
 //! Invariants: rows come in the order of the files; a code is handed out byte for byte as delivered (after the text's
-//! encoding and the form's quotes are taken off); the first fault of a delivery ends it.
+//! encoding and the form's quotes are taken off); the first fault of a delivery ends it; nothing of a sealed delivery is
+//! decrypted before its signature was found good.
+
+mod delivery;
+mod encoding;
+mod form;
+mod lines;
+mod manifest;
+mod sealed;
+mod shape;
+mod table;
+mod text;
+mod texts;
+mod unpack;
+
+pub use delivery::{Aftercare, Delivery, Terms, Wish, lines, open, product};
+pub use form::Form;
+pub use sealed::is_sealed;
 
 use std::path::PathBuf;
 
@@ -77,6 +94,23 @@ pub enum Fault {
     Read { path: PathBuf, why: String },
     #[error("{path} line {line}: {what}")]
     Line { path: PathBuf, line: u64, what: String },
+    /// What whoever brings the delivery says of it is not understood, or incomplete.
+    #[error("{what}: {do_next}")]
+    Wish { what: String, do_next: String },
+    /// The delivery itself is not what it must be.
     #[error("{what}: {do_next}")]
     Delivery { what: String, do_next: String },
 }
+
+impl Fault {
+    pub(crate) fn wish(what: impl Into<String>, do_next: impl Into<String>) -> Self {
+        Self::Wish { what: what.into(), do_next: do_next.into() }
+    }
+
+    pub(crate) fn delivery(what: impl Into<String>, do_next: impl Into<String>) -> Self {
+        Self::Delivery { what: what.into(), do_next: do_next.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests;

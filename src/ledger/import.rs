@@ -1,16 +1,15 @@
-//! Import of a pack from text files: read, check, write segments aside. The caller registers it by committing
+//! Import of a pack: rows of a delivery read, held against every code ever accepted, written as segments aside. The caller registers it by committing
 //! `PackAccepted`; until then nothing of it counts, and files without a registered pack are swept at the next start.
 
 use super::codebook::Codebook;
 use super::segment::{self, Hasher};
+use crate::intake::{Fault, Row, Rows};
 use crate::line::{Answer, Book, NewPack};
-use crate::vocab::code::MAX_CODE_LEN;
 use crate::vocab::event::Origin;
 use crate::vocab::plan::{CodeSource, Plan};
 use crate::vocab::{KeyRule, PackNo};
-use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 /// Duplicates named before the rest is left unsaid.
 const NAMED: usize = 10;
@@ -24,24 +23,17 @@ pub struct ImportHow {
     pub id: String,
     pub level: String,
     pub product: String,
-    /// `code=1` or `code=HEADER`.
-    pub column: Option<String>,
     /// What the codes are for, in the importer's words.
     pub purpose: Option<String>,
 }
 
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
-    #[error("{path} cannot be read ({source}): check the path and its rights; nothing was imported")]
-    Read {
-        path: PathBuf,
-        #[source]
-        source: std::io::Error,
-    },
+    /// The delivery itself.
+    #[error("{0}; nothing was imported")]
+    Delivery(Fault),
     #[error("the segment could not be written ({0}): check the disk; nothing was imported")]
     Write(#[source] std::io::Error),
-    #[error("{path} line {line}: {what}; nothing was imported")]
-    Line { path: PathBuf, line: usize, what: String },
     #[error("the files hold no code: is it the right file? nothing was imported")]
     Empty,
     #[error("{}; the whole pack was refused, nothing was imported", .0.join("; "))]
@@ -52,17 +44,38 @@ pub enum ImportError {
     BadId(String),
     #[error("there is a pack {0} already: choose another id, or leave it out; nothing was imported")]
     IdInUse(String),
-    #[error("the column “{0}” is not understood: write code=2, or code= and a header's name")]
-    Column(String),
+    #[error("the rows hold {0} codes each, and one is taken: name one column; nothing was imported")]
+    Columns(usize),
     #[error("a purpose is 1 to {MAX_PURPOSE} bytes of text without control characters; nothing was imported")]
     Purpose,
 }
 
 /// The id of a new pack: as wanted, else the first free `p<n>`.
 pub fn pack_id(book: &Book, wanted: Option<&str>) -> Result<String, ImportError> {
-    let used = |id: &str| book.packs.values().any(|p| p.id == id);
+    Names::of(book).choose(wanted)
+}
+
+/// The names that packs have, and the number the next will have.
+#[derive(Clone, Debug)]
+pub struct Names {
+    used: BTreeSet<String>,
+    pub next: PackNo,
+}
+
+impl Names {
+    pub fn of(book: &Book) -> Self {
+        let next = PackNo(book.packs.keys().next_back().map_or(1, |p| p.0 + 1));
+        Self { used: book.packs.values().map(|p| p.id.clone()).collect(), next }
+    }
+
+    /// As wanted, else the first free `p<n>`.
+    pub fn choose(&self, wanted: Option<&str>) -> Result<String, ImportError> {
+        pack_name(&|id| self.used.contains(id), self.next.0, wanted)
+    }
+}
+
+fn pack_name(used: &dyn Fn(&str) -> bool, first: u32, wanted: Option<&str>) -> Result<String, ImportError> {
     let Some(id) = wanted else {
-        let first = book.packs.keys().next_back().map_or(1, |p| p.0 + 1);
         return Ok((first..).map(|n| format!("p{n}")).find(|id| !used(id)).expect("there is always a free number"));
     };
     let fit = (1..=64).contains(&id.len()) && id.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
@@ -95,26 +108,33 @@ pub fn unknown(plan: &Plan, level: &str, product: &str) -> Option<Answer> {
 }
 
 struct Place {
-    file: usize,
-    line: usize,
+    file: u32,
+    line: u64,
 }
 
 /// Reads, checks and writes; answers what to register.
-pub fn prepare(book: &Codebook, files: &[PathBuf], how: &ImportHow) -> Result<NewPack, ImportError> {
-    prepare_with(book, &book.hasher(), files, how)
+pub fn prepare(book: &Codebook, rows: &mut dyn Rows, how: &ImportHow) -> Result<NewPack, ImportError> {
+    prepare_with(book, &book.hasher(), rows, how)
 }
 
-pub(super) fn prepare_with(book: &Codebook, hasher: &Hasher, files: &[PathBuf], how: &ImportHow) -> Result<NewPack, ImportError> {
+pub(super) fn prepare_with(book: &Codebook, hasher: &Hasher, rows: &mut dyn Rows, how: &ImportHow) -> Result<NewPack, ImportError> {
     if how.purpose.as_ref().is_some_and(|p| p.is_empty() || p.len() > MAX_PURPOSE || p.chars().any(char::is_control)) {
         return Err(ImportError::Purpose);
     }
-    let mut sha = Sha256::new();
-    let (mut codes, mut places): (Vec<Vec<u8>>, Vec<Place>) = (Vec::new(), Vec::new());
-    for (f, path) in files.iter().enumerate() {
-        let bytes = std::fs::read(path).map_err(|source| ImportError::Read { path: path.clone(), source })?;
-        sha.update(&bytes);
-        read_codes(path, f, &bytes, how.column.as_deref(), &mut codes, &mut places)?;
+    if rows.columns().len() != 1 {
+        return Err(ImportError::Columns(rows.columns().len()));
     }
+    let (mut codes, mut places): (Vec<Vec<u8>>, Vec<Place>) = (Vec::new(), Vec::new());
+    let mut row = Row::default();
+    while rows.next_row(&mut row).map_err(ImportError::Delivery)? {
+        codes.push(row.code(0).to_vec());
+        places.push(Place { file: row.file, line: row.line });
+        if codes.len() > u32::MAX as usize {
+            let what = "a pack holds at most 2^32 - 1 codes".to_string();
+            return Err(ImportError::Delivery(Fault::Delivery { what, do_next: "divide it".into() }));
+        }
+    }
+    let files: Vec<PathBuf> = rows.files().to_vec();
     if codes.is_empty() {
         return Err(ImportError::Empty);
     }
@@ -125,7 +145,7 @@ pub(super) fn prepare_with(book: &Codebook, hasher: &Hasher, files: &[PathBuf], 
     for chunk in codes.chunks(segment::MAX_CODES) {
         indexes.push(segment::index(chunk, rule, hasher));
     }
-    let at = |o: usize| format!("{} line {}", files[places[o].file].display(), places[o].line);
+    let at = |o: usize| format!("{} line {}", files[places[o].file as usize].display(), places[o].line);
     within(&codes, &indexes, rule, &at, &mut found);
     for (n, index) in indexes.iter().enumerate() {
         let base = n * segment::MAX_CODES;
@@ -169,86 +189,9 @@ pub(super) fn prepare_with(book: &Codebook, hasher: &Hasher, files: &[PathBuf], 
         level: how.level.clone(),
         product: how.product.clone(),
         count: codes.len() as u32,
-        origin: Origin::Segments { sha256: sha.finalize().into() },
+        origin: Origin::Segments { sha256: rows.sha256() },
         purpose: how.purpose.clone(),
     })
-}
-
-/// One code a line; LF or CRLF; BOM dropped; empty lines skipped; nothing trimmed.
-fn read_codes(
-    path: &Path,
-    file: usize,
-    bytes: &[u8],
-    column: Option<&str>,
-    codes: &mut Vec<Vec<u8>>,
-    places: &mut Vec<Place>,
-) -> Result<(), ImportError> {
-    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let mut at: Option<usize> = None;
-    let mut header: Option<&str> = None;
-    if let Some(c) = column {
-        match c.strip_prefix("code=").map(|v| (v, v.parse::<usize>())) {
-            Some((_, Ok(n))) if n > 0 => at = Some(n - 1),
-            Some((name, Err(_))) if !name.is_empty() => header = Some(name),
-            _ => return Err(ImportError::Column(c.into())),
-        }
-    }
-    for (i, raw) in text.split(|b| *b == b'\n').enumerate() {
-        let line = raw.strip_suffix(b"\r").unwrap_or(raw);
-        if line.is_empty() {
-            continue;
-        }
-        let wrong = |what: String| ImportError::Line { path: path.into(), line: i + 1, what };
-        let code = if column.is_some() {
-            let fields = split(line).ok_or_else(|| wrong("a quote is not closed".into()))?;
-            if let Some(name) = header.take() {
-                at = Some(fields.iter().position(|f| f == name.as_bytes()).ok_or_else(|| wrong(format!("no header is named “{name}”")))?);
-                continue;
-            }
-            let n = at.expect("a column is known by now");
-            fields.into_iter().nth(n).ok_or_else(|| wrong(format!("there is no column {}", n + 1)))?
-        } else {
-            line.to_vec()
-        };
-        if code.is_empty() {
-            return Err(wrong("the code is empty".into()));
-        }
-        if code.len() > MAX_CODE_LEN {
-            return Err(wrong(format!("the code has {} bytes, at most {MAX_CODE_LEN} are possible", code.len())));
-        }
-        if code.contains(&4) || code.contains(&0) {
-            return Err(wrong("the code holds a control byte (NUL or EOT) that no printer can take".into()));
-        }
-        if code.contains(&b'\r') {
-            return Err(wrong("a carriage return stands inside the code: no reader gives it back; end lines with LF or CRLF".into()));
-        }
-        codes.push(code);
-        places.push(Place { file, line: i + 1 });
-        if codes.len() > u32::MAX as usize {
-            return Err(wrong("a pack holds at most 2^32 - 1 codes".into()));
-        }
-    }
-    Ok(())
-}
-
-/// Fields of one CSV line (RFC 4180 quotes); `None` when a quote stays open.
-fn split(line: &[u8]) -> Option<Vec<Vec<u8>>> {
-    let (mut out, mut field, mut quoted, mut i) = (Vec::new(), Vec::new(), false, 0);
-    while i < line.len() {
-        match (line[i], quoted) {
-            (b'"', true) if line.get(i + 1) == Some(&b'"') => {
-                field.push(b'"');
-                i += 1;
-            }
-            (b'"', true) => quoted = false,
-            (b'"', false) if field.is_empty() => quoted = true,
-            (b',', false) => out.push(std::mem::take(&mut field)),
-            (b, _) => field.push(b),
-        }
-        i += 1;
-    }
-    out.push(field);
-    (!quoted).then_some(out)
 }
 
 /// Duplicates inside the pack: every pair in a run of equal hashes is compared by match key.

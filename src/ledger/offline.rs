@@ -3,14 +3,15 @@
 
 use super::core::{Core, OpenHow, Opened, Submission};
 use super::error::{CommitError, OpenError};
-use super::import::{self, ImportError, ImportHow};
+use super::import::{self, ImportError, ImportHow, Names};
+use crate::intake::Delivery;
 pub use crate::line::Answer;
 use crate::line::rows::PackRow;
 use crate::line::{NewPack, jobs};
 use crate::vocab::event::Origin;
 use crate::vocab::plan::{CodeSource, Plan};
 use crate::vocab::{Event, Now, PackNo};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 #[derive(Debug, thiserror::Error)]
 pub enum OfflineError {
@@ -25,24 +26,13 @@ pub enum OfflineError {
     Refused(Box<Answer>),
 }
 
-/// What the command line says of a pack.
-#[derive(Clone, Debug, Default)]
-pub struct Parcel {
-    pub files: Vec<PathBuf>,
-    pub level: String,
-    pub product: String,
-    pub id: Option<String>,
-    pub column: Option<String>,
-    pub purpose: Option<String>,
-}
-
-/// Imports a pack. With a plan, level and product must be known to it; without, they are recorded as given.
-pub fn import(dir: &Path, how: &OpenHow, now: Now, parcel: &Parcel, plan: Option<&Plan>) -> Result<NewPack, OfflineError> {
+/// Imports a delivery as a pack. With a plan, level and product must be known to it; without, they are recorded as given.
+pub fn import(dir: &Path, how: &OpenHow, now: Now, parcel: &mut Delivery, plan: Option<&Plan>) -> Result<NewPack, OfflineError> {
     let refused = |r: Option<Answer>| r.map_or(Ok(()), |r| Err(OfflineError::Refused(Box::new(r))));
     refused(plan.and_then(|p| import::unknown(p, &parcel.level, &parcel.product)))?;
     let mut desk = Desk::open(dir, how, now)?;
-    let id = import::pack_id(&desk.opened.book, parcel.id.as_deref())?;
-    let no = PackNo(desk.opened.book.packs.keys().next_back().map_or(1, |p| p.0 + 1));
+    let names = Names::of(&desk.opened.book);
+    let (no, id) = (names.next, names.choose(parcel.pack.as_deref())?);
     // Numbers the line will make once it runs may not come in a file either.
     let ranges = plan.into_iter().flat_map(|p| &p.levels).filter_map(|l| Some((l, l.range.clone()?)));
     for (i, (level, rule)) in ranges.filter(|(l, _)| l.codes == CodeSource::Generated).enumerate() {
@@ -51,9 +41,9 @@ pub fn import(dir: &Path, how: &OpenHow, now: Now, parcel: &Parcel, plan: Option
         let row = PackRow::new(no, id, level.name.clone(), product, count, Origin::Range(rule));
         desk.opened.codebook.register(row)?;
     }
-    let (level, product) = (parcel.level.clone(), parcel.product.clone());
-    let import = ImportHow { no, id, level, product, column: parcel.column.clone(), purpose: parcel.purpose.clone() };
-    let pack = import::prepare(&desk.opened.codebook, &parcel.files, &import)?;
+    let (level, product, purpose) = (parcel.level.clone(), parcel.product.clone(), parcel.purpose.clone());
+    let import = ImportHow { no, id, level, product, purpose };
+    let pack = import::prepare(&desk.opened.codebook, &mut *parcel.rows, &import)?;
     pack.events().into_iter().for_each(|e| desk.submit(e));
     desk.finish()?;
     Ok(pack)

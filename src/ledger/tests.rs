@@ -4,6 +4,7 @@ use super::import::{self, ImportError, ImportHow};
 use super::reader::Snapshot;
 use super::segment::Hasher;
 use super::*;
+use crate::intake;
 use crate::line::rows::Life;
 use crate::line::{Book, NewPack, Row};
 use crate::vocab::*;
@@ -44,9 +45,14 @@ fn file(dir: &Path, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
     p
 }
 
-fn import_how(no: u32, id: &str, column: Option<&str>) -> ImportHow {
-    let (level, product, column) = ("bottle".into(), "P1".into(), column.map(Into::into));
-    ImportHow { no: PackNo(no), id: id.into(), level, product, column, purpose: None }
+fn import_how(no: u32, id: &str) -> ImportHow {
+    let (level, product) = ("bottle".into(), "P1".into());
+    ImportHow { no: PackNo(no), id: id.into(), level, product, purpose: None }
+}
+
+/// Imports files of one code a line.
+fn prepare(o: &Opened, files: &[PathBuf], how: &ImportHow) -> Result<NewPack, ImportError> {
+    import::prepare(&o.codebook, &mut *intake::lines(files.to_vec()), how)
 }
 
 fn codes(o: &Opened, no: u32, count: u32) -> Vec<String> {
@@ -59,7 +65,7 @@ fn import_takes_a_code_a_line_and_trims_nothing() {
     let mut o = open(&dir.path().join("s"));
     let a = file(dir.path(), "a.txt", b"\xef\xbb\xbfone\r\n\r\n two \nGS\x1dhere\n\n");
     let b = file(dir.path(), "b.txt", "last, \"as it is\"");
-    let pack = import::prepare(&o.codebook, &[a.clone(), b.clone()], &import_how(1, "x", None)).unwrap();
+    let pack = prepare(&o, &[a.clone(), b.clone()], &import_how(1, "x")).unwrap();
     let mut whole = std::fs::read(a).unwrap();
     whole.extend(std::fs::read(b).unwrap());
     let crate::vocab::event::Origin::Segments { sha256 } = &pack.origin else { panic!("a file's pack is segments") };
@@ -74,8 +80,8 @@ fn a_packs_purpose_is_kept() {
     let store = dir.path().join("s");
     let mut o = open(&store);
     let f = file(dir.path(), "a.txt", "one\n");
-    let how = |purpose: &str| ImportHow { purpose: Some(purpose.into()), ..import_how(1, "x", None) };
-    let prepare = |how| import::prepare(&o.codebook, std::slice::from_ref(&f), &how);
+    let how = |purpose: &str| ImportHow { purpose: Some(purpose.into()), ..import_how(1, "x") };
+    let prepare = |how| prepare(&o, std::slice::from_ref(&f), &how);
     for bad in ["", "two\nlines", &"防".repeat(43)] {
         assert!(matches!(prepare(how(bad)), Err(ImportError::Purpose)), "{bad:?}");
     }
@@ -103,40 +109,18 @@ fn a_store_without_purposes_is_read_and_then_brought_up() {
 }
 
 #[test]
-fn import_finds_its_column_by_number_or_header() {
-    let dir = tempfile::tempdir().unwrap();
-    let o = open(&dir.path().join("s"));
-    let f = file(dir.path(), "a.csv", "no,the code\n1,\"a,b\"\n2,\"say \"\"so\"\"\"\n3, c\n");
-    let read = |column: &str| import::prepare(&o.codebook, std::slice::from_ref(&f), &import_how(1, "x", Some(column)));
-    assert_eq!(read("code=the code").unwrap().count, 3);
-    assert_eq!(read("code=2").unwrap().count, 4, "by number the header is a line like any other");
-    for (column, says) in [
-        ("code=9", "line 1: there is no column 9"),
-        ("code=colour", "line 1: no header is named “colour”"),
-        ("2", "column “2” is not understood"),
-        ("code=0", "column “code=0” is not understood"),
-    ] {
-        let e = read(column).unwrap_err().to_string();
-        assert!(e.contains(says), "{column}: {e}");
-    }
-}
-
-#[test]
 fn import_refuses_with_file_and_line() {
     let dir = tempfile::tempdir().unwrap();
     let o = open(&dir.path().join("s"));
     let long = format!("ok\n{}\n", "x".repeat(crate::vocab::code::MAX_CODE_LEN + 1));
-    for (text, column, says) in [
-        (&b"ok\nno\x04w\n"[..], None, "a.txt line 2: the code holds a control byte"),
-        (b"ok\n\nno\0w\n", None, "a.txt line 3: the code holds a control byte"),
-        (long.as_bytes(), None, "a.txt line 2: the code has"),
-        (b"a,b\nc,\n", Some("code=2"), "a.txt line 2: the code is empty"),
-        (b"a,\"b\n", Some("code=2"), "a.txt line 1: a quote is not closed"),
-        (b"\n\r\n", None, "the files hold no code"),
-        (b"same\nother\nsame\n", None, "a.txt line 3 stands at"),
+    for (text, says) in [
+        (&b"ok\nno\x04w\n"[..], "a.txt line 2: the code holds a control byte"),
+        (long.as_bytes(), "a.txt line 2: the code has"),
+        (b"\n\r\n", "the files hold no code"),
+        (b"same\nother\nsame\n", "a.txt line 3 stands at"),
     ] {
         let f = file(dir.path(), "a.txt", text);
-        let e = import::prepare(&o.codebook, &[f], &import_how(1, "x", column)).unwrap_err().to_string();
+        let e = prepare(&o, &[f], &import_how(1, "x")).unwrap_err().to_string();
         assert!(e.contains(says), "{says}: {e}");
         assert!(e.contains("nothing was imported"), "{e}");
     }
@@ -170,7 +154,7 @@ fn every_duplicate_is_found_in_crowded_runs() {
     let line = |n: u32| format!("https://t.example/{n:08}");
     let text = |from: u32, to: u32| (from..to).map(|n| line(n) + "\n").collect::<String>();
     let first = file(dir.path(), "first.txt", text(0, 100_000));
-    let pack = import::prepare_with(&o.codebook, &narrow, &[first], &import_how(1, "x", None)).unwrap();
+    let pack = import::prepare_with(&o.codebook, &narrow, &mut *intake::lines(vec![first]), &import_how(1, "x")).unwrap();
     accept(&mut o, &pack);
     let mut rng = crate::vocab::rng::Rng::new(7);
     for round in 0..200 {
@@ -180,12 +164,12 @@ fn every_duplicate_is_found_in_crowded_runs() {
         let mut lines: Vec<String> = (0..50).map(|n| line(1_000_000 + round * 100 + n)).collect();
         lines[at as usize] = line(old);
         let f = file(dir.path(), "again.txt", lines.join("\n"));
-        let e = import::prepare_with(&o.codebook, &narrow, &[f], &import_how(2, "y", None)).unwrap_err().to_string();
+        let e = import::prepare_with(&o.codebook, &narrow, &mut *intake::lines(vec![f]), &import_how(2, "y")).unwrap_err().to_string();
         let says = format!("again.txt line {} is in pack x already (its code {})", at + 1, old + 1);
         assert!(e.contains(&says) && e.matches("already").count() == 1, "{says}: {e}");
     }
     let strangers = file(dir.path(), "new.txt", text(200_000, 300_000));
-    let pack = import::prepare_with(&o.codebook, &narrow, &[strangers], &import_how(2, "y", None)).unwrap();
+    let pack = import::prepare_with(&o.codebook, &narrow, &mut *intake::lines(vec![strangers]), &import_how(2, "y")).unwrap();
     assert_eq!(pack.count, 100_000);
     // The whole pack once more, counted without the limit of the sentence.
     let all: Vec<Vec<u8>> = (0..100_000).map(|n| line(n).into_bytes()).collect();
@@ -222,7 +206,7 @@ fn a_ranges_number_may_not_come_in_a_file() {
     let mut text = b"https://t/1\n".to_vec();
     text.extend([&b"00"[..], &number].concat());
     let f = file(dir.path(), "a.txt", text);
-    let e = import::prepare(&o.codebook, &[f], &import_how(2, "x", None)).unwrap_err().to_string();
+    let e = prepare(&o, &[f], &import_how(2, "x")).unwrap_err().to_string();
     assert!(e.contains("line 2 is a number of range-case"), "{e}");
 }
 
@@ -232,18 +216,18 @@ fn what_an_import_left_half_done_is_swept_at_the_next_start() {
     let store = dir.path().join("s");
     let mut o = open(&store);
     let f = file(dir.path(), "a.txt", "a\nb\n");
-    let kept = import::prepare(&o.codebook, std::slice::from_ref(&f), &import_how(1, "kept", None)).unwrap();
+    let kept = prepare(&o, std::slice::from_ref(&f), &import_how(1, "kept")).unwrap();
     accept(&mut o, &kept);
     let g = file(dir.path(), "b.txt", "c\nd\n");
     // Killed after the files stood and before the commit; and killed in the middle of writing.
-    import::prepare(&o.codebook, std::slice::from_ref(&g), &import_how(2, "half", None)).unwrap();
+    prepare(&o, std::slice::from_ref(&g), &import_how(2, "half")).unwrap();
     std::fs::write(store.join("packs/other-0.tmp"), b"half a header").unwrap();
     assert!(store.join("packs/half-0.seg").exists());
     drop(o);
     let o = open(&store);
     assert!(!store.join("packs/half-0.seg").exists() && !store.join("packs/other-0.tmp").exists());
     assert_eq!(codes(&o, 1, 2), ["a", "b"]);
-    import::prepare(&o.codebook, &[g], &import_how(2, "half", None)).expect("its codes are free again");
+    prepare(&o, &[g], &import_how(2, "half")).expect("its codes are free again");
 }
 
 #[test]
@@ -441,7 +425,7 @@ fn a_reader_beside_a_writer_sees_one_moment() {
     let dir = tempfile::tempdir().unwrap();
     let mut o = open(dir.path());
     let f = file(dir.path(), "a.txt", (0..6_000).map(|n| format!("c{n:06}\n")).collect::<String>());
-    let pack = import::prepare(&o.codebook, &[f], &import_how(1, "x", None)).unwrap();
+    let pack = prepare(&o, &[f], &import_how(1, "x")).unwrap();
     accept(&mut o, &pack);
     let state = |n: u32, state| Row::Code(CodeRef::new(PackNo(1), n), Life::new(state, JobNo(0)));
     let write = |o: &mut Opened, s: ItemState| {

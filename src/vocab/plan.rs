@@ -4,6 +4,7 @@
 use super::ids::{DeviceNo, LevelNo, StationNo};
 use super::sscc::RangeRule;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
@@ -24,6 +25,7 @@ pub struct Plan {
     /// In the order of the file, which is the order of the belt.
     pub stations: Vec<Station>,
     pub limits: Limits,
+    pub packs: PacksPlan,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -234,6 +236,35 @@ impl Default for Limits {
     fn default() -> Self {
         Self { max_burn: 32, feed_ahead_ms: 300, commit_limit_ms: 2000, adopt_passages: 32, consecutive_rejects: 10 }
     }
+}
+
+/// How packs come in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PacksPlan {
+    /// Whose signatures are believed.
+    pub signers: Vec<Signer>,
+    /// File with the line's age identity (`AGE-SECRET-KEY-1…`).
+    pub identity: Option<PathBuf>,
+    /// Watched folder.
+    pub inbox: Option<PathBuf>,
+    /// Files of readable codes are removed once their pack is on disk.
+    pub delete_plaintext: bool,
+    /// Packs that are neither sealed nor signed are taken.
+    pub plain_accepted: bool,
+}
+
+impl Default for PacksPlan {
+    fn default() -> Self {
+        Self { signers: Vec::new(), identity: None, inbox: None, delete_plaintext: false, plain_accepted: true }
+    }
+}
+
+/// A pinned minisign key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signer {
+    pub name: String,
+    /// Base64, as in the second line of `minisign.pub`.
+    pub key: String,
 }
 
 impl Plan {

@@ -16,7 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("control", &[]),
     ("tui", &["control"]),
     ("audit", &[]),
-    ("sim", &["wire", "profile", "line", "ledger", "config", "control"]),
+    ("sim", &["wire", "profile", "line", "ledger", "intake", "config", "control"]),
     // The demo, in the floor, is simulator, daemon, console and auditor together.
     ("floor", &["device", "wire", "profile", "line", "ledger", "intake", "control", "config", "sim", "audit", "tui"]),
     ("cli", &["floor", "ledger", "intake", "control", "config", "profile", "audit", "sim", "tui"]),

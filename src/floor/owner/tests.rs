@@ -40,13 +40,13 @@ async fn world(stall_ms: u64, admit: u64) -> World {
     let (status_in, status) = watch::channel(Arc::new(Status::default()));
     let plan = Arc::new(config.plan);
     let devices = Devices::new(plan.clone(), &profiles, dir.path().into(), clock, report).unwrap();
-    let line = Line::new(plan, opened.book);
+    let line = Line::new(plan.clone(), opened.book);
     let mut owner = Owner::new(Parts {
         clock,
         base: dir.path().into(),
         board: Board::new(opened.codebook.clone(), dir.path().into(), &line, status_in),
         line,
-        imports: Imports::new(opened.codebook.clone(), imported_in),
+        imports: Imports::new(opened.codebook.clone(), plan, imported_in),
         codebook: opened.codebook,
         writer: Writer::start(opened.core, move |o| drop(commit.blocking_send(o))),
         devices,

@@ -8,6 +8,7 @@ pub mod office;
 pub mod store;
 
 use crate::config::Config;
+use crate::intake;
 use crate::ledger::import::{self, ImportHow};
 use crate::line::{Law, Op};
 use crate::profile::{Bound, Profiles};
@@ -232,7 +233,8 @@ impl<L: Law, O: Opener> Shift<L, O> {
                 product: "P1".into(),
                 ..ImportHow::default()
             };
-            let pack = import::prepare(&host.codebook, &[file], &how).map_err(|e| e.to_string())?;
+            let mut rows = intake::lines(vec![file]);
+            let pack = import::prepare(&host.codebook, &mut *rows, &how).map_err(|e| e.to_string())?;
             host.import(pack, self.now_us);
         }
         Ok(())
