@@ -2,11 +2,11 @@
 
 use super::ask::{Way, ask, object, offline_failed, open_how, put, way};
 use super::place::{self, print, result};
-use super::{ImportArgs, SaysArgs};
+use super::{ImportArgs, SaysArgs, SealArgs};
 use crate::config::Config;
 use crate::floor::clock::Clock;
 use crate::floor::terms::{Exit, Globals, say};
-use crate::intake::{self, Delivery, Fault, Terms, Wish};
+use crate::intake::{self, Delivery, Fault, Seal, Terms, Wish};
 use crate::ledger::offline::{self, OfflineError};
 use crate::vocab::code::hex;
 use crate::vocab::event::Origin;
@@ -35,7 +35,10 @@ impl SaysArgs {
 pub fn import(g: &Globals, args: &ImportArgs) -> Exit {
     let said = &args.says;
     if (said.level.is_none() || said.product.is_none()) && !args.files.iter().any(|f| intake::is_sealed(f)) {
-        say(g.either("give --level and --product: only a sealed pack's manifest can say them", "请给出 --level 和 --product：只有密封码包的清单能说明它们"));
+        say(g.either(
+            "give --level and --product: only a sealed pack's manifest can say them",
+            "请给出 --level 和 --product：只有密封码包的清单能说明它们",
+        ));
         return Exit::Usage;
     }
     match way(g) {
@@ -52,11 +55,7 @@ pub fn import(g: &Globals, args: &ImportArgs) -> Exit {
         Ok(Way::Store(dir, config)) => match into_store(&dir, config.as_deref(), &args.files, &said.wish()) {
             Ok(answer) => imported(g, &answer),
             Err(Failed::Delivery(fault)) => {
-                let act = match &fault {
-                    Fault::Wish { do_next, .. } | Fault::Delivery { do_next, .. } => do_next.as_str(),
-                    Fault::Read { .. } | Fault::Line { .. } => "",
-                };
-                place::refused(g, "import", &format!("{fault}; nothing was imported"), act);
+                place::refused(g, "import", &format!("{fault}; nothing was imported"), "");
                 Exit::Refused
             }
             Err(Failed::Store(e)) => offline_failed(g, &e),
@@ -115,7 +114,8 @@ fn imported(g: &Globals, v: &Map<String, Value>) -> Exit {
     // A number of codes is a number, however the daemon wrote it.
     let count = v.get("count").and_then(|c| c.as_u64().or_else(|| c.as_str()?.parse().ok())).unwrap_or(0);
     let text = |k: &str| v.get(k).and_then(Value::as_str).unwrap_or("").to_string();
-    let list = |k: &str| v.get(k).and_then(Value::as_array).map(|l| l.iter().filter_map(Value::as_str).collect::<Vec<_>>()).unwrap_or_default();
+    let list =
+        |k: &str| v.get(k).and_then(Value::as_array).map(|l| l.iter().filter_map(Value::as_str).collect::<Vec<_>>()).unwrap_or_default();
     let (pack, sha) = (text("pack"), text("sha256"));
     if g.json {
         let mut answer = object(json!({"pack": pack, "count": count, "sha256": sha}));
@@ -132,9 +132,55 @@ fn imported(g: &Globals, v: &Map<String, Value>) -> Exit {
     if let files @ [_, ..] = list("plaintext").as_slice() {
         let files = files.join(", ");
         match g.english() {
-            true => say(format_args!("the codes still lie readable in {files}: delete the file, or set after_import = \"delete\" in [packs]")),
+            true => {
+                say(format_args!("the codes still lie readable in {files}: delete the file, or set after_import = \"delete\" in [packs]"))
+            }
             false => say(format_args!("明文码仍在 {files} 中：请删除该文件，或在 [packs] 中设 after_import = \"delete\"")),
         }
+    }
+    exit
+}
+
+/// The password of a key: from its file, else from the environment.
+fn password(args: &SealArgs) -> std::io::Result<Option<String>> {
+    let Some(file) = &args.password_file else { return Ok(std::env::var("PACKMARK_KEY_PASSWORD").ok()) };
+    let text = std::fs::read_to_string(file)?;
+    Ok(Some(text.lines().next().unwrap_or("").to_string()))
+}
+
+pub fn seal(g: &Globals, args: &SealArgs) -> Exit {
+    let config = match place::config(g) {
+        Ok(config) => config,
+        Err(exit) => return exit,
+    };
+    let failed = |what: &str| {
+        place::refused(g, "seal", what, "");
+        Exit::Refused
+    };
+    let password = match password(args) {
+        Ok(password) => password,
+        Err(e) => return failed(&format!("the password's file cannot be read ({e}): check the path and its rights")),
+    };
+    let terms = Terms { plan: config.as_ref().map(|c| &c.plan), wall_us: Clock::start(0).now().wall_us };
+    let how = Seal { to: &args.to, key: &args.key, password, out: &args.out, line: args.line.clone() };
+    let made = match intake::seal(&args.file, &args.says.wish(), &terms, &how) {
+        Ok(made) => made,
+        Err(fault) => return failed(&fault.to_string()),
+    };
+    let (pack, count) = (made.manifest.says.pack.clone().unwrap_or_default(), made.manifest.count.unwrap_or(0));
+    let (file, signature) = (made.file.display().to_string(), made.signature.display().to_string());
+    let sha = made.manifest.sha256.map_or(String::new(), |h| hex(&h));
+    if g.json {
+        return result(&json!({"pack": pack, "count": count, "sha256": sha, "file": file, "signature": signature}));
+    }
+    let exit = match g.english() {
+        true => print(format_args!("pack {pack}: {count} rows sealed in {file}, signed in {signature}")),
+        false => print(format_args!("码包 {pack}：{count} 行已密封到 {file}，签名在 {signature}")),
+    };
+    let plain = args.file.display();
+    match g.english() {
+        true => say(format_args!("the codes still lie readable in {plain}: delete it when it is no longer needed")),
+        false => say(format_args!("明文码仍在 {plain} 中：不再需要时请删除")),
     }
     exit
 }

@@ -76,6 +76,8 @@ pub enum Command {
 pub enum PackCommand {
     /// Import files as one pack
     Import(ImportArgs),
+    /// Make a sealed pack of a text: compressed, encrypted, signed
+    Seal(SealArgs),
     /// Packs and what is left of them
     List,
 }
@@ -99,7 +101,7 @@ pub struct SaysArgs {
     #[arg(long)]
     pub product: Option<String>,
     /// The pack's name (default: the next free p1, p2 …)
-    #[arg(long)]
+    #[arg(long, alias = "pack")]
     pub id: Option<String>,
     /// What the codes are for; kept with the pack
     #[arg(long)]
@@ -125,6 +127,30 @@ pub struct SaysArgs {
     /// What every code must be: gs1, url or any
     #[arg(long)]
     pub form: Option<String>,
+}
+
+#[derive(Args, Debug, Clone)]
+pub struct SealArgs {
+    /// Text of codes
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// age recipient of a line that may open it (age1…); again for more
+    #[arg(long, required = true, value_name = "age1…")]
+    pub to: Vec<String>,
+    /// minisign secret key that signs it
+    #[arg(long, value_name = "FILE")]
+    pub key: PathBuf,
+    /// File with the key's password (else PACKMARK_KEY_PASSWORD; a key made with minisign -G -W needs none)
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+    /// What to write: X.csv.zst.age (and X.csv.zst.age.minisig)
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// The only line that may take it
+    #[arg(long)]
+    pub line: Option<String>,
+    #[command(flatten)]
+    pub says: SaysArgs,
 }
 
 #[derive(Args, Debug, Clone)]
@@ -221,6 +247,7 @@ pub fn main() -> u8 {
         Command::Run(args) => crate::floor::run::run(g, &args),
         Command::Check => books::check(g),
         Command::Pack(PackCommand::Import(args)) => deliveries::import(g, &args),
+        Command::Pack(PackCommand::Seal(args)) => deliveries::seal(g, &args),
         Command::Pack(PackCommand::List) => books::pack_list(g),
         Command::Job(job) => ask::job(g, &job),
         Command::Station(StationCommand::Clear { station, key }) => ask::station_clear(g, &station, key),

@@ -43,7 +43,11 @@ fn signers(t: &Table<'_>) -> Vec<Signer> {
             match minisign_verify::PublicKey::from_base64(value) {
                 Ok(_) if out.iter().any(|o| o.key == value) => s.complain(at, "this key stands twice", "one name a key"),
                 Ok(_) => out.push(Signer { name, key: value.to_string() }),
-                Err(_) => s.complain(at, "key is no minisign public key", "write the second line of the supplier's minisign.pub, 56 characters from RW"),
+                Err(_) => s.complain(
+                    at,
+                    "key is no minisign public key",
+                    "write the second line of the supplier's minisign.pub, 56 characters from RW",
+                ),
             }
         }
         s.done();

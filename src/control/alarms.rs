@@ -126,6 +126,20 @@ pub const ALARMS: &[Alarm] = &[
         do_en: "check the pack's level and product",
     },
     Alarm {
+        name: "inbox-refused",
+        zh: "收件夹中有文件被拒收",
+        en: "a file in the inbox was refused",
+        do_zh: "看 inbox/refused 里同名的 .txt；处理后把文件移走",
+        do_en: "read the .txt beside it in inbox/refused; when it is dealt with, take the file away",
+    },
+    Alarm {
+        name: "inbox-unreadable",
+        zh: "收件夹无法读取",
+        en: "the inbox cannot be read",
+        do_zh: "检查 [packs] inbox 的路径、权限和网络盘",
+        do_en: "check the path in [packs] inbox, its rights, and the network drive",
+    },
+    Alarm {
         name: "reader-noise",
         zh: "收到无法识别的数据",
         en: "a device sends what nobody understands",

@@ -217,9 +217,10 @@ impl Fields {
         match self.0.remove(name) {
             None => Ok(Vec::new()),
             Some(Value::String(s)) => Ok(vec![s]),
-            Some(Value::Array(a)) => {
-                a.into_iter().map(|v| v.as_str().map(String::from).ok_or_else(|| format!("{name} holds something that is no text"))).collect()
-            }
+            Some(Value::Array(a)) => a
+                .into_iter()
+                .map(|v| v.as_str().map(String::from).ok_or_else(|| format!("{name} holds something that is no text")))
+                .collect(),
             Some(_) => Err(format!("{name} is no text and no list of texts")),
         }
     }

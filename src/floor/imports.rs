@@ -5,10 +5,10 @@
 //! a pack is in the codebook before the line accepts it, and only after its files stand; a key that waits here answers
 //! nothing else meanwhile.
 
-use super::requests::{Import, ReplyTo};
+use super::requests::{self, Import, ReplyTo};
 use crate::control::protocol::Refusal;
-use crate::ledger::Codebook;
 use crate::intake::{self, Aftercare, Fault, Terms};
+use crate::ledger::Codebook;
 use crate::ledger::import::{self, ImportError, ImportHow, Names};
 use crate::line::{Answer, Book, NewPack};
 use crate::vocab::Plan;
@@ -108,22 +108,27 @@ impl Imports {
         }
     }
 
-    /// Keeps what is to be done when the pack is on disk.
-    pub fn keep(&mut self, id: u64, after: Aftercare) {
-        self.after.insert(id, after);
+    /// Keeps what is to be done when the pack is on disk; what the answer says of it.
+    pub fn keep(&mut self, id: u64, after: Aftercare) -> Vec<(String, String)> {
+        let lies = if after.delete { Vec::new() } else { after.plaintext.iter().map(|p| p.display().to_string()).collect() };
+        let more = [(requests::PLAINTEXT, lies), (requests::NOTES, after.notes.clone())];
+        if after.delete {
+            self.after.insert(id, after);
+        }
+        more.into_iter().filter(|m| !m.1.is_empty()).map(|(name, texts)| (name.into(), Value::from(texts).to_string())).collect()
     }
 
-    /// An answer leaves: what it says is on disk. What is left to do to the files is done on a thread of its own.
+    /// An answer leaves: what it says is on disk. Files that are to be deleted now are, on a thread of its own.
     pub fn reply(&mut self, id: u64, to: ReplyTo, answer: Result<Map<String, Value>, Refusal>) {
         let (after, mut fields) = match (self.after.remove(&id), answer) {
             (Some(after), Ok(fields)) => (after, fields),
             (_, answer) => return drop(to.send(answer)),
         };
         let work = move || {
-            let notes = after.notes.clone();
             let lie: Vec<String> = after.settle().iter().map(|p| p.display().to_string()).collect();
-            for (name, texts) in [("plaintext", lie), ("notes", notes)].into_iter().filter(|f| !f.1.is_empty()) {
-                fields.insert(name.into(), Value::from(texts));
+            if !lie.is_empty() {
+                tracing::warn!(files = ?lie, "imported, and cannot be deleted: delete them by hand");
+                fields.insert(requests::PLAINTEXT.into(), lie.into());
             }
             let _ = to.send(Ok(fields));
         };

@@ -8,6 +8,7 @@ pub mod demo;
 mod devices;
 mod hooks;
 mod imports;
+mod inbox;
 mod owner;
 mod requests;
 pub mod run;

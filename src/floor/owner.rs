@@ -62,6 +62,7 @@ pub struct Inlets {
     pub devices: mpsc::Receiver<Told>,
     pub commands: mpsc::Receiver<Command>,
     pub imported: mpsc::Receiver<Imported>,
+    pub alarms: mpsc::Receiver<super::inbox::Alarm>,
     pub stop: mpsc::Receiver<&'static str>,
 }
 
@@ -165,6 +166,7 @@ impl Owner {
                 () = clockwork.until(due_us, now_us), if room => self.tick(due_us),
                 _ = pulse.tick() => self.pulse(room),
                 Some(i) = from.imported.recv(), if room => self.imported(i),
+                Some((name, on)) = from.alarms.recv(), if room => self.step(Input::Alarm { name, on }),
                 Some(c) = from.commands.recv(), if room => self.command(c),
                 Some(signal) = from.stop.recv(), if room => {
                     tracing::info!(signal, "stopping");
@@ -448,9 +450,9 @@ impl Owner {
         self.imports.over();
         match outcome {
             Ok(Ready { pack, after }) => {
-                self.imports.keep(id, after);
                 tracing::info!(pack = %pack.id, level = %pack.level, product = %pack.product, count = pack.count, "pack accepted");
-                self.step(Input::PackReady { id, key, pack });
+                let more = self.imports.keep(id, after);
+                self.step(Input::PackReady { id, key, pack, more });
             }
             Err(answer) => self.step(Input::PackRefused { id, key, answer }),
         }

@@ -62,17 +62,26 @@ pub fn wanted(op: protocol::Op, base: &Path) -> Wanted {
     })
 }
 
-/// An answer's fields are text inside the book; on the socket a count is a number.
+/// Files in which an imported pack's codes still stand for anybody to read.
+pub const PLAINTEXT: &str = "plaintext";
+/// What somebody should look at after an import.
+pub const NOTES: &str = "notes";
+
+/// An answer's fields are text inside the book; on the socket a count is a number, and these two are lists.
 pub fn answered(answer: Answer) -> Result<Map<String, Value>, Refusal> {
     if !answer.ok {
         return Err(Refusal { code: answer.code, message: answer.message, act: answer.act });
     }
-    let number = |k: &str, v: &str| (k == "count").then(|| v.parse::<u64>().ok()).flatten();
+    let other = |k: &str, v: &str| match k {
+        "count" => v.parse::<u64>().ok().map(Value::from),
+        PLAINTEXT | NOTES => serde_json::from_str(v).ok(),
+        _ => None,
+    };
     Ok(answer
         .fields
         .into_iter()
         .map(|(k, v)| {
-            let value = number(&k, &v).map_or_else(|| Value::from(v), Value::from);
+            let value = other(&k, &v).unwrap_or_else(|| Value::from(v));
             (k, value)
         })
         .collect())

@@ -9,6 +9,7 @@ use super::clock::Clock;
 use super::devices::Devices;
 use super::hooks;
 use super::imports::Imports;
+use super::inbox;
 use super::owner::{ADMIT, End, Inlets, Owner, Parts};
 use super::tail::JournalTail;
 use super::terms::{Exit, Globals};
@@ -122,6 +123,7 @@ async fn live(mut config: Config, profiles: &Profiles, opened: Opened, boot: Str
     let stop = listen_for_signals().map_err(|e| refused(Exit::Refused, format!("signals cannot be received ({e})")))?;
     number_plan(&mut config.plan, &book);
     let plan = Arc::new(config.plan.clone());
+    let known = book.line.alarms.iter().filter(|a| a.starts_with(inbox::REFUSED)).cloned().collect();
     let (commit, mut commits) = mpsc::channel(COMMITS);
     let writer = Writer::start(core, move |o| drop(commit.blocking_send(o)));
     let line = Line::new(plan.clone(), book);
@@ -147,6 +149,8 @@ async fn live(mut config: Config, profiles: &Profiles, opened: Opened, boot: Str
         return finish(owner, commits, end, None).await;
     }
     let (command, commands) = mpsc::channel(COMMANDS);
+    let (alarm, alarms) = mpsc::channel(1);
+    let _inbox = inbox::watch(&plan.packs, command.clone(), alarm, known);
     let tail = Arc::new(JournalTail::new(config.store.clone(), committed.clone()));
     let desk = Desk { line: plan.line.clone(), boot: boot.clone(), status, commands: command, committed, tail };
     let bound = match open_desk(desk, config.socket.clone(), config.status_tcp).await {
@@ -162,7 +166,7 @@ async fn live(mut config: Config, profiles: &Profiles, opened: Opened, boot: Str
     owner.devices.open();
     say_ready(&plan.line, &boot, &config.socket, bound);
     let end = {
-        let mut inlets = Inlets { commits, devices: reports, commands, imported, stop };
+        let mut inlets = Inlets { commits, devices: reports, commands, imported, alarms, stop };
         let end = owner.run(&mut inlets).await;
         commits = inlets.commits;
         end

@@ -144,7 +144,10 @@ impl Said {
         if let Some(expiry) = &wish.expiry {
             let day = day(expiry).ok_or_else(|| Fault::wish(format!("the expiry “{expiry}” is no date"), "write it as 2027-12-31"))?;
             if terms.wall_us.div_euclid(86_400_000_000) > day {
-                return Err(Fault::delivery(format!("the pack expired on {expiry}"), "ask whoever made the codes for new ones; check the system's date"));
+                return Err(Fault::delivery(
+                    format!("the pack expired on {expiry}"),
+                    "ask whoever made the codes for new ones; check the system's date",
+                ));
             }
         }
         Ok(Self {
@@ -195,8 +198,24 @@ pub(super) fn shown(files: &[PathBuf]) -> String {
 /// A first line that reads like a header is a code all the same (nobody said otherwise), and worth a note.
 fn note_header(files: &[PathBuf], shape: &Shape) -> Vec<String> {
     const WORDS: &[&str] = &[
-        "code", "codes", "qrcode", "qr_code", "barcode", "token", "url", "serial", "sn", "二维码", "条码", "码", "序列号", "瓶码", "箱码",
-        "防伪码", "小标", "小码",
+        "code",
+        "codes",
+        "qrcode",
+        "qr_code",
+        "barcode",
+        "token",
+        "url",
+        "serial",
+        "sn",
+        "二维码",
+        "条码",
+        "码",
+        "序列号",
+        "瓶码",
+        "箱码",
+        "防伪码",
+        "小标",
+        "小码",
     ];
     if shape.header {
         return Vec::new();

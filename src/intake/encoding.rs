@@ -52,7 +52,9 @@ impl Judge {
         let utf8 = std::str::from_utf8(line).map_err(|e| e.valid_up_to());
         match (self.found, utf8) {
             (Encoding::Utf8, Ok(_)) => Ok(()),
-            (Encoding::Utf8, Err(at)) => Err(format!("byte {} of the line is not UTF-8: is the file damaged, or in GBK (--encoding gbk)?", at + 1)),
+            (Encoding::Utf8, Err(at)) => {
+                Err(format!("byte {} of the line is not UTF-8: is the file damaged, or in GBK (--encoding gbk)?", at + 1))
+            }
             (Encoding::Gbk, _) => gbk(line).map(drop).map_err(|at| format!("byte {} of the line is not GBK: is the file damaged?", at + 1)),
             (Encoding::Auto, Ok(_)) => {
                 // Two bytes of GBK can look like UTF-8; three of UTF-8 seldom like GBK.
@@ -62,9 +64,10 @@ impl Judge {
                 Ok(())
             }
             (Encoding::Auto, Err(at)) => match gbk(line) {
-                Ok(_) if self.taken => {
-                    Err(format!("byte {} of the line is not UTF-8, but a code before it was read as such: say --encoding utf-8 or gbk", at + 1))
-                }
+                Ok(_) if self.taken => Err(format!(
+                    "byte {} of the line is not UTF-8, but a code before it was read as such: say --encoding utf-8 or gbk",
+                    at + 1
+                )),
                 Ok(_) => {
                     self.found = Encoding::Gbk;
                     Ok(())
@@ -178,8 +181,7 @@ impl<R: Read> Read for Utf16<R> {
                 self.left = 0..n;
                 self.over = n == 0;
             }
-            let (result, read, written) =
-                self.decoder.decode_to_utf8_without_replacement(&self.raw[self.left.clone()], out, self.over);
+            let (result, read, written) = self.decoder.decode_to_utf8_without_replacement(&self.raw[self.left.clone()], out, self.over);
             self.left.start += read;
             match result {
                 DecoderResult::Malformed(..) => return Err(std::io::Error::other("it begins as UTF-16 and holds half a character")),

@@ -59,9 +59,10 @@ pub fn check(form: Form, code: &[u8], gtin: Option<&str>) -> Result<(), String> 
 
 fn same_product(found: &[u8], gtin: Option<&str>) -> Result<(), String> {
     match gtin {
-        Some(ours) if !found.is_empty() && format!("{ours:0>14}").as_bytes() != found => {
-            Err(format!("its GTIN {} is not this product's ({ours:0>14}): the wrong product, or the wrong pack", String::from_utf8_lossy(found)))
-        }
+        Some(ours) if !found.is_empty() && format!("{ours:0>14}").as_bytes() != found => Err(format!(
+            "its GTIN {} is not this product's ({ours:0>14}): the wrong product, or the wrong pack",
+            String::from_utf8_lossy(found)
+        )),
         _ => Ok(()),
     }
 }

@@ -12,6 +12,7 @@ mod encoding;
 mod form;
 mod lines;
 mod manifest;
+mod seal;
 mod sealed;
 mod shape;
 mod table;
@@ -21,7 +22,9 @@ mod unpack;
 
 pub use delivery::{Aftercare, Delivery, Terms, Wish, lines, open, product};
 pub use form::Form;
-pub use sealed::is_sealed;
+pub use manifest::Manifest;
+pub use seal::{Made, Seal, seal};
+pub use sealed::{is_sealed, signature_of};
 
 use std::path::PathBuf;
 

@@ -85,18 +85,27 @@ fn verify(path: &Path, file: &mut File, packs: &PacksPlan) -> Result<Verified, F
         let what = format!("the signature of {shown} cannot be read ({e})");
         return Err(Fault::delivery(what, format!("put {} beside it", beside.file_name().unwrap_or_default().to_string_lossy())));
     }
-    let unreadable = || Fault::delivery(format!("{} is no minisign signature", beside.display()), "sign the pack again with minisign 0.10 or newer");
+    let unreadable =
+        || Fault::delivery(format!("{} is no minisign signature", beside.display()), "sign the pack again with minisign 0.10 or newer");
     let signature = Signature::decode(&text).map_err(|_| unreadable())?;
     let pinned: Vec<(&Signer, PublicKey)> = packs.signers.iter().filter_map(|s| Some((s, PublicKey::from_base64(&s.key).ok()?))).collect();
     if pinned.is_empty() {
-        return Err(Fault::delivery(format!("{shown} is signed, but no signer is known here"), "add the supplier's key to [packs] signers"));
+        return Err(Fault::delivery(
+            format!("{shown} is signed, but no signer is known here"),
+            "add the supplier's key to [packs] signers",
+        ));
     }
     let mut verifiers = Vec::new();
     for (signer, key) in &pinned {
         match key.verify_stream(&signature) {
             Ok(v) => verifiers.push((*signer, v)),
             Err(minisign_verify::Error::UnexpectedKeyId) => {}
-            Err(_) => return Err(Fault::delivery(format!("{shown} is signed in minisign's old way"), "sign it again with minisign 0.10 or newer")),
+            Err(_) => {
+                return Err(Fault::delivery(
+                    format!("{shown} is signed in minisign's old way"),
+                    "sign it again with minisign 0.10 or newer",
+                ));
+            }
         }
     }
     if verifiers.is_empty() {
@@ -116,17 +125,25 @@ fn verify(path: &Path, file: &mut File, packs: &PacksPlan) -> Result<Verified, F
     let good = verifiers.iter_mut().find_map(|(signer, v)| v.finalize().is_ok().then(|| signer.name.clone()));
     let Some(signer) = good else {
         let names: Vec<&str> = verifiers.iter().map(|v| v.0.name.as_str()).collect();
-        let what = format!("the signature of {shown} is not good: the file or its manifest was changed after {} signed it", names.join(", "));
+        let what =
+            format!("the signature of {shown} is not good: the file or its manifest was changed after {} signed it", names.join(", "));
         return Err(Fault::delivery(what, "ask for the pack again, and how it came here"));
     };
-    let manifest = Manifest::parse(signature.trusted_comment())
-        .map_err(|what| Fault::delivery(format!("the manifest of {shown} is not understood: {what}"), "see docs/packs.md for its words; have it signed again"))?;
+    let manifest = Manifest::parse(signature.trusted_comment()).map_err(|what| {
+        Fault::delivery(
+            format!("the manifest of {shown} is not understood: {what}"),
+            "see docs/packs.md for its words; have it signed again",
+        )
+    })?;
     Ok(Verified { manifest, signer, sha256: sha.finalize().into() })
 }
 
 fn identities(packs: &PacksPlan) -> Result<Vec<age::x25519::Identity>, Fault> {
     let Some(path) = &packs.identity else {
-        return Err(Fault::delivery("this line has no age identity to open sealed packs with", "make one with age-keygen and name it in [packs] identity"));
+        return Err(Fault::delivery(
+            "this line has no age identity to open sealed packs with",
+            "make one with age-keygen and name it in [packs] identity",
+        ));
     };
     let mut text = String::new();
     File::open(path).and_then(|f| f.take(MAX_IDENTITY).read_to_string(&mut text)).map_err(|e| fault(path, e))?;
@@ -135,7 +152,10 @@ fn identities(packs: &PacksPlan) -> Result<Vec<age::x25519::Identity>, Fault> {
     match parsed {
         Ok(all) if !all.is_empty() => Ok(all),
         // Never with a line of the file: it may be a key.
-        _ => Err(Fault::delivery(format!("{} holds no age identity", path.display()), "it is the file that age-keygen wrote, with a line AGE-SECRET-KEY-1…")),
+        _ => Err(Fault::delivery(
+            format!("{} holds no age identity", path.display()),
+            "it is the file that age-keygen wrote, with a line AGE-SECRET-KEY-1…",
+        )),
     }
 }
 
@@ -221,9 +241,10 @@ impl Rows for SealedRows {
         }
         self.count += 1;
         match self.manifest.count {
-            Some(said) if self.count > said => {
-                Err(Fault::delivery(format!("the pack holds more rows than its manifest says ({said})"), "ask whoever made the pack to make it again"))
-            }
+            Some(said) if self.count > said => Err(Fault::delivery(
+                format!("the pack holds more rows than its manifest says ({said})"),
+                "ask whoever made the pack to make it again",
+            )),
             _ => Ok(true),
         }
     }

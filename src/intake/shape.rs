@@ -43,7 +43,10 @@ impl Shape {
         for said in &wish.parents {
             let (level, place) = pair(said).ok_or_else(|| bad_column(said))?;
             if columns.is_empty() {
-                return Err(Fault::wish("--parent names a column but the item's own is not named", "add --column code=NAME or code=NUMBER"));
+                return Err(Fault::wish(
+                    "--parent names a column but the item's own is not named",
+                    "add --column code=NAME or code=NUMBER",
+                ));
             }
             columns.push((Column { purpose: String::new(), level: Some(level.into()) }, place));
         }

@@ -59,7 +59,9 @@ impl Record {
                     self.bytes.push(b);
                     At::Quoted
                 }
-                At::Closing => return Err("something stands between a closing quote and the separator: quotes inside a field are written twice".into()),
+                At::Closing => {
+                    return Err("something stands between a closing quote and the separator: quotes inside a field are written twice".into());
+                }
                 At::Quoted => {
                     self.bytes.push(b);
                     At::Quoted
@@ -145,7 +147,8 @@ impl TableRows {
         }
         let Some((_, line)) = self.record(true)? else { return Ok(()) };
         let Some(judge) = self.texts.judge() else { return Ok(()) };
-        let names: Vec<String> = (0..self.record.ends.len()).filter_map(|n| Some(judge.name(self.record.field(n)?).trim().to_string())).collect();
+        let names: Vec<String> =
+            (0..self.record.ends.len()).filter_map(|n| Some(judge.name(self.record.field(n)?).trim().to_string())).collect();
         for (_, place) in &self.shape.columns {
             let at = match place {
                 Where::Number(n) => Some(*n),

@@ -94,7 +94,8 @@ fn texts_as_vendors_make_them() {
 
 #[test]
 fn a_table_gives_what_was_quoted() {
-    let rows = read(b"no,the%code\n1,\"a,b\"\n2,\"say \"\"so\"\"\"\n\n3, c\n4,\"new\nline\"\n5,\"\r\n\"\"x\"\n", "column:code=the%code").unwrap_err();
+    let rows = read(b"no,the%code\n1,\"a,b\"\n2,\"say \"\"so\"\"\"\n\n3, c\n4,\"new\nline\"\n5,\"\r\n\"\"x\"\n", "column:code=the%code")
+        .unwrap_err();
     assert!(rows.contains("line 8: a carriage return stands inside the code"), "{rows}");
     let rows = read(b"no,the%code\n1,\"a,b\"\n2,\"say \"\"so\"\"\"\n\n3, c\n4,\"new\nline\"\n5,x\n", "column:code=the%code").unwrap();
     let want = [(2, "a,b"), (3, "say \"so\""), (5, " c"), (6, "new\nline"), (8, "x")];

@@ -101,7 +101,8 @@ impl Texts {
         self.begun += 1;
         let mut from: Box<dyn Read> = match std::mem::replace(&mut self.from, From::Nothing) {
             From::Files(sha) => {
-                let file = File::open(path).and_then(|f| if f.metadata()?.is_dir() { Err(std::io::ErrorKind::IsADirectory.into()) } else { Ok(f) });
+                let file = File::open(path)
+                    .and_then(|f| if f.metadata()?.is_dir() { Err(std::io::ErrorKind::IsADirectory.into()) } else { Ok(f) });
                 let hashed = Hashed::new(file.map_err(|e| fault(path, e))?, &sha);
                 self.from = From::Files(sha);
                 Box::new(hashed)

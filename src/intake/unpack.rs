@@ -52,8 +52,12 @@ impl<R: BufRead> Unpack<R> {
                     self.frames += 1;
                 }
                 Err(FrameDecoderError::WindowSizeTooBig { requested, .. }) => {
-                    let what = format!("the pack needs a window of {} MiB to unpack, at most {} are given", requested >> 20, MAX_WINDOW >> 20);
-                    return Err(std::io::Error::other(Fault::delivery(what, "compress it with zstd -19 or less, without --long or --ultra")));
+                    let what =
+                        format!("the pack needs a window of {} MiB to unpack, at most {} are given", requested >> 20, MAX_WINDOW >> 20);
+                    return Err(std::io::Error::other(Fault::delivery(
+                        what,
+                        "compress it with zstd -19 or less, without --long or --ultra",
+                    )));
                 }
                 Err(e) => return Err(told(e)),
             }
@@ -127,5 +131,8 @@ fn told(e: FrameDecoderError) -> std::io::Error {
 }
 
 fn bad(why: &str) -> std::io::Error {
-    std::io::Error::other(Fault::delivery(format!("what is inside the pack cannot be unpacked: {why}"), "ask whoever made the pack to make it again"))
+    std::io::Error::other(Fault::delivery(
+        format!("what is inside the pack cannot be unpacked: {why}"),
+        "ask whoever made the pack to make it again",
+    ))
 }

@@ -44,17 +44,23 @@ pub enum Input {
         key: Option<String>,
         op: Op,
     },
-    /// An import ended well; the segment files stand.
+    /// An import ended well; the segment files stand. `more`: further fields of its answer.
     PackReady {
         id: u64,
         key: Option<String>,
         pack: NewPack,
+        more: Vec<(String, String)>,
     },
     /// An import that ended badly, or was refused before it began: the book keeps the answer to its key.
     PackRefused {
         id: u64,
         key: Option<String>,
         answer: Answer,
+    },
+    /// Something outside the line wants an operator's eye, or wants it no more.
+    Alarm {
+        name: String,
+        on: bool,
     },
     /// Orderly end (SIGTERM).
     Stop,

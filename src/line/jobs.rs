@@ -104,7 +104,7 @@ impl<L: Law> Line<L> {
         true
     }
 
-    pub(super) fn pack_ready(&mut self, id: u64, key: Option<String>, pack: NewPack) {
+    pub(super) fn pack_ready(&mut self, id: u64, key: Option<String>, pack: NewPack, more: Vec<(String, String)>) {
         let to = Pending { id, key };
         if self.answer_again(&to) {
             return;
@@ -115,7 +115,8 @@ impl<L: Law> Line<L> {
         };
         pack.events().into_iter().for_each(|e| self.emit(e));
         self.lower(&format!("pool-empty:{}", pack.level));
-        self.reply(&to, Answer::ok().with("pack", pack.id).with("count", pack.count).with("sha256", sha));
+        let answer = Answer::ok().with("pack", pack.id).with("count", pack.count).with("sha256", sha);
+        self.reply(&to, more.into_iter().fold(answer, |answer, (name, value)| answer.with(&name, value)));
     }
 
     fn create(&mut self, id: String, product: String, lot: String, target: Option<u32>, expiry: Option<String>) -> Answer {

@@ -183,8 +183,10 @@ impl<L: Law> Line<L> {
             }
             Input::Writer { oldest_ms, full } => self.writer(oldest_ms, full),
             Input::Command { id, key, op } => self.command(id, key, op),
-            Input::PackReady { id, key, pack } => self.pack_ready(id, key, pack),
+            Input::PackReady { id, key, pack, more } => self.pack_ready(id, key, pack, more),
             Input::PackRefused { id, key, answer } => self.reply(&Pending { id, key }, answer),
+            Input::Alarm { name, on: true } => self.raise(name),
+            Input::Alarm { name, on: false } => self.lower(&name),
             Input::Stop => self.begin_stop(),
             Input::Tick => {}
         }

@@ -93,7 +93,7 @@ impl Driven {
         let how = ImportHow { no, id: id.into(), level: level.into(), product: "P1".into(), ..ImportHow::default() };
         let pack: NewPack = import::prepare(&self.codebook, &mut *packmark::intake::lines(vec![file.clone()]), &how).unwrap();
         std::fs::remove_file(file).unwrap();
-        self.give(Input::PackReady { id: 1, key: Some(format!("import {id}")), pack });
+        self.give(Input::PackReady { id: 1, key: Some(format!("import {id}")), pack, more: Vec::new() });
         let row = self.line.book().packs[&no].clone();
         self.codebook.register(row).unwrap();
     }

@@ -55,7 +55,8 @@ async fn world(stall_ms: u64, admit: u64) -> World {
     });
     let booted = Input::Booted { clean: opened.clean, last_wall_us: opened.last_wall_us, restored: opened.restored };
     assert!(owner.boot(booted, &mut commits).await.is_none());
-    let inlets = Inlets { commits, devices: reports, commands: asked, imported, stop: stopped };
+    let (_, alarms) = mpsc::channel(1);
+    let inlets = Inlets { commits, devices: reports, commands: asked, imported, alarms, stop: stopped };
     World { _dir: dir, status, commands, stop, owner, inlets }
 }
 
