@@ -76,8 +76,9 @@
 //!
 //! # The walk of one bottle
 //!
-//! 1. A pack arrives ([`ledger::import::prepare`]): form, duplicates inside and against every earlier pack
-//!    ([`ledger::Codebook`]); then one commit registers it ([`vocab::Event::PackAccepted`]). Its codes are *pooled*.
+//! 1. A pack arrives ([`intake::open`]; from a folder: `src/floor/inbox.rs`): signature, decryption, form and count, as one
+//!    stream of rows; duplicates inside and against every earlier pack ([`ledger::import::prepare`],
+//!    [`ledger::Codebook`]); then one commit registers it ([`vocab::Event::PackAccepted`]). Its codes are *pooled*.
 //! 2. The operator starts a job ([`line::jobs`]): every device connected, codes for every level, else a sentence per
 //!    missing thing. Codes are *leased* in pack order (`src/line/feed.rs`).
 //! 3. The printer's conversation ([`wire::Conversation`]) is armed; [`vocab::Event::Sent`] is committed, its pack's mark

@@ -124,3 +124,39 @@ fn not_toml_is_said_with_its_line() {
     let e = load("[line]\nid = \n").unwrap_err();
     assert_eq!(e[0].line, 2);
 }
+
+#[test]
+fn packs_and_their_mistakes() {
+    const KEY: &str = "RWT8DhRrJwrc95J39EBou0Xwthc9iyVTxaxnnvwM0hP7ICr9w6xkkMLv";
+    let with = |packs: &str| format!("{LINE}\n[packs]\n{}\n", packs.replace("KEY", KEY));
+    let sound = with(
+        "signers = [{ name = \"a\", key = \"KEY\" }]\nidentity = \"keys/line.age\"\ninbox = \"in\"\nafter_import = \"delete\"\nplain = \"refused\"",
+    );
+    let p = load(&sound).unwrap_or_else(|e| panic!("{e:?}")).plan.packs;
+    assert_eq!((p.signers.len(), p.delete_plaintext, p.plain_accepted), (1, true, false));
+    assert!(p.identity.unwrap().ends_with("keys/line.age") && p.inbox.unwrap().ends_with("in"));
+    assert_eq!(load(LINE).unwrap().plan.packs, PacksPlan::default());
+    let one = "{ name = \"a\", key = \"KEY\" }";
+    let cases = [
+        ("signers = [{ name = \"a\", key = \"RWT8\" }]\nidentity = \"i\"".to_string(), "key is no minisign public key"),
+        ("signers = [{ key = \"KEY\" }]\nidentity = \"i\"".into(), "name is missing"),
+        ("signers = [{ name = \"a b\", key = \"KEY\" }]\nidentity = \"i\"".into(), "name \"a b\" is not an id"),
+        ("signers = [{ name = \"a\" }]\nidentity = \"i\"".into(), "key is missing"),
+        (format!("signers = [{one}, {one}]\nidentity = \"i\""), "signer \"a\" stands twice"),
+        (format!("signers = [{one}]"), "there are signers and no identity"),
+        ("identity = \"i\"".into(), "there is an identity and no signer"),
+        ("plain = \"refused\"".into(), "plain packs are refused and sealed ones cannot be opened"),
+        ("plain = \"no\"".into(), "plain = \"no\" is not known; it must be \"accepted\" or \"refused\""),
+        ("after_import = \"shred\"".into(), "after_import = \"shred\" is not known"),
+        ("inbox = 3".into(), "inbox is an integer"),
+        ("signer = 3".into(), "unknown key signer"),
+    ];
+    for (packs, sentence) in cases {
+        let text = with(&packs);
+        let said = complaints(&text);
+        let line = said.lines().find(|l| l.contains(sentence)).unwrap_or_else(|| panic!("{packs} said:\n{said}"));
+        let n: usize = line.split(':').nth(1).unwrap().parse().unwrap();
+        assert!(n > LINE.lines().count() && n <= text.lines().count(), "{line}");
+        assert!(said.lines().count() <= 2, "{packs} said:\n{said}");
+    }
+}

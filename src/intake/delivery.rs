@@ -89,6 +89,9 @@ impl Aftercare {
 pub fn open(files: &[PathBuf], wish: &Wish, terms: &Terms<'_>) -> Result<Delivery, Fault> {
     // A signature among the files goes with the file it is of.
     let files: Vec<PathBuf> = files.iter().filter(|f| !sealed::is_signature(f) || files.len() == 1).cloned().collect();
+    if let Some(alone) = files.iter().find(|f| sealed::is_signature(f)) {
+        return Err(Fault::wish(format!("{} is a signature, not a pack", alone.display()), "name the file it is of"));
+    }
     let sealed: Vec<&PathBuf> = files.iter().filter(|f| sealed::is_sealed(f)).collect();
     match (sealed.as_slice(), files.as_slice()) {
         ([], _) => plain(files, wish, terms),

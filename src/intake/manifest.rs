@@ -5,7 +5,7 @@
 //! code.
 
 use super::delivery::product;
-use super::{Fault, Wish};
+use super::{Fault, Wish, short};
 use crate::vocab::code::{hex, unhex};
 use crate::vocab::plan::Plan;
 
@@ -35,9 +35,9 @@ impl Manifest {
             if MINISIGNS.contains(&key) || key.starts_with("x-") {
                 continue;
             }
-            let value = plain(value).ok_or_else(|| format!("“{word}” is not understood"))?;
+            let value = plain(value).ok_or_else(|| format!("“{}” is not understood", short(word)))?;
             if value.is_empty() {
-                return Err(format!("“{word}” has no value"));
+                return Err(format!("“{}” has no value", short(word)));
             }
             let again = seen.contains(&key) && !matches!(key, "column" | "parent");
             if again {
@@ -67,15 +67,15 @@ impl Manifest {
                     continue;
                 }
                 "count" => {
-                    m.count = Some(value.parse().map_err(|_| format!("“{word}” is no number"))?);
+                    m.count = Some(value.parse().map_err(|_| format!("“{}” is no number", short(word)))?);
                     continue;
                 }
                 "sha256" => {
                     let bytes = unhex(&value).and_then(|b| b.try_into().ok());
-                    m.sha256 = Some(bytes.ok_or_else(|| format!("“{word}” is no SHA-256"))?);
+                    m.sha256 = Some(bytes.ok_or_else(|| format!("“{}” is no SHA-256", short(word)))?);
                     continue;
                 }
-                _ => return Err(format!("“{key}” is not known in a manifest")),
+                _ => return Err(format!("“{}” is not known in a manifest", short(key))),
             };
             *slot = Some(value);
         }

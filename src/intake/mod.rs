@@ -105,6 +105,16 @@ pub enum Fault {
     Delivery { what: String, do_next: String },
 }
 
+/// Somebody else's words in a sentence: a few of them, without control characters.
+fn short(words: &str) -> String {
+    let clean = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    let mut text: String = words.chars().take(40).map(clean).collect();
+    if words.chars().nth(40).is_some() {
+        text.push('…');
+    }
+    text
+}
+
 impl Fault {
     pub(crate) fn wish(what: impl Into<String>, do_next: impl Into<String>) -> Self {
         Self::Wish { what: what.into(), do_next: do_next.into() }
@@ -115,5 +125,7 @@ impl Fault {
     }
 }
 
+#[cfg(test)]
+mod fuzz;
 #[cfg(test)]
 mod tests;

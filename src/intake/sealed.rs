@@ -16,6 +16,7 @@ use minisign_verify::{PublicKey, Signature};
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{BufReader, Read, Seek};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// A signature file is some hundred bytes; its comment at most 8 KiB.
@@ -56,7 +57,7 @@ pub fn open(path: &Path, wish: &Wish, terms: &Terms<'_>) -> Result<Delivery, Fau
     let wish = manifest.joined(wish, plan)?;
     let said = Said::settle(&wish, terms)?;
     let shape = Shape::of(&wish)?;
-    let identities = identities(&plan.packs)?;
+    let (identities, note) = identities(&plan.packs)?;
     file.rewind().map_err(|e| fault(path, e))?;
     let (again, inside) = (Running::default(), Running::default());
     let decrypted = decrypt(path, Hashed::new(file, &again), &identities)?;
@@ -64,7 +65,7 @@ pub fn open(path: &Path, wish: &Wish, terms: &Terms<'_>) -> Result<Delivery, Fau
     let texts = Texts::new(vec![path.into()], From::Opened(Box::new(text)), shape.encoding);
     let rows = delivery::rows(texts, again.clone(), shape, said.gtin.clone());
     let held = SealedRows { rows, manifest, sha256, again, inside, count: 0 };
-    Ok(Delivery { signer: Some(signer), ..said.delivery(Box::new(held), Vec::new(), Vec::new()) })
+    Ok(Delivery { signer: Some(signer), ..said.delivery(Box::new(held), note.into_iter().collect(), Vec::new()) })
 }
 
 struct Verified {
@@ -138,7 +139,8 @@ fn verify(path: &Path, file: &mut File, packs: &PacksPlan) -> Result<Verified, F
     Ok(Verified { manifest, signer, sha256: sha.finalize().into() })
 }
 
-fn identities(packs: &PacksPlan) -> Result<Vec<age::x25519::Identity>, Fault> {
+/// The line's keys, and a note when others can read them too.
+fn identities(packs: &PacksPlan) -> Result<(Vec<age::x25519::Identity>, Option<String>), Fault> {
     let Some(path) = &packs.identity else {
         return Err(Fault::delivery(
             "this line has no age identity to open sealed packs with",
@@ -146,11 +148,14 @@ fn identities(packs: &PacksPlan) -> Result<Vec<age::x25519::Identity>, Fault> {
         ));
     };
     let mut text = String::new();
-    File::open(path).and_then(|f| f.take(MAX_IDENTITY).read_to_string(&mut text)).map_err(|e| fault(path, e))?;
+    let file = File::open(path).map_err(|e| fault(path, e))?;
+    let open = file.metadata().is_ok_and(|m| m.mode() & 0o077 != 0);
+    file.take(MAX_IDENTITY).read_to_string(&mut text).map_err(|e| fault(path, e))?;
+    let note = open.then(|| format!("{} can be read by others than its owner: chmod 600", path.display()));
     let lines = text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#'));
     let parsed: Result<Vec<age::x25519::Identity>, _> = lines.map(str::parse).collect();
     match parsed {
-        Ok(all) if !all.is_empty() => Ok(all),
+        Ok(all) if !all.is_empty() => Ok((all, note)),
         // Never with a line of the file: it may be a key.
         _ => Err(Fault::delivery(
             format!("{} holds no age identity", path.display()),

@@ -4,7 +4,7 @@ use super::form;
 use super::lines::{MAX_LINE, without_cr};
 use super::shape::{Separator, Shape, Where};
 use super::texts::{Running, Texts};
-use super::{Column, Fault, Row, Rows};
+use super::{Column, Fault, Row, Rows, short};
 use sha2::Digest;
 use std::path::PathBuf;
 
@@ -60,7 +60,9 @@ impl Record {
                     At::Quoted
                 }
                 At::Closing => {
-                    return Err("something stands between a closing quote and the separator: quotes inside a field are written twice".into());
+                    return Err(
+                        "something stands between a closing quote and the separator: quotes inside a field are written twice".into()
+                    );
                 }
                 At::Quoted => {
                     self.bytes.push(b);
@@ -156,7 +158,7 @@ impl TableRows {
             };
             let Some(at) = at else {
                 let Where::Header(wanted) = place else { continue };
-                let shown: Vec<&str> = names.iter().take(20).map(String::as_str).collect();
+                let shown: Vec<String> = names.iter().take(20).map(|n| short(n)).collect();
                 let what = format!("no header is named “{wanted}”; the headers are: {}", shown.join(", "));
                 return Err(Fault::Line { path: self.texts.path().into(), line, what });
             };

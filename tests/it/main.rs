@@ -1,9 +1,11 @@
 //! One integration binary for everything that looks at the program from outside.
 
+mod badpacks;
 mod book;
 mod daemon;
 mod driven;
 mod frozen;
+mod inbox;
 mod played;
 mod readme;
 mod refusals;
