@@ -70,10 +70,11 @@ impl Yard {
         Command::new("sh").args(["-c", &limit, "sh", env!("CARGO_BIN_EXE_packmark"), "--config"]).arg(config).args(args).output().unwrap()
     }
 
-    /// Everything the store says and every file beside the ledger, byte for byte. (The ledger's own file notes who
-    /// opened it.)
+    /// Everything the store says, every segment byte for byte, and every other file by name: the ledger's own and its
+    /// marks note who opened them, whatever came of it.
     fn book(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut all = content(&self.path("store/packs"));
+        all.iter_mut().filter(|(p, _)| p.extension().is_some_and(|x| x == "mark")).for_each(|(_, bytes)| bytes.clear());
         for said in [&["dump"][..], &["journal"], &["--json", "pack", "list"]] {
             let out = self.packmark(said);
             assert!(out.status.success());
