@@ -31,7 +31,7 @@ done
 
 # Made by us, opened by them: more than one frame of the compressed stream, and a text that hardly packs.
 { i=0; while [ $i -lt 20000 ]; do echo "https://q.example/ours-$i-$i-$i-$i-$i-$i-$i-$i-$i-$i"; i=$((i + 1)); done; head -c 600000 /dev/urandom | base64 -w 60; } >ours.txt
-"$packmark" pack seal ours.txt --to "$recipient" --key supplier.key --out ours.zst.age --pack OURS --level bottle --product P1 --lang en 2>/dev/null
+"$packmark" pack seal ours.txt --to "$recipient" --key supplier.key --out ours.zst.age --pack OURS --level bottle --product P1 --lang en >/dev/null 2>&1
 minisign -V -q -p supplier.pub -m ours.zst.age
 minisign -V -Q -p supplier.pub -m ours.zst.age | grep -q "^pack:OURS count:$(wc -l <ours.txt) sku:P1 level:bottle sha256:$(sha256sum ours.txt | cut -c1-64)$"
 age -d -i line.age ours.zst.age | zstd -q -d | cmp - ours.txt
@@ -39,6 +39,6 @@ age -d -i line.age ours.zst.age | zstd -q -d | cmp - ours.txt
 # With a password, made by minisign.
 printf 'secret\nsecret\n' | minisign -G -f -s locked.key -p locked.pub >/dev/null
 printf 'secret\n' >password
-"$packmark" pack seal ours.txt --to "$recipient" --key locked.key --password-file password --out locked.zst.age --pack L --level bottle --product P1 --lang en 2>/dev/null >/dev/null
+"$packmark" pack seal ours.txt --to "$recipient" --key locked.key --password-file password --out locked.zst.age --pack L --level bottle --product P1 --lang en >/dev/null 2>&1
 minisign -V -q -p locked.pub -m locked.zst.age
 echo "packs.sh: all good"
