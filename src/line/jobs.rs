@@ -453,6 +453,7 @@ impl<L: Law> Line<L> {
         if let Some(parent) = self.open_parent(s.no) {
             self.undo(parent, false, None);
         }
+        self.settle_before(s.no);
         self.emit(Event::StationCleared { station: s.no });
         self.lower(&format!("out-of-step:{id}"));
         if self.book.line.state == PackMl::Held
