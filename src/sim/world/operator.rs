@@ -261,10 +261,6 @@ impl World {
             }
         }
         lost.into_iter().for_each(|id| self.given_up(id));
-        for (level, way) in self.lay.levels.iter().enumerate() {
-            let due = |o: &&&Value| o["level"] == way.name.as_str() && matches!(o["state"].as_str(), Some("closed" | "labelling"));
-            self.stretches[level].expected = open.iter().filter(due).count();
-        }
     }
 
     fn see_state(&mut self, s: &Value) {
@@ -324,15 +320,14 @@ impl World {
         }
         let coming: Vec<ThingNo> = self.eyes[eye].coming.iter().copied().filter(|t| self.things.on_belt(*t)).collect();
         coming.into_iter().for_each(|t| self.take(t));
-        // A parent that filled up after the line lost step is none of the line's.
+        // A parent that the line never told of (it filled up after the line lost step, or as a daemon died) is none of
+        // the line's; counting would not do, for the line may wait for things that are long gone.
         let known = |t: &ThingNo| {
             let mut codes = self.things[*t].children.iter().filter_map(|c| self.things.code(*c));
             codes.any(|hex| self.operator.closed.values().any(|c| c.children.contains(&hex)))
         };
-        let stretch = &self.stretches[below + 1];
-        let too_many = stretch.waiting.len().saturating_sub(stretch.expected);
-        let bare = stretch.waiting.iter().rev().map(|w| w.thing).filter(|t| self.things[*t].symbol.is_none() && !known(t));
-        let surplus: Vec<ThingNo> = bare.take(too_many).collect();
+        let waiting = self.stretches[below + 1].waiting.iter().map(|w| w.thing);
+        let surplus: Vec<ThingNo> = waiting.filter(|t| self.things[*t].symbol.is_none() && !known(t)).collect();
         surplus.into_iter().for_each(|t| self.take(t));
     }
 }
