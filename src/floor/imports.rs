@@ -49,7 +49,7 @@ impl Imports {
 
     /// Takes an import in; a refusal when it can be seen at once that it would not do.
     pub fn ask(&mut self, asker: Asker, wish: Import, plan: &Plan) -> Result<(), Answer> {
-        if let Some(answer) = import::unknown(plan, &wish.how.level, &wish.how.product) {
+        if let Some(answer) = import::unknown_to(plan, &wish.how.level, &wish.how.product, wish.how.used) {
             return Err(answer);
         }
         if self.waiting.len() >= WAITING {
@@ -118,6 +118,8 @@ fn refused(e: &ImportError) -> Answer {
         ImportError::IdInUse(_) => ("pack-exists", "choose another id, or leave it out"),
         ImportError::Column(_) => ("bad-column", "write code=2, or code= and a header's name"),
         ImportError::Purpose => ("bad-purpose", "say it in a few words, or leave it out"),
+        ImportError::Expiry(_) => ("bad-expiry", "write the date as 2027-01-31, or leave it out"),
+        ImportError::Expired(_) => ("pack-expired", "ask for codes that may still be used"),
         ImportError::Read { .. } | ImportError::Empty => ("unreadable", "give the path of a readable file with codes"),
         ImportError::Write(_) => ("disk", "check the disk, then import again"),
         ImportError::Line { .. } => ("bad-line", "mend the line, then import all files again"),

@@ -2,7 +2,8 @@
 
 use crate::control::protocol::{self, Refusal};
 use crate::ledger::import::ImportHow;
-use crate::line::{Answer, Op};
+use crate::line::{Answer, Op, Withdrawal};
+use crate::vocab::ItemState;
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 use tokio::sync::oneshot;
@@ -29,13 +30,17 @@ pub struct Import {
     pub how: ImportHow,
 }
 
-/// `base`: what a relative path of a file is relative to.
-pub fn wanted(op: protocol::Op, base: &Path) -> Wanted {
+fn withdrawal(w: protocol::Withdraw, to: ItemState) -> Withdrawal {
+    Withdrawal { pack: w.pack, to, reason: w.reason, who: w.who }
+}
+
+/// `base`: what a relative path of a file is relative to. `today`: days since 1970-01-01, UTC.
+pub fn wanted(op: protocol::Op, base: &Path, today: i64) -> Wanted {
     use protocol::Op as P;
     Wanted::Line(match op {
         P::Ping | P::Status | P::Watch { .. } => return Wanted::Reads,
-        P::PackImport { path, level, product, pack, column, purpose } => {
-            let how = ImportHow { level, product, column, purpose, ..ImportHow::default() };
+        P::PackImport { path, level, product, pack, column, purpose, expiry, used } => {
+            let how = ImportHow { level, product, column, purpose, expiry, used, today, ..ImportHow::default() };
             return Wanted::Import(Import { files: path.into_iter().map(|p| base.join(p)).collect(), pack, how });
         }
         P::JobCreate { job, product, lot, target, expiry } => Op::JobCreate { id: job, product, lot, target, expiry },
@@ -46,6 +51,8 @@ pub fn wanted(op: protocol::Op, base: &Path) -> Wanted {
         P::JobAbort { job } => Op::JobAbort { id: job },
         P::StationClear { station } => Op::StationClear { station },
         P::ClockTrust => Op::ClockTrust,
+        P::PackVoid(w) => Op::PackWithdraw(withdrawal(w, ItemState::Void)),
+        P::PackReturn(w) => Op::PackWithdraw(withdrawal(w, ItemState::Returned)),
     })
 }
 
@@ -54,7 +61,7 @@ pub fn answered(answer: Answer) -> Result<Map<String, Value>, Refusal> {
     if !answer.ok {
         return Err(Refusal { code: answer.code, message: answer.message, act: answer.act });
     }
-    let number = |k: &str, v: &str| (k == "count").then(|| v.parse::<u64>().ok()).flatten();
+    let number = |k: &str, v: &str| matches!(k, "count" | "seen").then(|| v.parse::<u64>().ok()).flatten();
     Ok(answer
         .fields
         .into_iter()

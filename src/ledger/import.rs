@@ -7,6 +7,7 @@ use crate::line::{Answer, Book, NewPack};
 use crate::vocab::code::MAX_CODE_LEN;
 use crate::vocab::event::Origin;
 use crate::vocab::plan::{CodeSource, Plan};
+use crate::vocab::time::{day, iso_date};
 use crate::vocab::{KeyRule, PackNo};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -28,7 +29,16 @@ pub struct ImportHow {
     pub column: Option<String>,
     /// What the codes are for, in the importer's words.
     pub purpose: Option<String>,
+    /// The last day (UTC) on which the codes may be put on things, in a form of `vocab::time::is_date`.
+    pub expiry: Option<String>,
+    /// The codes are on the market already: known from now on, and never used here.
+    pub used: bool,
+    /// The day it is (days since 1970-01-01, UTC): a pack that expired before it is refused. 0: not known.
+    pub today: i64,
 }
+
+/// The level and product of codes used elsewhere, where nobody says them.
+pub const UNSAID: &str = "-";
 
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
@@ -54,6 +64,10 @@ pub enum ImportError {
     IdInUse(String),
     #[error("the column “{0}” is not understood: write code=2, or code= and a header's name")]
     Column(String),
+    #[error("the expiry “{0}” is no date: write it as 2027-01-31; nothing was imported")]
+    Expiry(String),
+    #[error("the pack's codes expired on {0}: ask for new ones; nothing was imported")]
+    Expired(String),
     #[error("a purpose is 1 to {MAX_PURPOSE} bytes of text without control characters; nothing was imported")]
     Purpose,
 }
@@ -94,6 +108,11 @@ pub fn unknown(plan: &Plan, level: &str, product: &str) -> Option<Answer> {
     })
 }
 
+/// As `unknown`; codes on the market already may be of no level or product, or of ones that are no longer packed here.
+pub fn unknown_to(plan: &Plan, level: &str, product: &str, used: bool) -> Option<Answer> {
+    if used { None } else { unknown(plan, level, product) }
+}
+
 struct Place {
     file: usize,
     line: usize,
@@ -107,6 +126,10 @@ pub fn prepare(book: &Codebook, files: &[PathBuf], how: &ImportHow) -> Result<Ne
 pub(super) fn prepare_with(book: &Codebook, hasher: &Hasher, files: &[PathBuf], how: &ImportHow) -> Result<NewPack, ImportError> {
     if how.purpose.as_ref().is_some_and(|p| p.is_empty() || p.len() > MAX_PURPOSE || p.chars().any(char::is_control)) {
         return Err(ImportError::Purpose);
+    }
+    let expiry = how.expiry.as_ref().map(|e| day(e).ok_or_else(|| ImportError::Expiry(e.clone()))).transpose()?;
+    if let Some(last) = expiry.filter(|last| *last < how.today) {
+        return Err(ImportError::Expired(iso_date(last)));
     }
     let mut sha = Sha256::new();
     let (mut codes, mut places): (Vec<Vec<u8>>, Vec<Place>) = (Vec::new(), Vec::new());
@@ -164,13 +187,13 @@ pub(super) fn prepare_with(book: &Codebook, hasher: &Hasher, files: &[PathBuf], 
         segment::publish(&tmp).map_err(ImportError::Write)?;
     }
     Ok(NewPack {
-        no: how.no,
         id: how.id.clone(),
         level: how.level.clone(),
         product: how.product.clone(),
-        count: codes.len() as u32,
-        origin: Origin::Segments { sha256: sha.finalize().into() },
         purpose: how.purpose.clone(),
+        expiry: expiry.map(iso_date),
+        used: how.used,
+        ..NewPack::new(how.no, codes.len() as u32, Origin::Segments { sha256: sha.finalize().into() })
     })
 }
 
