@@ -7,6 +7,7 @@ mod books;
 mod packs;
 mod place;
 mod simulate;
+mod tokens;
 
 use crate::floor::run::RunArgs;
 use crate::floor::terms::{Exit, Globals};
@@ -91,6 +92,8 @@ pub enum PackCommand {
         #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
         limit: u32,
     },
+    /// Draw random tokens as a pack
+    Generate(tokens::GenerateArgs),
     /// Take the unused codes of a pack out of use for ever
     Void(packs::WithdrawArgs),
     /// Give the unused codes of a pack back: never used here again, and listed in a file
@@ -222,6 +225,7 @@ pub fn main() -> u8 {
         Command::Pack(PackCommand::List) => packs::list(g),
         Command::Pack(PackCommand::Show { pack }) => packs::show(g, &pack),
         Command::Pack(PackCommand::History { pack, since, limit }) => packs::history(g, &pack, since, limit),
+        Command::Pack(PackCommand::Generate(args)) => tokens::generate(g, &args),
         Command::Pack(PackCommand::Void(args)) => packs::withdraw(g, &args, ItemState::Void),
         Command::Pack(PackCommand::Return(args)) => packs::withdraw(g, &args, ItemState::Returned),
         Command::Job(job) => ask::job(g, &job),

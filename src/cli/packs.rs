@@ -9,7 +9,7 @@ use super::place::{self, print, result};
 use crate::control::protocol::Status;
 use crate::floor::clock::Clock;
 use crate::floor::terms::{Exit, Globals};
-use crate::ledger::offline::{self, Withdrawal};
+use crate::ledger::offline::{self, Answer, Withdrawal};
 use crate::ledger::reader::{ReadError, Snapshot};
 use crate::ledger::{Holder, OpenError};
 use crate::vocab::ItemState;
@@ -37,6 +37,26 @@ pub struct WithdrawArgs {
     /// Answered once: the same key gives the same answer
     #[arg(long)]
     pub key: Option<String>,
+}
+
+/// A good answer's fields, the numbers among them as numbers; or its refusal.
+pub(super) fn answered(g: &Globals, a: &Answer, said: &mut Map<String, Value>) -> Exit {
+    if !a.ok {
+        place::refused(g, &a.code, &a.message, &a.act);
+        return Exit::Refused;
+    }
+    let number = |k: &str, v: &str| matches!(k, "count" | "seen").then(|| v.parse::<u64>().ok()).flatten();
+    said.extend(a.fields.iter().map(|(k, v)| (k.clone(), number(k, v).map_or_else(|| v.as_str().into(), Value::from))));
+    Exit::Done
+}
+
+/// A file that cannot be written is told before anything is done.
+pub(super) fn aside(g: &Globals, path: Option<&Path>) -> Result<Option<Aside>, Exit> {
+    path.map(Aside::open).transpose().map_err(|(path, e)| {
+        let what = format!("{} cannot be written ({e}); nothing was done", path.display());
+        place::refused(g, "no-file", &what, "give a path in a folder that can be written");
+        Exit::Refused
+    })
 }
 
 pub fn list(g: &Globals) -> Exit {
@@ -187,14 +207,9 @@ pub fn withdraw(g: &Globals, args: &WithdrawArgs, to: ItemState) -> Exit {
         place::refused(g, "no-file", "codes that are given back must be listed", "give --out FILE");
         return Exit::Usage;
     }
-    // A file that cannot be written is told before anything is done.
-    let aside = match args.out.as_deref().map(Aside::open).transpose() {
+    let aside = match aside(g, args.out.as_deref()) {
         Ok(aside) => aside,
-        Err((path, e)) => {
-            let what = format!("{} cannot be written ({e}); nothing was done", path.display());
-            place::refused(g, "no-file", &what, "give a path in a folder that can be written");
-            return Exit::Refused;
-        }
+        Err(exit) => return exit,
     };
     let who = args.who.clone().or_else(|| std::env::var("USER").ok()).filter(|w| !w.trim().is_empty());
     let w = Withdrawal { pack: args.pack.clone(), to, reason: args.reason.clone(), who };
@@ -231,18 +246,8 @@ fn carry_out(g: &Globals, w: &Withdrawal, key: Option<&str>, said: &mut Map<Stri
         Way::Store(dir, _) => {
             let clock = Clock::start(0);
             match offline::withdraw(&dir, &ask::open_how(clock, false), clock.now(), w, key) {
-                Ok(a) if a.ok => {
-                    said.extend(
-                        a.fields.iter().map(|(k, v)| (k.clone(), v.parse::<u64>().map_or_else(|_| v.as_str().into(), Value::from))),
-                    );
-                    said.insert("pack".into(), w.pack.as_str().into());
-                    Exit::Done
-                }
                 Ok(a) if a.code == "pack-withdrawn" => again(g, w, said, &a.code, &a.message, &a.act),
-                Ok(a) => {
-                    place::refused(g, &a.code, &a.message, &a.act);
-                    Exit::Refused
-                }
+                Ok(a) => answered(g, &a, said),
                 Err(e) => ask::offline_failed(g, &e),
             }
         }
@@ -259,7 +264,7 @@ fn again(g: &Globals, w: &Withdrawal, said: &mut Map<String, Value>, code: &str,
     Exit::Refused
 }
 
-fn store(g: &Globals) -> Result<PathBuf, Exit> {
+pub(super) fn store(g: &Globals) -> Result<PathBuf, Exit> {
     let config = place::config(g)?;
     match (&g.store, &config, &g.socket) {
         (None, None, Some(_)) => {
@@ -279,7 +284,7 @@ fn listed(g: &Globals, args: &WithdrawArgs, to: ItemState, aside: Option<Aside>,
             Err(exit) => return exit,
         };
         let path = aside.path.clone();
-        match write(&dir, &args.pack, to, aside) {
+        match write(&dir, aside, &|s, out| s.withdrawn_table(&args.pack, to, out)) {
             Ok(lines) => {
                 said.insert("file".into(), path.to_string_lossy().into_owned().into());
                 said.insert("lines".into(), lines.into());
@@ -312,10 +317,13 @@ fn listed(g: &Globals, args: &WithdrawArgs, to: ItemState, aside: Option<Aside>,
     Exit::Done
 }
 
-fn write(dir: &Path, pack: &str, to: ItemState, aside: Aside) -> Result<u64, ReadError> {
+/// What a snapshot says of a pack, line by line; `None`: nothing of the kind.
+pub(super) type Says<'a> = &'a dyn Fn(&Snapshot, &mut dyn Write) -> Result<Option<u64>, ReadError>;
+
+pub(super) fn write(dir: &Path, aside: Aside, says: Says<'_>) -> Result<u64, ReadError> {
     let mut out = BufWriter::with_capacity(1 << 16, &aside.file);
-    let lines = Snapshot::open(dir)?.withdrawn_table(pack, to, &mut out)?;
-    let lines = lines.ok_or_else(|| OpenError::Failed { dir: dir.into(), what: format!("pack {pack} is not {to}") })?;
+    let lines = says(&Snapshot::open(dir)?, &mut out)?;
+    let lines = lines.ok_or_else(|| OpenError::Failed { dir: dir.into(), what: "the pack is not as it should be".into() })?;
     out.flush()?;
     drop(out);
     aside.publish()?;
@@ -323,8 +331,8 @@ fn write(dir: &Path, pack: &str, to: ItemState, aside: Aside) -> Result<u64, Rea
 }
 
 /// A file that is written aside and takes its name when it is whole; dropped before, it leaves nothing.
-struct Aside {
-    path: PathBuf,
+pub(super) struct Aside {
+    pub(super) path: PathBuf,
     tmp: PathBuf,
     file: File,
 }

@@ -1,11 +1,15 @@
 //! The words on the wire, version 1.0.
 
+use crate::vocab::token::TokenRule;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 pub const MAJOR: u32 = 1;
 pub const MINOR: u32 = 0;
+/// Tokens are drawn like this where nobody says otherwise: 57.7 bits.
+pub const DRAWN_ALPHABET: &str = "A28";
+pub const DRAWN_LENGTH: u8 = 12;
 /// Longest line in either direction, in bytes, with its end.
 pub const MAX_LINE: usize = 64 * 1024;
 
@@ -94,6 +98,7 @@ pub enum Op {
         expiry: Option<String>,
         used: bool,
     },
+    PackGenerate(Generate),
     PackVoid(Withdraw),
     PackReturn(Withdraw),
     StationClear {
@@ -108,6 +113,19 @@ pub struct Withdraw {
     pub pack: String,
     pub reason: String,
     pub who: Option<String>,
+}
+
+/// Tokens to draw as a pack.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Generate {
+    pub rule: TokenRule,
+    pub count: u32,
+    pub live: u64,
+    pub level: String,
+    pub product: String,
+    pub pack: Option<String>,
+    pub purpose: Option<String>,
+    pub expiry: Option<String>,
 }
 
 impl Op {
@@ -144,7 +162,7 @@ pub fn parse(line: &[u8]) -> Result<Request, (Value, Refusal)> {
     };
     let mut f = Fields(m);
     let op = f.op(&op).map_err(|what| if let Some(op) = what.strip_prefix("unknown-op ") {
-        (id.clone(), Refusal::new("unknown-op", format!("there is no operation {op}"), "use one of: ping status watch job.create job.start job.hold job.resume job.complete job.abort pack.import pack.void pack.return station.clear clock.trust"))
+        (id.clone(), Refusal::new("unknown-op", format!("there is no operation {op}"), "use one of: ping status watch job.create job.start job.hold job.resume job.complete job.abort pack.import pack.generate pack.void pack.return station.clear clock.trust"))
     } else {
         bad(&id, what, "see the README's table of operations")
     })?;
@@ -184,6 +202,7 @@ impl Fields {
             "job.complete" => Op::JobComplete { job: self.job()?, open_void: self.open()? },
             "job.abort" => Op::JobAbort { job: self.job()? },
             "pack.import" => self.import()?,
+            "pack.generate" => Op::PackGenerate(self.generate()?),
             "pack.void" => Op::PackVoid(self.withdraw()?),
             "pack.return" => Op::PackReturn(self.withdraw()?),
             "clock.trust" => Op::ClockTrust,
@@ -217,6 +236,30 @@ impl Fields {
             purpose: self.maybe_text("purpose")?,
             expiry: self.maybe_text("expiry")?,
             used,
+        })
+    }
+
+    fn generate(&mut self) -> Result<Generate, String> {
+        let whole = |v: Option<Value>, name: &str| match v {
+            None => Ok(None),
+            Some(v) => v.as_u64().map(Some).ok_or_else(|| format!("{name} is no whole number")),
+        };
+        let count = whole(self.0.remove("count"), "count")?.and_then(|n| u32::try_from(n).ok()).ok_or("count is missing, or above 2^32")?;
+        let live = whole(self.0.remove("live"), "live")?.unwrap_or(0);
+        let length =
+            whole(self.0.remove("length"), "length")?.map_or(Some(DRAWN_LENGTH), |n| u8::try_from(n).ok()).ok_or("length is too large")?;
+        let alphabet = self.maybe_text("alphabet")?;
+        let template = self.text("template")?;
+        let rule = TokenRule::new(alphabet.as_deref().unwrap_or(DRAWN_ALPHABET), length, &template).map_err(|e| e.to_string())?;
+        Ok(Generate {
+            rule,
+            count,
+            live,
+            level: self.text("level")?,
+            product: self.text("product")?,
+            pack: self.maybe_text("pack")?,
+            purpose: self.maybe_text("purpose")?,
+            expiry: self.maybe_text("expiry")?,
         })
     }
 

@@ -2,6 +2,7 @@
 
 use crate::control::protocol::{self, Refusal};
 use crate::ledger::import::ImportHow;
+use crate::ledger::tokens::Draw;
 use crate::line::{Answer, Op, Withdrawal};
 use crate::vocab::ItemState;
 use serde_json::{Map, Value};
@@ -24,6 +25,8 @@ pub enum Wanted {
 #[derive(Clone, Debug)]
 pub struct Import {
     pub files: Vec<PathBuf>,
+    /// No files: tokens are drawn instead.
+    pub draw: Option<Draw>,
     /// The id asked for.
     pub pack: Option<String>,
     /// Its `no` and `id` are chosen when its turn comes.
@@ -41,7 +44,13 @@ pub fn wanted(op: protocol::Op, base: &Path, today: i64) -> Wanted {
         P::Ping | P::Status | P::Watch { .. } => return Wanted::Reads,
         P::PackImport { path, level, product, pack, column, purpose, expiry, used } => {
             let how = ImportHow { level, product, column, purpose, expiry, used, today, ..ImportHow::default() };
-            return Wanted::Import(Import { files: path.into_iter().map(|p| base.join(p)).collect(), pack, how });
+            return Wanted::Import(Import { files: path.into_iter().map(|p| base.join(p)).collect(), draw: None, pack, how });
+        }
+        P::PackGenerate(g) => {
+            let (level, product, purpose, expiry) = (g.level, g.product, g.purpose, g.expiry);
+            let how = ImportHow { level, product, purpose, expiry, today, ..ImportHow::default() };
+            let draw = Draw { rule: g.rule, count: g.count, live: g.live };
+            return Wanted::Import(Import { files: Vec::new(), draw: Some(draw), pack: g.pack, how });
         }
         P::JobCreate { job, product, lot, target, expiry } => Op::JobCreate { id: job, product, lot, target, expiry },
         P::JobStart { job } => Op::JobStart { id: job },

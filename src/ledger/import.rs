@@ -3,6 +3,7 @@
 
 use super::codebook::Codebook;
 use super::segment::{self, Hasher};
+use crate::intake::{Fault, Row, Rows};
 use crate::line::{Answer, Book, NewPack};
 use crate::vocab::code::MAX_CODE_LEN;
 use crate::vocab::event::Origin;
@@ -48,6 +49,8 @@ pub enum ImportError {
         #[source]
         source: std::io::Error,
     },
+    #[error("{0}; nothing was imported")]
+    Delivery(Fault),
     #[error("the segment could not be written ({0}): check the disk; nothing was imported")]
     Write(#[source] std::io::Error),
     #[error("{path} line {line}: {what}; nothing was imported")]
@@ -123,20 +126,44 @@ pub fn prepare(book: &Codebook, files: &[PathBuf], how: &ImportHow) -> Result<Ne
     prepare_with(book, &book.hasher(), files, how)
 }
 
+/// As `prepare`, of a delivery that is no file.
+pub fn prepare_rows(book: &Codebook, rows: &mut dyn Rows, how: &ImportHow) -> Result<NewPack, ImportError> {
+    let files = rows.files().to_vec();
+    let (mut codes, mut places): (Vec<Vec<u8>>, Vec<Place>) = (Vec::new(), Vec::new());
+    let mut row = Row::default();
+    while rows.next_row(&mut row).map_err(ImportError::Delivery)? {
+        codes.push(row.code(0).to_vec());
+        places.push(Place { file: row.file as usize, line: row.line as usize });
+    }
+    accept(book, &book.hasher(), &files, &codes, &places, rows.sha256(), how)
+}
+
 pub(super) fn prepare_with(book: &Codebook, hasher: &Hasher, files: &[PathBuf], how: &ImportHow) -> Result<NewPack, ImportError> {
-    if how.purpose.as_ref().is_some_and(|p| p.is_empty() || p.len() > MAX_PURPOSE || p.chars().any(char::is_control)) {
-        return Err(ImportError::Purpose);
-    }
-    let expiry = how.expiry.as_ref().map(|e| day(e).ok_or_else(|| ImportError::Expiry(e.clone()))).transpose()?;
-    if let Some(last) = expiry.filter(|last| *last < how.today) {
-        return Err(ImportError::Expired(iso_date(last)));
-    }
     let mut sha = Sha256::new();
     let (mut codes, mut places): (Vec<Vec<u8>>, Vec<Place>) = (Vec::new(), Vec::new());
     for (f, path) in files.iter().enumerate() {
         let bytes = std::fs::read(path).map_err(|source| ImportError::Read { path: path.clone(), source })?;
         sha.update(&bytes);
         read_codes(path, f, &bytes, how.column.as_deref(), &mut codes, &mut places)?;
+    }
+    accept(book, hasher, files, &codes, &places, sha.finalize().into(), how)
+}
+
+fn accept(
+    book: &Codebook,
+    hasher: &Hasher,
+    files: &[PathBuf],
+    codes: &[Vec<u8>],
+    places: &[Place],
+    sha256: [u8; 32],
+    how: &ImportHow,
+) -> Result<NewPack, ImportError> {
+    if how.purpose.as_ref().is_some_and(|p| p.is_empty() || p.len() > MAX_PURPOSE || p.chars().any(char::is_control)) {
+        return Err(ImportError::Purpose);
+    }
+    let expiry = how.expiry.as_ref().map(|e| day(e).ok_or_else(|| ImportError::Expiry(e.clone()))).transpose()?;
+    if let Some(last) = expiry.filter(|last| *last < how.today) {
+        return Err(ImportError::Expired(iso_date(last)));
     }
     if codes.is_empty() {
         return Err(ImportError::Empty);
@@ -149,7 +176,7 @@ pub(super) fn prepare_with(book: &Codebook, hasher: &Hasher, files: &[PathBuf], 
         indexes.push(segment::index(chunk, rule, hasher));
     }
     let at = |o: usize| format!("{} line {}", files[places[o].file].display(), places[o].line);
-    within(&codes, &indexes, rule, &at, &mut found);
+    within(codes, &indexes, rule, &at, &mut found);
     for (n, index) in indexes.iter().enumerate() {
         let base = n * segment::MAX_CODES;
         book.each_segment(|id, s, first| {
@@ -193,7 +220,7 @@ pub(super) fn prepare_with(book: &Codebook, hasher: &Hasher, files: &[PathBuf], 
         purpose: how.purpose.clone(),
         expiry: expiry.map(iso_date),
         used: how.used,
-        ..NewPack::new(how.no, codes.len() as u32, Origin::Segments { sha256: sha.finalize().into() })
+        ..NewPack::new(how.no, codes.len() as u32, Origin::Segments { sha256 })
     })
 }
 

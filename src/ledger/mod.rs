@@ -22,6 +22,7 @@ mod report;
 mod schema;
 mod segment;
 mod survey;
+pub mod tokens;
 mod trace;
 mod upsert;
 pub mod writer;

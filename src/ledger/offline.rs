@@ -4,6 +4,7 @@
 use super::core::{Core, OpenHow, Opened, Submission};
 use super::error::{CommitError, OpenError};
 use super::import::{self, ImportError, ImportHow};
+use super::tokens::{self, Draw};
 use crate::line::rows::PackRow;
 pub use crate::line::{Answer, Withdrawal};
 use crate::line::{NewPack, jobs, packs};
@@ -38,6 +39,42 @@ pub struct Parcel {
     pub expiry: Option<String>,
     /// The codes are on the market already.
     pub used: bool,
+}
+
+/// A pack to draw.
+#[derive(Clone, Debug)]
+pub struct NewTokens {
+    pub draw: Draw,
+    pub level: String,
+    pub product: String,
+    pub id: Option<String>,
+    pub purpose: Option<String>,
+    pub expiry: Option<String>,
+    pub key: Option<String>,
+}
+
+/// Draws a pack of tokens. A repeated key is answered as the first time.
+pub fn generate(dir: &Path, how: &OpenHow, now: Now, new: &NewTokens, plan: Option<&Plan>) -> Result<Answer, OfflineError> {
+    let refused = |r: Option<Answer>| r.map_or(Ok(()), |r| Err(OfflineError::Refused(Box::new(r))));
+    refused(plan.and_then(|p| import::unknown(p, &new.level, &new.product)))?;
+    let mut desk = Desk::open(dir, how, now)?;
+    if let Some(first) = new.key.as_ref().and_then(|k| desk.opened.book.answers.get(k)) {
+        return Ok(jobs::first_answer(first));
+    }
+    refused(tokens::check(desk.opened.book.packs.values(), &new.draw).err())?;
+    let id = import::pack_id(&desk.opened.book, new.id.as_deref())?;
+    let no = PackNo(desk.opened.book.packs.keys().next_back().map_or(1, |p| p.0 + 1));
+    let (level, product) = (new.level.clone(), new.product.clone());
+    let (purpose, expiry, today) = (new.purpose.clone(), new.expiry.clone(), day_of(now.wall_us));
+    let import = ImportHow { no, id, level, product, purpose, expiry, today, ..ImportHow::default() };
+    let pack = tokens::prepare(&desk.opened.codebook, &new.draw, &import)?;
+    let answer = jobs::accepted(&pack);
+    let answered = new.key.iter().map(|key| Event::Answered { key: key.clone(), answer: jobs::keep(&answer) });
+    for e in pack.events().into_iter().chain(answered) {
+        desk.submit(e);
+    }
+    desk.finish()?;
+    Ok(answer)
 }
 
 /// Imports a pack. With a plan, level and product must be known to it; without, they are recorded as given.

@@ -9,7 +9,7 @@ use crate::line::rows::PackRow;
 use crate::vocab::code::{hex, printable};
 use crate::vocab::event::{Event, Origin};
 use crate::vocab::time::rfc3339;
-use crate::vocab::{CodeRef, ItemState, PackNo};
+use crate::vocab::{CodeRef, ItemState};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -196,15 +196,15 @@ impl Snapshot {
         Ok(m)
     }
 
-    /// How many codes were ever drawn here with this template.
-    pub fn drawn_with(&self, template: &str) -> u64 {
-        let same = |p: &&PackRow| p.drawn.as_ref().is_some_and(|r| r.template == template);
-        self.speaker.packs.values().filter(same).map(|p| u64::from(p.count)).sum()
-    }
-
-    /// The number of a pack.
-    pub fn pack_no(&self, id: &str) -> Option<PackNo> {
-        self.pack_named(id).map(|p| p.no)
+    /// The codes of a pack in order, one a line, as a delivery of them would be. `None`: there is no such pack.
+    pub fn pack_codes(&self, id: &str, out: &mut dyn Write) -> Result<Option<u64>, ReadError> {
+        let Some(p) = self.pack_named(id) else { return Ok(None) };
+        for o in 0..p.count {
+            out.write_all(&self.speaker.code(CodeRef::new(p.no, o)))?;
+            out.write_all(b"\n")?;
+        }
+        self.undamaged()?;
+        Ok(Some(u64::from(p.count)))
     }
 }
 

@@ -61,6 +61,15 @@ pub fn new_job(
     Ok(Event::JobCreated { job, id: id.into(), product: product.into(), lot: lot.into(), target, expiry })
 }
 
+/// The good answer to an import.
+pub fn accepted(pack: &NewPack) -> Answer {
+    let sha = match &pack.origin {
+        crate::vocab::event::Origin::Segments { sha256 } => crate::vocab::code::hex(sha256),
+        crate::vocab::event::Origin::Range(_) => String::new(),
+    };
+    Answer::ok().with("pack", &pack.id).with("count", pack.count).with("sha256", sha)
+}
+
 /// An answer as it is kept for a repeated key.
 pub fn keep(answer: &Answer) -> String {
     serde_json::to_string(answer).expect("an answer encodes")
@@ -110,16 +119,13 @@ impl<L: Law> Line<L> {
         if self.answer_again(&to) {
             return;
         }
-        let sha = match &pack.origin {
-            crate::vocab::event::Origin::Segments { sha256 } => crate::vocab::code::hex(sha256),
-            crate::vocab::event::Origin::Range(_) => String::new(),
-        };
+        let answer = accepted(&pack);
         pack.events().into_iter().for_each(|e| self.emit(e));
         if !pack.used {
             self.lower(&format!("pool-empty:{}", pack.level));
         }
         self.packs_reviewed = None;
-        self.reply(&to, Answer::ok().with("pack", pack.id).with("count", pack.count).with("sha256", sha));
+        self.reply(&to, answer);
     }
 
     fn create(&mut self, id: String, product: String, lot: String, target: Option<u32>, expiry: Option<String>) -> Answer {

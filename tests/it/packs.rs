@@ -308,3 +308,85 @@ fn beside_a_daemon_packs_are_shown_voided_and_returned_through_it() {
     assert_eq!(after.stop().0, Some(0));
     in_order(s);
 }
+
+/// The lines of a file, each checked to be the template with so many characters of the alphabet.
+fn tokens(file: &Path, letters: &str, length: usize) -> std::collections::BTreeSet<String> {
+    let text = std::fs::read_to_string(file).unwrap();
+    let lines: std::collections::BTreeSet<String> = text.lines().map(String::from).collect();
+    for l in &lines {
+        let token = l.strip_prefix("https://q.example/").unwrap_or_else(|| panic!("{l}"));
+        assert!(token.len() == length && token.chars().all(|c| letters.contains(c)), "{l}");
+    }
+    lines
+}
+
+#[test]
+fn tokens_are_drawn_into_a_pack_and_never_twice() {
+    let root = tempfile::tempdir().unwrap();
+    let (s, file) = (root.path().join("s"), root.path().join("drawn.txt"));
+    let s = text(&s);
+    let generate = |count: &str, more: &[&str]| {
+        let all = ["pack", "generate", "--count", count, "--level", "bottle", "--product", "P1", "--template", "https://q.example/{token}"];
+        [&all[..], more].concat().into_iter().map(String::from).collect::<Vec<String>>()
+    };
+    let call = |args: Vec<String>| on(s, &args.iter().map(String::as_str).collect::<Vec<_>>());
+    let no = |args: Vec<String>, code: &str| refused(s, &args.iter().map(String::as_str).collect::<Vec<_>>(), code);
+    let done = call(generate("2000", &["--out", text(&file), "--key", "k", "--id", "d"]));
+    agree(&validator("import", None), &done);
+    assert_eq!((&done["count"], &done["pack"]), (&json!(2000), &json!("d")));
+    let first = tokens(&file, packmark::vocab::token::A28, 12);
+    assert_eq!(first.len(), 2000, "each once");
+    assert_eq!(call(generate("2000", &["--key", "k", "--id", "d"]))["sha256"], done["sha256"], "the first answer");
+    let show = on(s, &["pack", "show", "d"]);
+    agree(&validator("pack", None), &show);
+    assert_eq!(show["drawn"]["template"], "https://q.example/{token}");
+    assert_eq!(on(s, &["trace", first.first().unwrap()])["state"], "pooled");
+    // The file is a delivery of the same codes: every one of them is known.
+    let said = no(["pack", "import", text(&file), "--level", "bottle", "--product", "P1"].map(String::from).into(), "import");
+    assert!(said.contains("is in pack d already"), "{said}");
+    // The guessing rule counts what was drawn before, and says its numbers.
+    let said = no(generate("98001", &["--alphabet", "0-9", "--length", "9"]), "guessable");
+    assert!(said.contains("make 1000000000 tokens; with 100001 live codes one guess in 9999 would hit"), "{said}");
+    let said = no(generate("10", &["--alphabet", "A31", "--length", "4", "--live", "1000000"]), "guessable");
+    assert!(said.contains("take 7 characters"), "{said}");
+    no(generate("0", &[]), "bad-count");
+    let (exit, lines, _) =
+        packmark(&["--store", s, "pack", "generate", "--count", "1", "--level", "b", "--product", "P", "--template", "x"]);
+    assert_eq!((exit, &lines[0]["error"]["code"]), (Some(2), &json!("bad-rule")));
+    // Twelve of ten thousand: as close as it may be, and still none twice.
+    let small = root.path().join("small.txt");
+    for n in 0..3 {
+        call(generate("1", &["--alphabet", "0-9", "--length", "8", "--out", text(&small), "--id", &format!("n{n}")]));
+        assert_eq!(tokens(&small, "0123456789", 8).len(), 1);
+    }
+    in_order(s);
+    let all: Vec<Value> = on(s, &["pack", "list"])["packs"].as_array().unwrap().clone();
+    assert_eq!(all.len(), 4, "refusals left nothing");
+}
+
+#[test]
+fn a_daemon_draws_tokens_too() {
+    let place = Place::bare();
+    let daemon = place.start();
+    let (store, mut talk) = (place.path("store"), daemon.talk());
+    let wish = json!({"id": 1, "op": "pack.generate", "count": 300, "level": "bottle", "product": "P1", "template": "https://q.example/{token}", "key": "k"});
+    let v = talk.ask(wish.clone());
+    assert_eq!((&v["ok"], &v["count"], &v["pack"]), (&json!(true), &json!(300), &json!("p1")), "{v}");
+    assert_eq!(talk.ask(wish)["sha256"], v["sha256"], "the first answer");
+    let no = talk.ask(
+        json!({"id": 2, "op": "pack.generate", "count": 300, "level": "bottle", "product": "P1", "template": "https://q.example/{token}", "length": 3}),
+    );
+    assert_eq!(no["error"]["code"], "guessable", "{no}");
+    let no = talk.ask(json!({"id": 3, "op": "pack.generate", "count": 300, "level": "bag", "product": "P1", "template": "{token}"}));
+    assert_eq!(no["error"]["code"], "unknown-level", "{no}");
+    let no = talk.ask(json!({"id": 4, "op": "pack.generate", "count": 300, "level": "bottle", "product": "P1", "template": "none"}));
+    assert_eq!(no["error"]["code"], "bad-request", "{no}");
+    let file = place.path("drawn.txt");
+    let args = ["pack", "generate", "--count", "50", "--level", "bottle", "--product", "P1", "--template", "https://q.example/{token}"];
+    let done = on(text(&store), &[&args[..], &["--out", text(&file)]].concat());
+    agree(&validator("import", None), &done);
+    assert_eq!(tokens(&file, packmark::vocab::token::A28, 12).len(), 50);
+    assert_eq!(talk.ask(json!({"id": 5, "op": "status"}))["pool"][0]["codes"], 350);
+    assert_eq!(daemon.stop().0, Some(0));
+    in_order(text(&store));
+}

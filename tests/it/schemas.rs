@@ -259,6 +259,7 @@ fn the_sockets_words() {
         r#"{"id":1,"op":"job.complete","job":"J","open":"void"}"#,
         r#"{"id":1,"op":"pack.import","path":["/a","/b"],"level":"bottle","product":"P1","pack":"p","column":"code=1"}"#,
         r#"{"id":1,"op":"pack.import","path":"/a","used":true,"expiry":"2027-01-31"}"#,
+        r#"{"id":1,"op":"pack.generate","count":5,"level":"bottle","product":"P1","template":"q/{token}","length":12,"live":7}"#,
         r#"{"id":1,"op":"pack.void","pack":"p1","reason":"stolen","who":"w","key":"k"}"#,
         r#"{"id":1,"op":"pack.return","pack":"p1","reason":"not needed"}"#,
         r#"{"id":1,"op":"station.clear","station":"case-pack"}"#,
