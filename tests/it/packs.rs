@@ -271,17 +271,24 @@ fn a_range_below_what_was_issued_is_refused_and_one_above_is_a_new_one() {
 fn beside_a_daemon_packs_are_shown_voided_and_returned_through_it() {
     let place = Place::bare();
     let codes = |p: &str, n: u32| (0..n).map(|i| format!("https://t.example/{p}{i:06}\n")).collect::<String>();
-    for p in ["a", "b", "c"] {
-        let file = place.write(&format!("{p}.txt"), &codes(p, 20_000));
+    for (p, n) in [("a", 300), ("b", 20_000), ("c", 20_000)] {
+        let file = place.write(&format!("{p}.txt"), &codes(p, n));
         let store = place.path("store");
         on(text(&store), &["pack", "import", text(&file), "--level", "bottle", "--product", "P1", "--id", p]);
     }
     let daemon = place.start();
     let (store, mut talk) = (place.path("store"), daemon.talk());
     let s = text(&store);
+    // Asked on a line of its own: the answer and the events come apart.
     talk.ask(json!({"id": 1, "op": "watch"}));
-    let v = talk.ask(json!({"id": 2, "op": "pack.void", "pack": "a", "reason": "stolen", "who": "w", "key": "k"}));
-    assert_eq!((&v["ok"], &v["count"], &v["state"]), (&json!(true), &json!(20_000), &json!("void")), "{v}");
+    let v = daemon.talk().ask(json!({"id": 2, "op": "pack.void", "pack": "a", "reason": "stolen", "who": "w", "key": "k"}));
+    assert_eq!((&v["ok"], &v["count"], &v["state"]), (&json!(true), &json!(300), &json!("void")), "{v}");
+    // Whoever watches reads a line a code. Whoever does not read is dropped; the next one asks without watching.
+    for n in 0..300 {
+        let e = talk.event("void");
+        assert_eq!(e["text"], format!("https://t.example/a{n:06}"), "{e}");
+    }
+    let mut talk = daemon.talk();
     let again = talk.ask(json!({"id": 3, "op": "pack.void", "pack": "a", "reason": "stolen", "who": "w", "key": "k"}));
     assert_eq!(again["count"], v["count"], "the first answer");
     let no = talk.ask(json!({"id": 4, "op": "pack.void", "pack": "a", "reason": "stolen"}));
