@@ -3,10 +3,12 @@
 
 use super::codebook::Codebook;
 use super::segment::{self, Hasher};
+use crate::intake::{Fault, Row, Rows};
 use crate::line::{Answer, Book, NewPack};
 use crate::vocab::code::MAX_CODE_LEN;
 use crate::vocab::event::Origin;
 use crate::vocab::plan::{CodeSource, Plan};
+use crate::vocab::time::{day, iso_date};
 use crate::vocab::{KeyRule, PackNo};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -28,7 +30,16 @@ pub struct ImportHow {
     pub column: Option<String>,
     /// What the codes are for, in the importer's words.
     pub purpose: Option<String>,
+    /// The last day (UTC) on which the codes may be put on things, in a form of `vocab::time::is_date`.
+    pub expiry: Option<String>,
+    /// The codes are on the market already: known from now on, and never used here.
+    pub used: bool,
+    /// The day it is (days since 1970-01-01, UTC): a pack that expired before it is refused. 0: not known.
+    pub today: i64,
 }
+
+/// The level and product of codes used elsewhere, where nobody says them.
+pub const UNSAID: &str = "-";
 
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
@@ -38,6 +49,8 @@ pub enum ImportError {
         #[source]
         source: std::io::Error,
     },
+    #[error("{0}; nothing was imported")]
+    Delivery(Fault),
     #[error("the segment could not be written ({0}): check the disk; nothing was imported")]
     Write(#[source] std::io::Error),
     #[error("{path} line {line}: {what}; nothing was imported")]
@@ -54,6 +67,10 @@ pub enum ImportError {
     IdInUse(String),
     #[error("the column “{0}” is not understood: write code=2, or code= and a header's name")]
     Column(String),
+    #[error("the expiry “{0}” is no date: write it as 2027-01-31; nothing was imported")]
+    Expiry(String),
+    #[error("the pack's codes expired on {0}: ask for new ones; nothing was imported")]
+    Expired(String),
     #[error("a purpose is 1 to {MAX_PURPOSE} bytes of text without control characters; nothing was imported")]
     Purpose,
 }
@@ -94,6 +111,11 @@ pub fn unknown(plan: &Plan, level: &str, product: &str) -> Option<Answer> {
     })
 }
 
+/// As `unknown`; codes on the market already may be of no level or product, or of ones that are no longer packed here.
+pub fn unknown_to(plan: &Plan, level: &str, product: &str, used: bool) -> Option<Answer> {
+    if used { None } else { unknown(plan, level, product) }
+}
+
 struct Place {
     file: usize,
     line: usize,
@@ -104,16 +126,44 @@ pub fn prepare(book: &Codebook, files: &[PathBuf], how: &ImportHow) -> Result<Ne
     prepare_with(book, &book.hasher(), files, how)
 }
 
-pub(super) fn prepare_with(book: &Codebook, hasher: &Hasher, files: &[PathBuf], how: &ImportHow) -> Result<NewPack, ImportError> {
-    if how.purpose.as_ref().is_some_and(|p| p.is_empty() || p.len() > MAX_PURPOSE || p.chars().any(char::is_control)) {
-        return Err(ImportError::Purpose);
+/// As `prepare`, of a delivery that is no file.
+pub fn prepare_rows(book: &Codebook, rows: &mut dyn Rows, how: &ImportHow) -> Result<NewPack, ImportError> {
+    let files = rows.files().to_vec();
+    let (mut codes, mut places): (Vec<Vec<u8>>, Vec<Place>) = (Vec::new(), Vec::new());
+    let mut row = Row::default();
+    while rows.next_row(&mut row).map_err(ImportError::Delivery)? {
+        codes.push(row.code(0).to_vec());
+        places.push(Place { file: row.file as usize, line: row.line as usize });
     }
+    accept(book, &book.hasher(), &files, &codes, &places, rows.sha256(), how)
+}
+
+pub(super) fn prepare_with(book: &Codebook, hasher: &Hasher, files: &[PathBuf], how: &ImportHow) -> Result<NewPack, ImportError> {
     let mut sha = Sha256::new();
     let (mut codes, mut places): (Vec<Vec<u8>>, Vec<Place>) = (Vec::new(), Vec::new());
     for (f, path) in files.iter().enumerate() {
         let bytes = std::fs::read(path).map_err(|source| ImportError::Read { path: path.clone(), source })?;
         sha.update(&bytes);
         read_codes(path, f, &bytes, how.column.as_deref(), &mut codes, &mut places)?;
+    }
+    accept(book, hasher, files, &codes, &places, sha.finalize().into(), how)
+}
+
+fn accept(
+    book: &Codebook,
+    hasher: &Hasher,
+    files: &[PathBuf],
+    codes: &[Vec<u8>],
+    places: &[Place],
+    sha256: [u8; 32],
+    how: &ImportHow,
+) -> Result<NewPack, ImportError> {
+    if how.purpose.as_ref().is_some_and(|p| p.is_empty() || p.len() > MAX_PURPOSE || p.chars().any(char::is_control)) {
+        return Err(ImportError::Purpose);
+    }
+    let expiry = how.expiry.as_ref().map(|e| day(e).ok_or_else(|| ImportError::Expiry(e.clone()))).transpose()?;
+    if let Some(last) = expiry.filter(|last| *last < how.today) {
+        return Err(ImportError::Expired(iso_date(last)));
     }
     if codes.is_empty() {
         return Err(ImportError::Empty);
@@ -126,7 +176,7 @@ pub(super) fn prepare_with(book: &Codebook, hasher: &Hasher, files: &[PathBuf], 
         indexes.push(segment::index(chunk, rule, hasher));
     }
     let at = |o: usize| format!("{} line {}", files[places[o].file].display(), places[o].line);
-    within(&codes, &indexes, rule, &at, &mut found);
+    within(codes, &indexes, rule, &at, &mut found);
     for (n, index) in indexes.iter().enumerate() {
         let base = n * segment::MAX_CODES;
         book.each_segment(|id, s, first| {
@@ -164,13 +214,13 @@ pub(super) fn prepare_with(book: &Codebook, hasher: &Hasher, files: &[PathBuf], 
         segment::publish(&tmp).map_err(ImportError::Write)?;
     }
     Ok(NewPack {
-        no: how.no,
         id: how.id.clone(),
         level: how.level.clone(),
         product: how.product.clone(),
-        count: codes.len() as u32,
-        origin: Origin::Segments { sha256: sha.finalize().into() },
         purpose: how.purpose.clone(),
+        expiry: expiry.map(iso_date),
+        used: how.used,
+        ..NewPack::new(how.no, codes.len() as u32, Origin::Segments { sha256 })
     })
 }
 

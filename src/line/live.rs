@@ -102,6 +102,11 @@ pub struct Line<L: Law = Sound> {
     /// When each I/O module was last polled, and how many polls in a row came too far apart.
     pub(super) polled_us: BTreeMap<DeviceNo, u64>,
     pub(super) slow_polls: BTreeMap<DeviceNo, u32>,
+    /// The latest wall time that was believed.
+    pub(super) trusted_us: i64,
+    /// The day for which the packs' expiry was looked at; `None`: look again.
+    pub(super) packs_reviewed: Option<i64>,
+    pub(super) pools_due_us: u64,
     law: PhantomData<L>,
 }
 
@@ -150,6 +155,9 @@ impl<L: Law> Line<L> {
             item_printers,
             polled_us: BTreeMap::new(),
             slow_polls: BTreeMap::new(),
+            trusted_us: 0,
+            packs_reviewed: None,
+            pools_due_us: 0,
             law: PhantomData,
         }
     }
@@ -193,6 +201,9 @@ impl<L: Law> Line<L> {
             Input::Stop => self.begin_stop(),
             Input::Tick => {}
         }
+        if !self.book.line.clock_suspect {
+            self.trusted_us = self.now.wall_us;
+        }
         self.due();
         self.finish()
     }
@@ -214,6 +225,7 @@ impl<L: Law> Line<L> {
         }
         self.passages_due();
         self.labels_due();
+        self.packs_due();
         self.starting_due();
         self.ending_due();
         self.io_due();
@@ -232,6 +244,10 @@ impl<L: Law> Line<L> {
     }
 
     pub(super) fn emit(&mut self, event: Event) {
+        if let Some(first) = self.first_seen(&event) {
+            self.book.apply(&first);
+            self.out.events.push(first);
+        }
         self.book.apply(&event);
         self.out.events.push(event);
     }

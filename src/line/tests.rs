@@ -2,6 +2,7 @@
 
 mod boots;
 mod packing;
+mod packs;
 mod verdicts;
 
 use super::input::*;
@@ -157,7 +158,11 @@ impl World {
     }
 
     fn raw(book: Book, clean: bool) -> Self {
-        let line = Line::new(Arc::new(plan()), book);
+        Self::with(plan(), book, clean)
+    }
+
+    fn with(plan: Plan, book: Book, clean: bool) -> Self {
+        let line = Line::new(Arc::new(plan), book);
         let mut w = Self {
             line,
             now_us: 1_000_000,
@@ -186,7 +191,7 @@ impl World {
 
     fn pack(&mut self, no: PackNo, level: &str, count: u32) {
         let origin = Origin::Segments { sha256: [0; 32] };
-        let pack = NewPack { no, id: format!("{level}s"), level: level.into(), product: "P1".into(), count, origin, purpose: None };
+        let pack = NewPack { id: format!("{level}s"), level: level.into(), product: "P1".into(), ..NewPack::new(no, count, origin) };
         self.give(Input::PackReady { id: 0, key: None, pack });
     }
 

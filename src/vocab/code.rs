@@ -112,6 +112,14 @@ impl KeyRule {
         }
     }
 
+    /// Its public word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Identity => "identity",
+            Self::Sscc => "sscc",
+        }
+    }
+
     /// The part of scanned `bytes` that is the code: without symbology identifier, leading FNC1 and, for an SSCC, AI 00.
     pub fn strip(self, bytes: &[u8]) -> &[u8] {
         let mut b = bytes;

@@ -11,6 +11,7 @@ pub mod rng;
 pub mod sscc;
 pub mod states;
 pub mod time;
+pub mod token;
 
 pub use code::{Code, KeyRule, MatchKey};
 pub use event::{Event, Seen};

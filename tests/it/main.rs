@@ -4,6 +4,7 @@ mod book;
 mod daemon;
 mod driven;
 mod frozen;
+mod packs;
 mod played;
 mod readme;
 mod refusals;

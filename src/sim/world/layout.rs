@@ -169,7 +169,7 @@ impl Layout {
             },
             None => End::Open,
         };
-        let sscc = matches!(level.range, Some(crate::vocab::sscc::RangeRule::Sscc { .. }));
+        let sscc = level.range.as_ref().is_some_and(crate::vocab::sscc::RangeRule::is_sscc);
         LevelWay { name: level.name.clone(), holds: level.holds as usize, codes: level.codes, sscc, route, end }
     }
 
