@@ -4,6 +4,7 @@
 
 pub mod code;
 pub mod event;
+pub mod gs1;
 pub mod ids;
 pub mod plan;
 pub mod report;
