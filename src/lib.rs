@@ -31,6 +31,7 @@
 //!                     ├→ ledger ──→ line ─────────────┤
 //!                     ├→ config ──────────────────────┼→ vocab
 //!                     ├→ intake ──────────────────────┤
+//!               cli ──┼→ symbol ──────────────────────┤
 //!                     └→ control ─────────────────────┘
 //! tui → control      sim → wire, profile, line, ledger, config, control      audit → vocab
 //! ```
@@ -40,10 +41,11 @@
 //!
 //! | room | holds | must never know |
 //! |---|---|---|
-//! | [`vocab`] | code, match key, SSCC, ids, states, reasons, events, time, the plan of a line | anything else |
+//! | [`vocab`] | code, match key, GS1 codes, SSCC, ids, states, reasons, events, time, the plan of a line | anything else |
 //! | [`profile`] | `firmware-profiles/*.toml` → a validated value ([`profile::Bound`]) | IO beyond reading the files |
 //! | [`config`] | the line's TOML → [`vocab::Plan`], every complaint at once | devices, SQL |
 //! | [`intake`] | deliveries of codes (text, tables, sealed containers) → rows | the store, the line |
+//! | [`symbol`] | Data Matrix and QR Code of a code, as PNG, SVG or on a terminal | printers, the store |
 //! | [`wire`] | sans-IO conversations with printers, readers and I/O modules | tokio, clocks, SQL |
 //! | [`mod@line`] | sans-IO heart: passages, verdicts, life of codes and parents, gates, feeding | tokio, clocks, SQL, protocols |
 //! | [`device`] | ports (TCP, serial, pty, listen) and one driver loop for any conversation | packing rules |
@@ -103,6 +105,7 @@ pub mod ledger;
 pub mod line;
 pub mod profile;
 pub mod sim;
+pub mod symbol;
 pub mod tui;
 pub mod vocab;
 pub mod wire;

@@ -124,6 +124,7 @@ fn plan() -> Plan {
             },
         ],
         limits: Limits::default(),
+        codes: CodesPlan::default(),
     }
 }
 

@@ -151,8 +151,11 @@ mod tests {
     #[test]
     fn good_coupons_pass() {
         assert_eq!(code(b"012345612345611110123"), Ok(()));
-        assert_eq!(code(b"01234561234561111012310110123900000"), Err((Fault::Coupon(Bad::ExcessData), 34, 1)));
-        assert_eq!(code(b"012345612345611110123325013142501015012345690000"), Err((Fault::Coupon(Bad::Truncated(Part::SerialNumber)), 37, 11)));
+        assert_eq!(code(b"01234561234561111012310110123990000"), Ok(()));
+        assert_eq!(code(b"012345612345611110123101101239900000"), Err((Fault::Coupon(Bad::ExcessData), 35, 1)));
+        assert_eq!(code(b"0123456123456111101233250131425010150123456"), Ok(()));
+        let cut = (Fault::Coupon(Bad::Truncated(Part::SerialNumber)), 37, 5);
+        assert_eq!(code(b"012345612345611110123325013142501015012345"), Err(cut));
         assert_eq!(positive_offer(b"001234561234560123456"), Ok(()));
     }
 }

@@ -23,6 +23,7 @@ pub mod dictionary;
 pub mod epc;
 mod escape;
 mod fault;
+pub mod identity;
 mod iso;
 pub mod link;
 mod lint;

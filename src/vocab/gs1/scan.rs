@@ -72,9 +72,7 @@ pub fn read(data: &[u8]) -> Result<Scan, Refusal> {
         return Err(Refusal::UnknownSymbology);
     };
     let plain = |symbology| Ok(Scan { symbology, content: Content::Plain(body.to_vec()), composite: None });
-    let gs1 = |symbology| {
-        Message::parse(body).map(|_| Scan { symbology, content: Content::Gs1(body.to_vec()), composite: None })
-    };
+    let gs1 = |symbology| Message::parse(body).map(|_| Scan { symbology, content: Content::Gs1(body.to_vec()), composite: None });
     match id {
         b"]Q1" => plain(Symbology::QrCode),
         b"]d1" => plain(Symbology::DataMatrix),
@@ -180,9 +178,7 @@ impl Scan {
         }
         let component = self.composite.as_deref();
         Ok(match (self.symbology, component) {
-            (S::DataBarOmni | S::DataBarLimited, _) => {
-                [b"]e0", joined(format!("01{digits}").as_bytes(), component).as_slice()].concat()
-            }
+            (S::DataBarOmni | S::DataBarLimited, _) => [b"]e0", joined(format!("01{digits}").as_bytes(), component).as_slice()].concat(),
             (S::Ean8, None) => format!("]E4{digits}").into_bytes(),
             (S::Ean8, Some(c)) => [format!("]E4{digits}|]e0").as_bytes(), c].concat(),
             (_, None) => format!("]E0{digits:0>13}").into_bytes(),
@@ -226,7 +222,12 @@ mod tests {
     #[test]
     fn codes_as_people_write_them() {
         let want = Message::parse(b"010460123456789321A\x1d93dGVz").expect("good");
-        for text in ["(01)04601234567893(21)A(93)dGVz", "^010460123456789321A^93dGVz", "010460123456789321A{GS}93dGVz", "010460123456789321A\x1d93dGVz"] {
+        for text in [
+            "(01)04601234567893(21)A(93)dGVz",
+            "^010460123456789321A^93dGVz",
+            "010460123456789321A{GS}93dGVz",
+            "010460123456789321A\x1d93dGVz",
+        ] {
             assert_eq!(written(text), Ok(want.clone()), "{text}");
         }
     }
