@@ -318,3 +318,63 @@ fn own_vectors_in_all_four_forms() {
         assert!(Message::parse(text(v, "value").as_bytes()).is_err(), "{v}");
     }
 }
+
+/// A million bytes and more, random and mutated from good codes, through every reader: nothing panics.
+#[test]
+fn noise_is_refused_and_nothing_panics() {
+    use packmark::vocab::KeyRule;
+    use packmark::vocab::rng::Rng;
+    let mut seeds: Vec<Vec<u8>> = Vec::new();
+    let all = vectors("gs1-syntax-engine-vectors.json");
+    for v in all.as_object().expect("groups").values().filter_map(Value::as_array).flatten() {
+        seeds.extend(v.as_object().into_iter().flatten().filter_map(|(_, t)| t.as_str()).map(|t| t.replace('^', "\x1d").into_bytes()));
+    }
+    let own = vectors("own-epc-urn-dl-vectors.json");
+    seeds.extend(
+        own["positive"].as_array().expect("a list").iter().flat_map(|v| ["urn", "digital_link"].map(|k| text(v, k).as_bytes().to_vec())),
+    );
+    let rules =
+        ["standard", "pattern:https://q.example/{key}*", "pattern:*/b*/*{key}", "pattern:*/0*/{key}*"].map(|r| KeyRule::parse(r).ok());
+    assert_eq!(rules.iter().flatten().count(), 3, "a star before the key is refused");
+    let mut rng = Rng::new(7);
+    let (mut bytes, mut good) = (0, 0);
+    while bytes < 1_200_000 {
+        let mut data = match rng.below(4) {
+            0 => (0..rng.below(80)).map(|_| rng.below(256) as u8).collect(),
+            1 => [seeds[rng.below(seeds.len() as u64) as usize].as_slice(), &seeds[rng.below(seeds.len() as u64) as usize]].concat(),
+            _ => seeds[rng.below(seeds.len() as u64) as usize].clone(),
+        };
+        for _ in 0..rng.below(4) {
+            let at = rng.below(data.len() as u64 + 1) as usize;
+            match rng.below(3) {
+                0 if at < data.len() => data[at] = rng.below(256) as u8,
+                1 => data.truncate(at),
+                _ => data.insert(at, b"\x1d()/%?0129.]"[rng.below(12) as usize]),
+            }
+        }
+        bytes += data.len();
+        let lossy = String::from_utf8_lossy(&data);
+        let read = [
+            Message::parse(&data),
+            Message::parse_marked(&data),
+            Message::parse_bracketed(&lossy, UNKNOWN),
+            link::parse(&lossy, Reading { unknown_ais: true, short_gtins: true }),
+            epc::parse(&lossy).map(|(m, _)| m),
+            scan::written(&lossy),
+        ];
+        for m in read.into_iter().flatten() {
+            good += 1;
+            // What was read can be written, and what was written is read as the same.
+            let again = Message::parse_bracketed(&m.bracketed(), UNKNOWN).unwrap_or_else(|e| panic!("{}: {e}", m.bracketed()));
+            assert_eq!(again, m);
+            let _ = (m.lint(), link::write(&m, None), epc::write(&m, 7), m.element_string());
+        }
+        let _ = scan::read(&data).map(|s| (s.write(), s.message()));
+        let _ = (unescape_path(&data), unescape_query(&data), check_pair(&data), check_digit_holds(&data));
+        for rule in rules.iter().flatten() {
+            assert!(rule.agrees(&data, &data));
+            let _ = (rule.key_of(&data), rule.reported(&data));
+        }
+    }
+    assert!(good > 1_000, "{good} good codes among the noise");
+}

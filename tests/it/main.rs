@@ -5,6 +5,7 @@ mod daemon;
 mod driven;
 mod frozen;
 mod gs1;
+mod label;
 mod played;
 mod readme;
 mod refusals;
