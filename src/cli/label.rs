@@ -5,6 +5,7 @@ use crate::floor::terms::{Exit, Globals, say};
 use crate::symbol::{Kind, Matrix, SymbolError, blocks, encode, png, svg};
 use crate::vocab::code::{hex, printable, unhex};
 use crate::vocab::gs1::scan::written;
+use crate::vocab::gs1::{Message, Refusal};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 use std::path::Path;
@@ -86,13 +87,18 @@ pub fn label(g: &Globals, args: &LabelArgs) -> Exit {
 
 /// The bytes to encode: of a GS1 code as people write it, its element string.
 fn bytes(g: &Globals, args: &LabelArgs, kind: Kind) -> Result<Vec<u8>, Exit> {
+    let gs1 = |m: Result<Message, Refusal>| m.map(|m| m.element_string()).map_err(|e| no_symbol(g, &SymbolError::Gs1(e)));
     match (&args.code, &args.hex) {
-        (Some(text), _) if kind.is_gs1() => written(text).map(|m| m.element_string()).map_err(|e| no_symbol(g, &SymbolError::Gs1(e))),
+        (Some(text), _) if kind.is_gs1() => gs1(written(text)),
         (Some(text), _) => Ok(text.as_bytes().to_vec()),
-        (None, Some(h)) => unhex(h).filter(|b| !b.is_empty()).ok_or_else(|| {
-            say(format_args!("--hex {h} is not hex: give pairs of 0-9 a-f"));
-            Exit::Usage
-        }),
+        (None, Some(h)) => match unhex(h).filter(|b| !b.is_empty()) {
+            Some(b) if kind.is_gs1() => gs1(Message::parse(&b)),
+            Some(b) => Ok(b),
+            None => {
+                say(format_args!("--hex {h} is not hex: give pairs of 0-9 a-f"));
+                Err(Exit::Usage)
+            }
+        },
         (None, None) => Err(Exit::Usage),
     }
 }
