@@ -184,7 +184,10 @@ fn linters_name_their_reason() {
 fn named(fault: Fault) -> String {
     use CouponFault as C;
     use CouponPart as P;
-    let Fault::Coupon(bad) = fault else { return format!("{fault:?}") };
+    let Fault::Coupon(bad) = fault else {
+        // Without what a fault carries beside its name.
+        return format!("{fault:?}").split(' ').next().unwrap_or_default().to_string();
+    };
     match bad {
         C::Missing(p) => format!("CouponMissing{p:?}"),
         C::Invalid(p) => format!("CouponInvalid{p:?}"),

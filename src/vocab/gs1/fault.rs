@@ -21,8 +21,8 @@ pub enum Fault {
     InvalidCset64Character,
     #[error("the padding of base64url is wrong")]
     InvalidCset64Padding,
-    #[error("the check digit is wrong")]
-    IncorrectCheckDigit,
+    #[error("the check digit is wrong: it should be {right}")]
+    IncorrectCheckDigit { right: char },
     #[error("the check characters are wrong")]
     IncorrectCheckPair,
     #[error("it is too short for its two check characters")]

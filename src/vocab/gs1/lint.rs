@@ -7,6 +7,7 @@ use super::checks::{check_digit_holds, check_pair};
 use super::dictionary::Rule;
 use super::fault::Fault;
 use super::{coupon, dates, iso};
+use crate::vocab::sscc::check_digit;
 
 /// A linter, by the dictionary's name for it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -93,9 +94,11 @@ impl Linter {
         let all = |fault| Some((fault, 0, d.len()));
         let unless = |good: bool, fault| if good { None } else { all(fault) };
         let found = match self {
-            Self::Csum => match check_digit_holds(d) {
-                true => None,
-                false => Some((Fault::IncorrectCheckDigit, d.len().saturating_sub(1), 1)),
+            Self::Csum => match d.split_last() {
+                Some((_, rest)) if !check_digit_holds(d) => {
+                    Some((Fault::IncorrectCheckDigit { right: check_digit(rest) as char }, rest.len(), 1))
+                }
+                _ => None,
             },
             Self::CsumAlpha => match d.len().checked_sub(2) {
                 None => all(Fault::TooShortForCheckPair),

@@ -210,7 +210,7 @@ mod tests {
     #[test]
     fn a_refusal_says_what_and_where() {
         let e = Message::parse(b"010460123456789421A").expect_err("check digit");
-        assert_eq!(e.to_string(), "(01) at character 14 of its value: the check digit is wrong");
+        assert_eq!(e.to_string(), "(01) at character 14 of its value: the check digit is wrong: it should be 3");
         let e = Message::parse_bracketed("(8001)1X345678901234", Reading::default()).expect_err("a letter");
         assert_eq!(e.marked().as_deref(), Some("(8001)1|X|34"));
         let e = Message::parse(b"0104601234567893\x1d\x1d21A").expect_err("an empty element");
