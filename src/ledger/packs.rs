@@ -62,7 +62,7 @@ impl Snapshot {
             m.insert("seq".into(), stamp.seq.into());
         }
         if let Some(rule) = self.speaker.codebook.key_rule(p.no) {
-            m.insert("key_rule".into(), rule.word().into());
+            m.insert("key_rule".into(), rule.to_string().into());
         }
         Ok(Some(Value::Object(m)))
     }

@@ -119,7 +119,8 @@ mod tests {
             devices: Vec::new(),
             stations: Vec::new(),
             limits: Limits::default(),
-        };
+            limits: Limits::default(),
+            codes: Default::default(),
         Plan { levels: ranges.iter().enumerate().map(level).collect(), ..p }
     }
 

@@ -125,6 +125,7 @@ fn plan() -> Plan {
             },
         ],
         limits: Limits::default(),
+        codes: CodesPlan::default(),
     }
 }
 

@@ -5,6 +5,8 @@ mod daemon;
 mod driven;
 mod frozen;
 mod packs;
+mod gs1;
+mod label;
 mod played;
 mod readme;
 mod refusals;
