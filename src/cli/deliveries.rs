@@ -28,13 +28,14 @@ impl SaysArgs {
             separator: s.separator,
             header: s.header,
             form: s.form,
+            used: false,
         }
     }
 }
 
 pub fn import(g: &Globals, args: &ImportArgs) -> Exit {
     let said = &args.says;
-    if (said.level.is_none() || said.product.is_none()) && !args.files.iter().any(|f| intake::is_sealed(f)) {
+    if !args.used && (said.level.is_none() || said.product.is_none()) && !args.files.iter().any(|f| intake::is_sealed(f)) {
         say(g.either(
             "give --level and --product: only a sealed pack's manifest can say them",
             "请给出 --level 和 --product：只有密封码包的清单能说明它们",
@@ -50,9 +51,9 @@ pub fn import(g: &Globals, args: &ImportArgs) -> Exit {
                 say("the current folder is gone: give whole paths");
                 return Exit::Refused;
             };
-            ask(g, &mut client, "pack.import", fields(paths, said), None, &|v| imported(g, v))
+            ask(g, &mut client, "pack.import", fields(paths, args), None, &|v| imported(g, v))
         }
-        Ok(Way::Store(dir, config)) => match into_store(&dir, config.as_deref(), &args.files, &said.wish()) {
+        Ok(Way::Store(dir, config)) => match into_store(&dir, config.as_deref(), &args.files, &Wish { used: args.used, ..said.wish() }) {
             Ok(answer) => imported(g, &answer),
             Err(Failed::Delivery(fault)) => {
                 place::refused(g, "import", &format!("{fault}; nothing was imported"), "");
@@ -64,7 +65,8 @@ pub fn import(g: &Globals, args: &ImportArgs) -> Exit {
 }
 
 /// The request's fields; what is not said is not sent.
-fn fields(paths: Vec<Value>, said: &SaysArgs) -> Map<String, Value> {
+fn fields(paths: Vec<Value>, args: &ImportArgs) -> Map<String, Value> {
+    let said = &args.says;
     let mut fields = object(json!({"path": paths}));
     let texts = [
         ("level", &said.level),
@@ -80,8 +82,8 @@ fn fields(paths: Vec<Value>, said: &SaysArgs) -> Map<String, Value> {
     for (key, list) in [("column", &said.column), ("parent", &said.parent)].into_iter().filter(|l| !l.1.is_empty()) {
         fields.insert(key.into(), list.as_slice().into());
     }
-    if said.header {
-        fields.insert("header".into(), true.into());
+    for key in [("header", said.header), ("used", args.used)].into_iter().filter_map(|(key, on)| on.then_some(key)) {
+        fields.insert(key.into(), true.into());
     }
     fields
 }

@@ -5,11 +5,15 @@
 mod ask;
 mod books;
 mod deliveries;
+mod packs;
+mod label;
 mod place;
 mod simulate;
+mod tokens;
 
 use crate::floor::run::RunArgs;
 use crate::floor::terms::{Exit, Globals};
+use crate::vocab::ItemState;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -50,6 +54,8 @@ pub enum Command {
     Tui,
     /// Everything the book knows of a code
     Trace(TraceArgs),
+    /// The symbol of a code, as it will be printed
+    Label(label::LabelArgs),
     /// Touched codes, parents and packs, a JSON line each
     Dump,
     /// Events in order, a JSON line each
@@ -80,6 +86,24 @@ pub enum PackCommand {
     Seal(SealArgs),
     /// Packs and what is left of them
     List,
+    /// One pack: its codes by state, where it came from, how long it lasts
+    Show { pack: String },
+    /// What became of a pack, event by event
+    History {
+        pack: String,
+        /// Only events after this number
+        #[arg(long, value_name = "SEQ", default_value_t = 0)]
+        since: u64,
+        /// At most so many events
+        #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        limit: u32,
+    },
+    /// Draw random tokens as a pack
+    Generate(tokens::GenerateArgs),
+    /// Take the unused codes of a pack out of use for ever
+    Void(packs::WithdrawArgs),
+    /// Give the unused codes of a pack back: never used here again, and listed in a file
+    Return(packs::WithdrawArgs),
 }
 
 #[derive(Args, Debug, Clone)]
@@ -87,6 +111,9 @@ pub struct ImportArgs {
     /// Text files of codes, one a line (all of them are one pack), or one sealed pack
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
+    /// The codes are on the market already: never used here, and refused when they turn up
+    #[arg(long)]
+    pub used: bool,
     #[command(flatten)]
     pub says: SaysArgs,
 }
@@ -248,13 +275,19 @@ pub fn main() -> u8 {
         Command::Check => books::check(g),
         Command::Pack(PackCommand::Import(args)) => deliveries::import(g, &args),
         Command::Pack(PackCommand::Seal(args)) => deliveries::seal(g, &args),
-        Command::Pack(PackCommand::List) => books::pack_list(g),
+        Command::Pack(PackCommand::List) => packs::list(g),
+        Command::Pack(PackCommand::Show { pack }) => packs::show(g, &pack),
+        Command::Pack(PackCommand::History { pack, since, limit }) => packs::history(g, &pack, since, limit),
+        Command::Pack(PackCommand::Generate(args)) => tokens::generate(g, &args),
+        Command::Pack(PackCommand::Void(args)) => packs::withdraw(g, &args, ItemState::Void),
+        Command::Pack(PackCommand::Return(args)) => packs::withdraw(g, &args, ItemState::Returned),
         Command::Job(job) => ask::job(g, &job),
         Command::Station(StationCommand::Clear { station, key }) => ask::station_clear(g, &station, key),
         Command::Status { watch } => ask::status(g, watch),
         Command::Tui => ask::tui(g),
         Command::Clock(ClockCommand::Trust { key }) => ask::clock_trust(g, key),
         Command::Trace(args) => books::trace(g, &args),
+        Command::Label(args) => label::label(g, &args),
         Command::Dump => books::dump(g),
         Command::Journal { since } => books::journal(g, since),
         Command::Report { job } => books::report(g, &job),

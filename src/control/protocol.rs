@@ -1,11 +1,15 @@
 //! The words on the wire, version 1.0.
 
+use crate::vocab::token::TokenRule;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 pub const MAJOR: u32 = 1;
 pub const MINOR: u32 = 0;
+/// Tokens are drawn like this where nobody says otherwise: 57.7 bits.
+pub const DRAWN_ALPHABET: &str = "A28";
+pub const DRAWN_LENGTH: u8 = 12;
 /// Longest line in either direction, in bytes, with its end.
 pub const MAX_LINE: usize = 64 * 1024;
 
@@ -58,15 +62,39 @@ pub fn refused(id: &Value, r: &Refusal) -> Value {
 pub enum Op {
     Ping,
     Status,
-    Watch { since: Option<(String, u64)> },
-    JobCreate { job: String, product: String, lot: String, target: Option<u32>, expiry: Option<String> },
-    JobStart { job: String },
-    JobHold { job: String },
-    JobResume { job: String },
-    JobComplete { job: String, open_void: bool },
-    JobAbort { job: String },
+    Watch {
+        since: Option<(String, u64)>,
+    },
+    JobCreate {
+        job: String,
+        product: String,
+        lot: String,
+        target: Option<u32>,
+        expiry: Option<String>,
+    },
+    JobStart {
+        job: String,
+    },
+    JobHold {
+        job: String,
+    },
+    JobResume {
+        job: String,
+    },
+    JobComplete {
+        job: String,
+        open_void: bool,
+    },
+    JobAbort {
+        job: String,
+    },
     PackImport(Parcel),
-    StationClear { station: String },
+    PackGenerate(Generate),
+    PackVoid(Withdraw),
+    PackReturn(Withdraw),
+    StationClear {
+        station: String,
+    },
     ClockTrust,
 }
 
@@ -79,12 +107,35 @@ pub struct Parcel {
     pub pack: Option<String>,
     pub purpose: Option<String>,
     pub expiry: Option<String>,
+    /// The codes are on the market already.
+    pub used: bool,
     pub column: Vec<String>,
     pub parent: Vec<String>,
     pub encoding: Option<String>,
     pub separator: Option<String>,
     pub header: bool,
     pub form: Option<String>,
+}
+
+/// A pack whose unused codes are to be voided or given back, why, and who says so.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Withdraw {
+    pub pack: String,
+    pub reason: String,
+    pub who: Option<String>,
+}
+
+/// Tokens to draw as a pack.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Generate {
+    pub rule: TokenRule,
+    pub count: u32,
+    pub live: u64,
+    pub level: String,
+    pub product: String,
+    pub pack: Option<String>,
+    pub purpose: Option<String>,
+    pub expiry: Option<String>,
 }
 
 impl Op {
@@ -121,7 +172,7 @@ pub fn parse(line: &[u8]) -> Result<Request, (Value, Refusal)> {
     };
     let mut f = Fields(m);
     let op = f.op(&op).map_err(|what| if let Some(op) = what.strip_prefix("unknown-op ") {
-        (id.clone(), Refusal::new("unknown-op", format!("there is no operation {op}"), "use one of: ping status watch job.create job.start job.hold job.resume job.complete job.abort pack.import station.clear clock.trust"))
+        (id.clone(), Refusal::new("unknown-op", format!("there is no operation {op}"), "use one of: ping status watch job.create job.start job.hold job.resume job.complete job.abort pack.import pack.generate pack.void pack.return station.clear clock.trust"))
     } else {
         bad(&id, what, "see the README's table of operations")
     })?;
@@ -160,20 +211,10 @@ impl Fields {
             "job.resume" => Op::JobResume { job: self.job()? },
             "job.complete" => Op::JobComplete { job: self.job()?, open_void: self.open()? },
             "job.abort" => Op::JobAbort { job: self.job()? },
-            "pack.import" => Op::PackImport(Parcel {
-                path: self.paths()?,
-                level: self.maybe_text("level")?,
-                product: self.maybe_text("product")?,
-                pack: self.maybe_text("pack")?,
-                purpose: self.maybe_text("purpose")?,
-                expiry: self.maybe_text("expiry")?,
-                column: self.texts("column")?,
-                parent: self.texts("parent")?,
-                encoding: self.maybe_text("encoding")?,
-                separator: self.maybe_text("separator")?,
-                header: self.flag("header")?,
-                form: self.maybe_text("form")?,
-            }),
+            "pack.import" => self.import()?,
+            "pack.generate" => Op::PackGenerate(self.generate()?),
+            "pack.void" => Op::PackVoid(self.withdraw()?),
+            "pack.return" => Op::PackReturn(self.withdraw()?),
             "clock.trust" => Op::ClockTrust,
             "station.clear" => Op::StationClear { station: self.text("station")? },
             other => return Err(format!("unknown-op {other}")),
@@ -182,6 +223,52 @@ impl Fields {
             Some(k) => Err(format!("unknown field {k}")),
             None => Ok(op),
         }
+    }
+
+    fn import(&mut self) -> Result<Op, String> {
+        Ok(Op::PackImport(Parcel {
+            path: self.paths()?,
+            level: self.maybe_text("level")?,
+            product: self.maybe_text("product")?,
+            pack: self.maybe_text("pack")?,
+            purpose: self.maybe_text("purpose")?,
+            expiry: self.maybe_text("expiry")?,
+            used: self.flag("used")?,
+            column: self.texts("column")?,
+            parent: self.texts("parent")?,
+            encoding: self.maybe_text("encoding")?,
+            separator: self.maybe_text("separator")?,
+            header: self.flag("header")?,
+            form: self.maybe_text("form")?,
+        }))
+    }
+
+    fn generate(&mut self) -> Result<Generate, String> {
+        let whole = |v: Option<Value>, name: &str| match v {
+            None => Ok(None),
+            Some(v) => v.as_u64().map(Some).ok_or_else(|| format!("{name} is no whole number")),
+        };
+        let count = whole(self.0.remove("count"), "count")?.and_then(|n| u32::try_from(n).ok()).ok_or("count is missing, or above 2^32")?;
+        let live = whole(self.0.remove("live"), "live")?.unwrap_or(0);
+        let length =
+            whole(self.0.remove("length"), "length")?.map_or(Some(DRAWN_LENGTH), |n| u8::try_from(n).ok()).ok_or("length is too large")?;
+        let alphabet = self.maybe_text("alphabet")?;
+        let template = self.text("template")?;
+        let rule = TokenRule::new(alphabet.as_deref().unwrap_or(DRAWN_ALPHABET), length, &template).map_err(|e| e.to_string())?;
+        Ok(Generate {
+            rule,
+            count,
+            live,
+            level: self.text("level")?,
+            product: self.text("product")?,
+            pack: self.maybe_text("pack")?,
+            purpose: self.maybe_text("purpose")?,
+            expiry: self.maybe_text("expiry")?,
+        })
+    }
+
+    fn withdraw(&mut self) -> Result<Withdraw, String> {
+        Ok(Withdraw { pack: self.text("pack")?, reason: self.text("reason")?, who: self.maybe_text("who")? })
     }
 
     fn job(&mut self) -> Result<String, String> {
@@ -217,10 +304,9 @@ impl Fields {
         match self.0.remove(name) {
             None => Ok(Vec::new()),
             Some(Value::String(s)) => Ok(vec![s]),
-            Some(Value::Array(a)) => a
-                .into_iter()
-                .map(|v| v.as_str().map(String::from).ok_or_else(|| format!("{name} holds something that is no text")))
-                .collect(),
+            Some(Value::Array(a)) => {
+                a.into_iter().map(|v| v.as_str().map(String::from).ok_or_else(|| format!("{name} holds something that is no text"))).collect()
+            }
             Some(_) => Err(format!("{name} is no text and no list of texts")),
         }
     }

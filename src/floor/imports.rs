@@ -10,8 +10,10 @@ use crate::control::protocol::Refusal;
 use crate::intake::{self, Aftercare, Fault, Terms};
 use crate::ledger::Codebook;
 use crate::ledger::import::{self, ImportError, ImportHow, Names};
+use crate::ledger::tokens;
 use crate::line::{Answer, Book, NewPack};
 use crate::vocab::Plan;
+use crate::vocab::time::day_of;
 use serde_json::{Map, Value};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -65,7 +67,7 @@ impl Imports {
     pub fn ask(&mut self, asker: Asker, wish: Import) -> Result<(), Answer> {
         if let (Some(level), Some(product)) = (&wish.wish.level, &wish.wish.product) {
             let product = intake::product(&self.plan, product).map_or(product, |p| &p.id);
-            if let Some(answer) = import::unknown(&self.plan, level, product) {
+            if let Some(answer) = import::unknown_to(&self.plan, level, product, wish.wish.used) {
                 return Err(answer);
             }
         }
@@ -85,6 +87,9 @@ impl Imports {
         let (asker, wish) = self.waiting.pop_front()?;
         if asker.key.as_ref().is_some_and(|k| book.answers.contains_key(k)) {
             return Some((asker, Turn::AnswerAgain));
+        }
+        if let Some(Err(answer)) = wish.draw.as_ref().map(|d| tokens::check(book.packs.values(), d)) {
+            return Some((asker, Turn::Refused(answer)));
         }
         let names = Names::of(book);
         if let Err(e) = names.choose(wish.wish.pack.as_deref()) {
@@ -153,17 +158,29 @@ pub enum Turn {
 
 /// On the import's own thread: opening a large segment reads its index, which the line must not wait for.
 fn prepare(codebook: &Codebook, plan: &Plan, names: &Names, wish: &Import, wall_us: i64) -> Result<Ready, Answer> {
-    let nothing = |f: Fault| refused(&ImportError::Delivery(f));
-    let mut delivery = intake::open(&wish.files, &wish.wish, &Terms { plan: Some(plan), wall_us }).map_err(nothing)?;
-    if let Some(answer) = import::unknown(plan, &delivery.level, &delivery.product) {
-        return Err(answer);
-    }
-    let id = names.choose(delivery.pack.as_deref()).map_err(|e| refused(&e))?;
-    let (level, product, purpose) = (delivery.level.clone(), delivery.product.clone(), delivery.purpose.clone());
-    let how = ImportHow { no: names.next, id, level, product, purpose };
-    let pack = import::prepare(codebook, &mut *delivery.rows, &how).map_err(|e| refused(&e))?;
+    let no_good = |e: ImportError| refused(&e);
+    let (pack, after) = match &wish.draw {
+        Some(draw) => {
+            let said = |v: &Option<String>| v.clone().unwrap_or_default();
+            let (level, product) = (said(&wish.wish.level), said(&wish.wish.product));
+            let (purpose, expiry, today) = (wish.wish.purpose.clone(), wish.wish.expiry.clone(), day_of(wall_us));
+            let id = names.choose(wish.wish.pack.as_deref()).map_err(no_good)?;
+            let how = ImportHow { no: names.next, id, level, product, purpose, expiry, today, ..ImportHow::default() };
+            (tokens::prepare(codebook, draw, &how).map_err(no_good)?, Aftercare::default())
+        }
+        None => {
+            let terms = Terms { plan: Some(plan), wall_us };
+            let mut delivery = intake::open(&wish.files, &wish.wish, &terms).map_err(|f| refused(&ImportError::Delivery(f)))?;
+            if let Some(answer) = import::unknown_to(plan, &delivery.level, &delivery.product, delivery.used) {
+                return Err(answer);
+            }
+            let id = names.choose(delivery.pack.as_deref()).map_err(no_good)?;
+            let how = ImportHow::of(&delivery, names.next, id, wall_us);
+            let pack = import::prepare(codebook, &mut *delivery.rows, &how).map_err(no_good)?;
+            (pack, delivery.aftercare(plan.packs.delete_plaintext))
+        }
+    };
     codebook.register(pack.row()).map_err(|e| Answer::refused("import-refused", e.to_string(), "check the disk, then import again"))?;
-    let after = delivery.aftercare(plan.packs.delete_plaintext);
     Ok(Ready { pack, after })
 }
 
@@ -175,6 +192,8 @@ pub fn refused(e: &ImportError) -> Answer {
         ImportError::Columns(_) => ("bad-option", "name one column"),
         ImportError::Purpose => ("bad-purpose", "say it in a few words, or leave it out"),
         ImportError::Empty | ImportError::Delivery(Fault::Read { .. }) => ("unreadable", "give the path of a readable file with codes"),
+        ImportError::Expiry(_) => ("bad-expiry", "write the date as 2027-01-31, or leave it out"),
+        ImportError::Expired(_) => ("pack-expired", "ask for codes that may still be used"),
         ImportError::Write(_) => ("disk", "check the disk, then import again"),
         ImportError::Delivery(Fault::Line { .. }) => ("bad-line", "mend the line, then import all files again"),
         ImportError::Delivery(Fault::Wish { do_next, .. }) => ("bad-option", do_next.as_str()),

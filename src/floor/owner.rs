@@ -218,7 +218,7 @@ impl Owner {
     /// A range is a pack without files: from now on its numbers are found by a scan.
     fn know_ranges(&mut self, events: &[Event]) {
         for e in events {
-            if let Event::PackAccepted { pack, origin: Origin::Range(_), .. } = e
+            if let Event::PackAccepted { pack, origin: Origin::Range(_), .. } | Event::RangeCut { pack, .. } = e
                 && let Some(row) = self.line.book().packs.get(pack).cloned()
                 && let Err(e) = self.codebook.register(row)
             {

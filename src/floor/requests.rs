@@ -2,7 +2,9 @@
 
 use crate::control::protocol::{self, Parcel, Refusal};
 use crate::intake::Wish;
-use crate::line::{Answer, Op};
+use crate::ledger::tokens::Draw;
+use crate::line::{Answer, Op, Withdrawal};
+use crate::vocab::ItemState;
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 use tokio::sync::oneshot;
@@ -23,6 +25,8 @@ pub enum Wanted {
 #[derive(Clone, Debug)]
 pub struct Import {
     pub files: Vec<PathBuf>,
+    /// No files: tokens are drawn instead.
+    pub draw: Option<Draw>,
     pub wish: Wish,
 }
 
@@ -39,7 +43,12 @@ fn wish(p: Parcel) -> Wish {
         separator: p.separator,
         header: p.header,
         form: p.form,
+        used: p.used,
     }
+}
+
+fn withdrawal(w: protocol::Withdraw, to: ItemState) -> Withdrawal {
+    Withdrawal { pack: w.pack, to, reason: w.reason, who: w.who }
 }
 
 /// `base`: what a relative path of a file is relative to.
@@ -49,7 +58,13 @@ pub fn wanted(op: protocol::Op, base: &Path) -> Wanted {
         P::Ping | P::Status | P::Watch { .. } => return Wanted::Reads,
         P::PackImport(p) => {
             let files = p.path.iter().map(|p| base.join(p)).collect();
-            return Wanted::Import(Import { files, wish: wish(p) });
+            return Wanted::Import(Import { files, draw: None, wish: wish(p) });
+        }
+        P::PackGenerate(g) => {
+            let (pack, level, product) = (g.pack, Some(g.level), Some(g.product));
+            let wish = Wish { pack, level, product, purpose: g.purpose, expiry: g.expiry, ..Wish::default() };
+            let draw = Draw { rule: g.rule, count: g.count, live: g.live };
+            return Wanted::Import(Import { files: Vec::new(), draw: Some(draw), wish });
         }
         P::JobCreate { job, product, lot, target, expiry } => Op::JobCreate { id: job, product, lot, target, expiry },
         P::JobStart { job } => Op::JobStart { id: job },
@@ -59,6 +74,8 @@ pub fn wanted(op: protocol::Op, base: &Path) -> Wanted {
         P::JobAbort { job } => Op::JobAbort { id: job },
         P::StationClear { station } => Op::StationClear { station },
         P::ClockTrust => Op::ClockTrust,
+        P::PackVoid(w) => Op::PackWithdraw(withdrawal(w, ItemState::Void)),
+        P::PackReturn(w) => Op::PackWithdraw(withdrawal(w, ItemState::Returned)),
     })
 }
 
@@ -73,7 +90,7 @@ pub fn answered(answer: Answer) -> Result<Map<String, Value>, Refusal> {
         return Err(Refusal { code: answer.code, message: answer.message, act: answer.act });
     }
     let other = |k: &str, v: &str| match k {
-        "count" => v.parse::<u64>().ok().map(Value::from),
+        "count" | "seen" => v.parse::<u64>().ok().map(Value::from),
         PLAINTEXT | NOTES => serde_json::from_str(v).ok(),
         _ => None,
     };

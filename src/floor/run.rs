@@ -16,7 +16,7 @@ use super::terms::{Exit, Globals};
 use crate::config::Config;
 use crate::control::protocol::Status;
 use crate::control::server::{self, Desk};
-use crate::ledger::{Core, Hooks, OpenHow, Opened, Writer};
+use crate::ledger::{Core, Hooks, OpenHow, Opened, Writer, ranges};
 use crate::line::{Input, Line, start::number_plan};
 use crate::profile::Profiles;
 use std::net::SocketAddr;
@@ -122,6 +122,11 @@ async fn live(mut config: Config, profiles: &Profiles, opened: Opened, boot: Str
     // Listening before anything else: a SIGTERM during the start is an orderly stop too.
     let stop = listen_for_signals().map_err(|e| refused(Exit::Refused, format!("signals cannot be received ({e})")))?;
     number_plan(&mut config.plan, &book);
+    if let Err(sentences) = ranges::fit(&config.plan, &book, &codebook, &restored) {
+        // Nothing was begun: the ledger is closed in order.
+        let _ = core.close();
+        return Err(Refused { exit: Exit::Usage, sentences });
+    }
     let plan = Arc::new(config.plan.clone());
     let known = book.line.alarms.iter().filter(|a| a.starts_with(inbox::REFUSED)).cloned().collect();
     let (commit, mut commits) = mpsc::channel(COMMITS);

@@ -5,8 +5,9 @@ use super::shape::Shape;
 use super::table::TableRows;
 use super::text::TextRows;
 use super::texts::{From, Running, Texts};
-use super::{Fault, Rows};
+use super::{Fault, Rows, short};
 use crate::vocab::plan::{Plan, Product};
+use crate::vocab::time::{day, day_of, iso_date};
 use std::path::{Path, PathBuf};
 
 /// What whoever brings a delivery says of it, in the words of the command line; what is not said may stand in its
@@ -32,7 +33,12 @@ pub struct Wish {
     pub header: bool,
     /// `gs1`, `url`, `any`.
     pub form: Option<String>,
+    /// The codes are on the market already; then nobody need say their level and product.
+    pub used: bool,
 }
+
+/// The level and product of codes used elsewhere, where nobody says them.
+const UNSAID: &str = "-";
 
 /// What the line takes.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +59,8 @@ pub struct Delivery {
     pub purpose: Option<String>,
     /// Last day of use.
     pub expiry: Option<String>,
+    /// The codes are on the market already.
+    pub used: bool,
     /// Whose signature it bears.
     pub signer: Option<String>,
     /// What somebody should look at; nothing is wrong for sure.
@@ -106,7 +114,7 @@ fn plain(files: Vec<PathBuf>, wish: &Wish, terms: &Terms<'_>) -> Result<Delivery
         return Err(Fault::delivery(what, "have it sealed and signed (packmark pack seal), or set plain = \"accepted\" in [packs]"));
     }
     let said = Said::settle(wish, terms)?;
-    let shape = Shape::of(wish)?;
+    let shape = Shape::of(wish)?.at_level(&said.level);
     let notes = note_header(&files, &shape);
     let sha = Running::default();
     let texts = Texts::new(files.clone(), From::Files(sha.clone()), shape.encoding);
@@ -131,26 +139,26 @@ pub(super) fn rows(texts: Texts, sha: Running, shape: Shape, gtin: Option<String
 /// What is said of a pack, complete, and held against what the line takes.
 pub(super) struct Said {
     pack: Option<String>,
-    level: String,
+    pub level: String,
     product: String,
     purpose: Option<String>,
     expiry: Option<String>,
+    used: bool,
     pub gtin: Option<String>,
 }
 
 impl Said {
     pub fn settle(wish: &Wish, terms: &Terms<'_>) -> Result<Self, Fault> {
         let missing = |what: &str| Fault::wish(format!("nobody says the {what} of this pack"), format!("add --{what}"));
-        let level = wish.level.clone().ok_or_else(|| missing("level"))?;
-        let named = wish.product.clone().ok_or_else(|| missing("product"))?;
+        let unsaid = || wish.used.then(|| UNSAID.to_string());
+        let level = wish.level.clone().or_else(unsaid).ok_or_else(|| missing("level"))?;
+        let named = wish.product.clone().or_else(unsaid).ok_or_else(|| missing("product"))?;
         let product = terms.plan.and_then(|p| product(p, &named));
         if let Some(expiry) = &wish.expiry {
-            let day = day(expiry).ok_or_else(|| Fault::wish(format!("the expiry “{expiry}” is no date"), "write it as 2027-12-31"))?;
-            if terms.wall_us.div_euclid(86_400_000_000) > day {
-                return Err(Fault::delivery(
-                    format!("the pack expired on {expiry}"),
-                    "ask whoever made the codes for new ones; check the system's date",
-                ));
+            let last = day(expiry).ok_or_else(|| Fault::wish(format!("the expiry “{}” is no date", short(expiry)), "write it as 2027-12-31"))?;
+            if day_of(terms.wall_us) > last {
+                let what = format!("the pack expired on {}", iso_date(last));
+                return Err(Fault::delivery(what, "ask whoever made the codes for new ones; check the system's date"));
             }
         }
         Ok(Self {
@@ -159,6 +167,7 @@ impl Said {
             product: product.map_or(named, |p| p.id.clone()),
             purpose: wish.purpose.clone(),
             expiry: wish.expiry.clone(),
+            used: wish.used,
             gtin: product.and_then(|p| p.gtin.clone()),
         })
     }
@@ -171,6 +180,7 @@ impl Said {
             product: self.product.clone(),
             purpose: self.purpose.clone(),
             expiry: self.expiry.clone(),
+            used: self.used,
             signer: None,
             notes,
             plaintext,
@@ -185,13 +195,6 @@ pub fn product<'a>(plan: &'a Plan, named: &str) -> Option<&'a Product> {
         number && p.gtin.as_ref().is_some_and(|g| g.trim_start_matches('0') == named.trim_start_matches('0'))
     };
     plan.products.iter().find(|p| p.id == named).or_else(|| plan.products.iter().find(by_gtin))
-}
-
-/// Days since 1970-01-01 of `2027-12-31`.
-pub(super) fn day(date: &str) -> Option<i64> {
-    let well = date.len() == 10 && date.bytes().enumerate().all(|(i, b)| if i == 4 || i == 7 { b == b'-' } else { b.is_ascii_digit() });
-    let parsed = chrono::NaiveDate::parse_from_str(date, "%Y-%m-%d").ok().filter(|_| well)?;
-    Some(parsed.signed_duration_since(chrono::NaiveDate::default()).num_days())
 }
 
 pub(super) fn shown(files: &[PathBuf]) -> String {

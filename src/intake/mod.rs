@@ -26,6 +26,8 @@ pub use manifest::Manifest;
 pub use seal::{Made, Seal, seal};
 pub use sealed::{is_sealed, signature_of};
 
+pub mod tokens;
+
 use std::path::PathBuf;
 
 /// One item of a delivery: its codes, in the order of the delivery's [`Column`]s. A buffer that is used again.

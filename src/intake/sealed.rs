@@ -56,7 +56,7 @@ pub fn open(path: &Path, wish: &Wish, terms: &Terms<'_>) -> Result<Delivery, Fau
     let Verified { manifest, signer, sha256 } = verify(path, &mut file, &plan.packs)?;
     let wish = manifest.joined(wish, plan)?;
     let said = Said::settle(&wish, terms)?;
-    let shape = Shape::of(&wish)?;
+    let shape = Shape::of(&wish)?.at_level(&said.level);
     let (identities, note) = identities(&plan.packs)?;
     file.rewind().map_err(|e| fault(path, e))?;
     let (again, inside) = (Running::default(), Running::default());

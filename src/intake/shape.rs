@@ -22,8 +22,10 @@ pub enum Separator {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shape {
-    /// Empty: one code a line.
+    /// Empty: one code a line. First the item's own.
     pub columns: Vec<(Column, Where)>,
+    /// How many of them are the item's own.
+    pub items: usize,
     /// The first line of each file holds names.
     pub header: bool,
     pub separator: Separator,
@@ -40,6 +42,7 @@ impl Shape {
             let purpose = if name == "code" { String::new() } else { name.to_string() };
             columns.push((Column { purpose, level: None }, place));
         }
+        let items = columns.len();
         for said in &wish.parents {
             let (level, place) = pair(said).ok_or_else(|| bad_column(said))?;
             if columns.is_empty() {
@@ -67,11 +70,22 @@ impl Shape {
         let form = wish.form.as_deref().map_or(Some(Form::Any), Form::named);
         Ok(Self {
             columns,
+            items,
             header: wish.header || by_name,
             separator,
             encoding: encoding.ok_or_else(|| Fault::wish("the encoding is not known", "say utf-8, gbk or auto"))?,
             form: form.ok_or_else(|| Fault::wish("the form of the codes is not known", "say gs1, url or any"))?,
         })
+    }
+}
+
+impl Shape {
+    /// In rows that name several levels, the item's own is one of them.
+    pub fn at_level(mut self, level: &str) -> Self {
+        if self.items < self.columns.len() {
+            self.columns[..self.items].iter_mut().for_each(|(c, _)| c.level = Some(level.into()));
+        }
+        self
     }
 }
 

@@ -172,14 +172,14 @@ impl TableRows {
     /// The record's codes, each held against its form.
     fn take(&mut self, row: &mut Row) -> Result<(), String> {
         let Some(judge) = self.texts.judge() else { return Ok(()) };
-        for (at, column) in self.places.iter().zip(&self.columns) {
+        for (n, (at, column)) in self.places.iter().zip(&self.columns).enumerate() {
             let Some(field) = self.record.field(*at) else {
                 let have = self.record.ends.len();
                 return Err(format!("there is no column {} (the line has {have}): is it the right --column and --separator?", at + 1));
             };
             let taken = judge.code(field).and_then(|code| {
                 form::printable(&code)?;
-                let form = if column.level.is_none() { self.shape.form } else { form::Form::Any };
+                let form = if n < self.shape.items { self.shape.form } else { form::Form::Any };
                 form::check(form, &code, self.gtin.as_deref())?;
                 row.push(&code);
                 Ok(())

@@ -111,7 +111,7 @@ fn several_codes_of_one_thing_and_of_the_things_above() {
     let dir = tempfile::tempdir().unwrap();
     let d = open(&[file(dir.path(), text.as_bytes())], &wish(says), &Terms { plan: None, wall_us: WALL }).unwrap();
     let columns: Vec<(&str, Option<&str>)> = d.rows.columns().iter().map(|c| (c.purpose.as_str(), c.level.as_deref())).collect();
-    assert_eq!(columns, [("bottle", None), ("cap-inside", None), ("", Some("case")), ("", Some("pallet"))]);
+    assert_eq!(columns, [("bottle", Some("bottle")), ("cap-inside", Some("bottle")), ("", Some("case")), ("", Some("pallet"))]);
 }
 
 #[test]

@@ -68,9 +68,7 @@ impl Codebook {
     pub fn register(&self, pack: PackRow) -> Result<(), OpenError> {
         let damaged = |what: String| OpenError::Damaged { dir: self.dir.clone(), what };
         let source = match &pack.origin {
-            Origin::Range(rule) => {
-                Source::Range(rule.clone(), if matches!(rule, RangeRule::Sscc { .. }) { KeyRule::Sscc } else { KeyRule::Identity })
-            }
+            Origin::Range(rule) => Source::Range(rule.clone(), if rule.is_sscc() { KeyRule::Sscc } else { KeyRule::Identity }),
             Origin::Segments { .. } => {
                 let mut segments = Vec::new();
                 let mut have = 0;
@@ -113,14 +111,43 @@ impl Codebook {
         }
     }
 
+    /// How the match keys of a pack are made.
+    pub fn key_rule(&self, pack: PackNo) -> Option<KeyRule> {
+        let packs = self.packs.read().expect("no panic while held");
+        match &packs.get(&pack)?.1 {
+            Source::Range(_, key) => Some(*key),
+            Source::Segments(list) => list.first().map(|s| s.rule),
+        }
+    }
+
+    /// The pack and the place of an accepted code that this rule forms too, if any: a range may not begin over it. Reads
+    /// every code of every segment.
+    pub fn any_in(&self, rule: &RangeRule) -> std::io::Result<Option<(String, u64)>> {
+        let strip = if rule.is_sscc() { KeyRule::Sscc } else { KeyRule::Identity };
+        let mut found = None;
+        self.each_segment(|pack, s, first| {
+            for o in 0..s.count {
+                if found.is_some() {
+                    break;
+                }
+                if rule.ordinal(strip.strip(&s.code(o)?)).is_some() {
+                    found = Some((pack.to_string(), u64::from(first) + u64::from(o) + 1));
+                }
+            }
+            Ok::<(), std::io::Error>(())
+        })?;
+        Ok(found)
+    }
+
     /// Every pack's code that this scan matches.
     pub fn resolve(&self, scanned: &[u8]) -> Vec<Hit> {
         let packs = self.packs.read().expect("no panic while held");
         let mut hits = Vec::new();
-        for (no, (_, source)) in packs.iter() {
+        for (no, (row, source)) in packs.iter() {
             match source {
                 Source::Range(rule, key) => {
-                    if let Some(ordinal) = rule.ordinal(key.strip(scanned)) {
+                    // A range that was cut no longer forms the numbers it gave up.
+                    if let Some(ordinal) = rule.ordinal(key.strip(scanned)).filter(|o| *o < row.count) {
                         hits.push(Hit { code: CodeRef::new(*no, ordinal), exact: true });
                     }
                 }
@@ -190,7 +217,7 @@ impl Codebook {
     pub(super) fn in_range(&self, code: &[u8]) -> Option<String> {
         let packs = self.packs.read().expect("no panic while held");
         packs.values().find_map(|(p, s)| match s {
-            Source::Range(rule, key) => rule.ordinal(key.strip(code)).map(|_| p.id.clone()),
+            Source::Range(rule, key) => rule.ordinal(key.strip(code)).filter(|o| *o < p.count).map(|_| p.id.clone()),
             Source::Segments(_) => None,
         })
     }

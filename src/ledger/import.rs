@@ -3,10 +3,11 @@
 
 use super::codebook::Codebook;
 use super::segment::{self, Hasher};
-use crate::intake::{Fault, Row, Rows};
+use crate::intake::{Delivery, Fault, Row, Rows};
 use crate::line::{Answer, Book, NewPack};
 use crate::vocab::event::Origin;
 use crate::vocab::plan::{CodeSource, Plan};
+use crate::vocab::time::{day, day_of, iso_date};
 use crate::vocab::{KeyRule, PackNo};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -25,6 +26,21 @@ pub struct ImportHow {
     pub product: String,
     /// What the codes are for, in the importer's words.
     pub purpose: Option<String>,
+    /// The last day (UTC) on which the codes may be put on things, in a form of `vocab::time::is_date`.
+    pub expiry: Option<String>,
+    /// The codes are on the market already: known from now on, and never used here.
+    pub used: bool,
+    /// The day it is (days since 1970-01-01, UTC): a pack that expired before it is refused. 0: not known.
+    pub today: i64,
+}
+
+impl ImportHow {
+    /// What a delivery says of itself.
+    pub fn of(delivery: &Delivery, no: PackNo, id: String, wall_us: i64) -> Self {
+        let (level, product) = (delivery.level.clone(), delivery.product.clone());
+        let (purpose, expiry) = (delivery.purpose.clone(), delivery.expiry.clone());
+        Self { no, id, level, product, purpose, expiry, used: delivery.used, today: day_of(wall_us) }
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +62,10 @@ pub enum ImportError {
     IdInUse(String),
     #[error("the rows hold {0} codes each, and one is taken: name one column; nothing was imported")]
     Columns(usize),
+    #[error("the expiry “{0}” is no date: write it as 2027-01-31; nothing was imported")]
+    Expiry(String),
+    #[error("the pack's codes expired on {0}: ask for new ones; nothing was imported")]
+    Expired(String),
     #[error("a purpose is 1 to {MAX_PURPOSE} bytes of text without control characters; nothing was imported")]
     Purpose,
 }
@@ -107,6 +127,11 @@ pub fn unknown(plan: &Plan, level: &str, product: &str) -> Option<Answer> {
     })
 }
 
+/// As `unknown`; codes on the market already may be of no level or product, or of ones that are no longer packed here.
+pub fn unknown_to(plan: &Plan, level: &str, product: &str, used: bool) -> Option<Answer> {
+    if used { None } else { unknown(plan, level, product) }
+}
+
 struct Place {
     file: u32,
     line: u64,
@@ -120,6 +145,10 @@ pub fn prepare(book: &Codebook, rows: &mut dyn Rows, how: &ImportHow) -> Result<
 pub(super) fn prepare_with(book: &Codebook, hasher: &Hasher, rows: &mut dyn Rows, how: &ImportHow) -> Result<NewPack, ImportError> {
     if how.purpose.as_ref().is_some_and(|p| p.is_empty() || p.len() > MAX_PURPOSE || p.chars().any(char::is_control)) {
         return Err(ImportError::Purpose);
+    }
+    let expiry = how.expiry.as_ref().map(|e| day(e).ok_or_else(|| ImportError::Expiry(e.clone()))).transpose()?;
+    if let Some(last) = expiry.filter(|last| *last < how.today) {
+        return Err(ImportError::Expired(iso_date(last)));
     }
     if rows.columns().len() != 1 {
         return Err(ImportError::Columns(rows.columns().len()));
@@ -184,13 +213,13 @@ pub(super) fn prepare_with(book: &Codebook, hasher: &Hasher, rows: &mut dyn Rows
         segment::publish(&tmp).map_err(ImportError::Write)?;
     }
     Ok(NewPack {
-        no: how.no,
         id: how.id.clone(),
         level: how.level.clone(),
         product: how.product.clone(),
-        count: codes.len() as u32,
-        origin: Origin::Segments { sha256: rows.sha256() },
         purpose: how.purpose.clone(),
+        expiry: expiry.map(iso_date),
+        used: how.used,
+        ..NewPack::new(how.no, codes.len() as u32, Origin::Segments { sha256: rows.sha256() })
     })
 }
 

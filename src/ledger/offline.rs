@@ -4,12 +4,14 @@
 use super::core::{Core, OpenHow, Opened, Submission};
 use super::error::{CommitError, OpenError};
 use super::import::{self, ImportError, ImportHow, Names};
+use super::tokens::{self, Draw};
 use crate::intake::Delivery;
-pub use crate::line::Answer;
 use crate::line::rows::PackRow;
-use crate::line::{NewPack, jobs};
+pub use crate::line::{Answer, Withdrawal};
+use crate::line::{NewPack, jobs, packs};
 use crate::vocab::event::Origin;
 use crate::vocab::plan::{CodeSource, Plan};
+use crate::vocab::time::day_of;
 use crate::vocab::{Event, Now, PackNo};
 use std::path::Path;
 
@@ -26,10 +28,47 @@ pub enum OfflineError {
     Refused(Box<Answer>),
 }
 
+/// A pack to draw.
+#[derive(Clone, Debug)]
+pub struct NewTokens {
+    pub draw: Draw,
+    pub level: String,
+    pub product: String,
+    pub id: Option<String>,
+    pub purpose: Option<String>,
+    pub expiry: Option<String>,
+    pub key: Option<String>,
+}
+
+/// Draws a pack of tokens. A repeated key is answered as the first time.
+pub fn generate(dir: &Path, how: &OpenHow, now: Now, new: &NewTokens, plan: Option<&Plan>) -> Result<Answer, OfflineError> {
+    let refused = |r: Option<Answer>| r.map_or(Ok(()), |r| Err(OfflineError::Refused(Box::new(r))));
+    refused(plan.and_then(|p| import::unknown(p, &new.level, &new.product)))?;
+    let mut desk = Desk::open(dir, how, now)?;
+    if let Some(first) = new.key.as_ref().and_then(|k| desk.opened.book.answers.get(k)) {
+        return Ok(jobs::first_answer(first));
+    }
+    refused(tokens::check(desk.opened.book.packs.values(), &new.draw).err())?;
+    let id = import::pack_id(&desk.opened.book, new.id.as_deref())?;
+    let no = PackNo(desk.opened.book.packs.keys().next_back().map_or(1, |p| p.0 + 1));
+    let (level, product) = (new.level.clone(), new.product.clone());
+    let (purpose, expiry, today) = (new.purpose.clone(), new.expiry.clone(), day_of(now.wall_us));
+    let import = ImportHow { no, id, level, product, purpose, expiry, today, ..ImportHow::default() };
+    let pack = tokens::prepare(&desk.opened.codebook, &new.draw, &import)?;
+    let answer = jobs::accepted(&pack);
+    let answered = new.key.iter().map(|key| Event::Answered { key: key.clone(), answer: jobs::keep(&answer) });
+    for e in pack.events().into_iter().chain(answered) {
+        desk.submit(e);
+    }
+    desk.finish()?;
+    Ok(answer)
+}
+
 /// Imports a delivery as a pack. With a plan, level and product must be known to it; without, they are recorded as given.
 pub fn import(dir: &Path, how: &OpenHow, now: Now, parcel: &mut Delivery, plan: Option<&Plan>) -> Result<NewPack, OfflineError> {
     let refused = |r: Option<Answer>| r.map_or(Ok(()), |r| Err(OfflineError::Refused(Box::new(r))));
-    refused(plan.and_then(|p| import::unknown(p, &parcel.level, &parcel.product)))?;
+    let known = |p: &Plan| import::unknown_to(p, &parcel.level, &parcel.product, parcel.used);
+    refused(plan.and_then(known))?;
     let mut desk = Desk::open(dir, how, now)?;
     let names = Names::of(&desk.opened.book);
     let (no, id) = (names.next, names.choose(parcel.pack.as_deref())?);
@@ -41,8 +80,7 @@ pub fn import(dir: &Path, how: &OpenHow, now: Now, parcel: &mut Delivery, plan: 
         let row = PackRow::new(no, id, level.name.clone(), product, count, Origin::Range(rule));
         desk.opened.codebook.register(row)?;
     }
-    let (level, product, purpose) = (parcel.level.clone(), parcel.product.clone(), parcel.purpose.clone());
-    let import = ImportHow { no, id, level, product, purpose };
+    let import = ImportHow::of(parcel, no, id, now.wall_us);
     let pack = import::prepare(&desk.opened.codebook, &mut *parcel.rows, &import)?;
     pack.events().into_iter().for_each(|e| desk.submit(e));
     desk.finish()?;
@@ -78,6 +116,27 @@ pub fn create_job(dir: &Path, how: &OpenHow, now: Now, job: &NewJob, plan: Optio
         Err(answer) => (Vec::new(), answer),
     };
     let answered = job.key.iter().map(|key| Event::Answered { key: key.clone(), answer: jobs::keep(&answer) });
+    for e in events.into_iter().chain(answered) {
+        desk.submit(e);
+    }
+    desk.finish()?;
+    Ok(answer)
+}
+
+/// Takes the unused codes of a pack out of the pool for ever. A repeated key is answered as the first time.
+pub fn withdraw(dir: &Path, how: &OpenHow, now: Now, w: &Withdrawal, key: Option<&str>) -> Result<Answer, OfflineError> {
+    let mut desk = Desk::open(dir, how, now)?;
+    if let Some(first) = key.and_then(|k| desk.opened.book.answers.get(k)) {
+        return Ok(jobs::first_answer(first));
+    }
+    let (events, answer) = match packs::withdraw(&desk.opened.book, w) {
+        Ok(events) => {
+            let answer = packs::withdrawn(w, &events);
+            (events, answer)
+        }
+        Err(answer) => (Vec::new(), answer),
+    };
+    let answered = key.map(|key| Event::Answered { key: key.into(), answer: jobs::keep(&answer) });
     for e in events.into_iter().chain(answered) {
         desk.submit(e);
     }

@@ -101,7 +101,7 @@ pub fn write(
     h[..8].copy_from_slice(MAGIC);
     h[8..10].copy_from_slice(&VERSION.to_le_bytes());
     // 10..12 codec and 12..14 encryption are reserved: 0 is plain.
-    h[14..16].copy_from_slice(&(rule as u16).to_le_bytes());
+    h[14..16].copy_from_slice(&rule.number().to_le_bytes());
     h[16..32].copy_from_slice(store);
     h[32..36].copy_from_slice(&n.to_le_bytes());
     h[36..40].copy_from_slice(&(codes.len() as u32).to_le_bytes());

@@ -47,7 +47,7 @@ fn file(dir: &Path, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
 
 fn import_how(no: u32, id: &str) -> ImportHow {
     let (level, product) = ("bottle".into(), "P1".into());
-    ImportHow { no: PackNo(no), id: id.into(), level, product, purpose: None }
+    ImportHow { no: PackNo(no), id: id.into(), level, product, ..ImportHow::default() }
 }
 
 /// Imports files of one code a line.
@@ -201,7 +201,7 @@ fn a_ranges_number_may_not_come_in_a_file() {
     let number = rule.code(41).unwrap();
     let origin = crate::vocab::event::Origin::Range(rule);
     let (id, level, product) = ("range-case".into(), "case".into(), "*".into());
-    let range = NewPack { no: PackNo(1), id, level, product, count: 1000, origin, purpose: None };
+    let range = NewPack { id, level, product, ..NewPack::new(PackNo(1), 1000, origin) };
     accept(&mut o, &range);
     let mut text = b"https://t/1\n".to_vec();
     text.extend([&b"00"[..], &number].concat());

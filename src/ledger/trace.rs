@@ -76,7 +76,8 @@ impl Snapshot {
             }
             Err(rusqlite::Error::QueryReturnedNoRows) => {
                 let leased = self.statement(schema::LEASED)?.query_row(params![code.pack.0, code.ordinal], |r| r.get::<_, i64>(0))?;
-                let state = if leased > 0 { ItemState::Leased } else { ItemState::Pooled };
+                let rest = self.speaker.packs.get(&code.pack).and_then(crate::line::rows::PackRow::rest);
+                let state = if leased > 0 { ItemState::Leased } else { rest.unwrap_or(ItemState::Pooled) };
                 m.insert("state".into(), state.word().into());
             }
             Err(e) => return Err(e.into()),
@@ -124,7 +125,9 @@ impl About {
             | Event::Void { codes }
             | Event::Missing { codes }
             | Event::Withdrawn { codes, .. } => (codes.contains(&c), None),
-            Event::Leased { pack, from, count, .. } | Event::Unleased { pack, from, count, .. } => {
+            Event::Leased { pack, from, count, .. }
+            | Event::Unleased { pack, from, count, .. }
+            | Event::Withdrew { pack, from, count, .. } => {
                 (*pack == c.pack && (*from..from.saturating_add(*count)).contains(&c.ordinal), None)
             }
             Event::Read { seen, .. } => (*seen == Seen::Known(c), None),

@@ -3,7 +3,8 @@
 use super::rows::PackRow;
 use crate::vocab::event::Origin;
 use crate::vocab::report::Poll;
-use crate::vocab::{CodeRef, DeviceNo, Event, Order, PackNo, Report};
+use crate::vocab::token::TokenRule;
+use crate::vocab::{CodeRef, DeviceNo, Event, ItemState, Order, PackNo, Report};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug)]
@@ -95,21 +96,36 @@ pub struct NewPack {
     pub count: u32,
     pub origin: Origin,
     pub purpose: Option<String>,
+    /// The last day (UTC) on which its codes may be put on things, as 2027-01-31.
+    pub expiry: Option<String>,
+    /// Its codes are on the market already.
+    pub used: bool,
+    /// Its tokens were drawn at random here.
+    pub drawn: Option<TokenRule>,
 }
 
 impl NewPack {
+    /// A pack of which nothing is said but its codes.
+    pub fn new(no: PackNo, count: u32, origin: Origin) -> Self {
+        let (id, level, product) = (String::new(), String::new(), String::new());
+        Self { no, id, level, product, count, origin, purpose: None, expiry: None, used: false, drawn: None }
+    }
+
     /// What its acceptance says, in one commit.
     pub fn events(&self) -> Vec<Event> {
-        let Self { no: pack, id, level, product, count, origin, purpose } = self.clone();
+        let Self { no: pack, id, level, product, count, origin, purpose, expiry, used, drawn } = self.clone();
         let mut events = vec![Event::PackAccepted { pack, id, level, product, count, origin }];
         events.extend(purpose.map(|purpose| Event::Purpose { pack, purpose }));
+        events.extend(expiry.map(|date| Event::PackExpiry { pack, date }));
+        events.extend(used.then_some(Event::PackUsed { pack }));
+        events.extend(drawn.map(|rule| Event::PackDrawn { pack, rule }));
         events
     }
 
     /// The row it will have, so that its codes are found from then on.
     pub fn row(&self) -> PackRow {
-        let Self { no, id, level, product, count, origin, purpose } = self.clone();
-        PackRow { purpose, ..PackRow::new(no, id, level, product, count, origin) }
+        let Self { no, id, level, product, count, origin, purpose, expiry, used, drawn } = self.clone();
+        PackRow { purpose, expiry, used, drawn, ..PackRow::new(no, id, level, product, count, origin) }
     }
 }
 
@@ -143,6 +159,18 @@ pub enum Op {
     },
     /// The wall clock was looked at and is right now.
     ClockTrust,
+    /// The unused codes of a pack leave the pool for ever.
+    PackWithdraw(Withdrawal),
+}
+
+/// A pack to void or to give back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Withdrawal {
+    pub pack: String,
+    /// Void or returned.
+    pub to: ItemState,
+    pub reason: String,
+    pub who: Option<String>,
 }
 
 /// A reply. A refusal of a business rule is a value, not an error.

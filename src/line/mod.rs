@@ -17,7 +17,9 @@ pub mod law;
 pub mod life;
 mod live;
 mod packing;
+pub mod packs;
 mod passage;
+pub mod ranges;
 pub mod release;
 pub mod rows;
 pub mod start;
@@ -26,7 +28,7 @@ pub mod summary;
 mod tests;
 
 pub use book::Book;
-pub use input::{Answer, Decision, Effect, Input, Label, Mark, NewPack, Op, Reading};
+pub use input::{Answer, Decision, Effect, Input, Label, Mark, NewPack, Op, Reading, Withdrawal};
 pub use law::{Law, Sound};
 pub use live::Line;
 pub use release::Release;

@@ -6,6 +6,7 @@
 use super::ids::{CodeRef, DeviceNo, JobNo, LevelNo, PackNo, ParentNo, Passage, StationNo};
 use super::sscc::RangeRule;
 use super::states::{Doubt, ItemState, JobState, PackMl, Reason};
+use super::token::TokenRule;
 use serde::{Deserialize, Serialize};
 
 /// At most this many bytes of something unrecognised are kept, in hex, inside an event (promise noise-is-noise).
@@ -238,6 +239,64 @@ pub enum Event {
         pack: PackNo,
         purpose: String,
     },
+    /// The last day (UTC, `2027-01-31`) on which codes of a pack may be put on things.
+    PackExpiry {
+        pack: PackNo,
+        date: String,
+    },
+    /// The codes of a pack are on the market already, from the system before this one: none is ever used here, and a
+    /// carrier of one that turns up on the line is a second one.
+    PackUsed {
+        pack: PackNo,
+    },
+    /// The tokens of a pack were drawn at random here.
+    PackDrawn {
+        pack: PackNo,
+        rule: TokenRule,
+    },
+    /// Every code of a pack that was neither used nor seen leaves the pool for ever: `to` is void or returned, `count`
+    /// how many they are. `Withdrew` events of the same commit name them.
+    PackWithdrawn {
+        pack: PackNo,
+        to: ItemState,
+        count: u32,
+        reason: String,
+        who: Option<String>,
+    },
+    /// `count` codes of a withdrawn pack from ordinal `from`, at most `MAX_RUN`. Journal: a line a code, `void` or
+    /// `returned`.
+    Withdrew {
+        pack: PackNo,
+        from: u32,
+        count: u32,
+        to: ItemState,
+    },
+    /// A range ends with its first `count` numbers: the rest was never issued and is given up, to another range.
+    RangeCut {
+        pack: PackNo,
+        count: u32,
+    },
+}
+
+/// Most codes in one `Withdrew`: what a reader of the journal must hold at once.
+pub const MAX_RUN: u32 = 1 << 14;
+
+impl Event {
+    /// The pack whose life this event is about; events about single codes are none.
+    pub const fn pack(&self) -> Option<PackNo> {
+        match self {
+            Self::PackAccepted { pack, .. }
+            | Self::Purpose { pack, .. }
+            | Self::Leased { pack, .. }
+            | Self::Unleased { pack, .. }
+            | Self::PackExpiry { pack, .. }
+            | Self::PackUsed { pack }
+            | Self::PackDrawn { pack, .. }
+            | Self::PackWithdrawn { pack, .. }
+            | Self::RangeCut { pack, .. } => Some(*pack),
+            _ => None,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ impl Place {
     }
 
     /// A line without an I/O module: its boots are in the book as soon as they are up.
-    fn bare() -> Self {
+    pub fn bare() -> Self {
         let place = Self { dir: TempDir::new().unwrap() };
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let text = format!(
@@ -111,7 +111,7 @@ impl Place {
     }
 
     /// Runs it to its end, which must come by itself: exit code and stderr.
-    fn refused(&self, extra: &[&str]) -> (i32, String) {
+    pub fn refused(&self, extra: &[&str]) -> (i32, String) {
         let mut d = self.start_with(extra);
         assert_eq!(d.ready, Value::Null, "it must not come up");
         let status = d.wait();
@@ -162,7 +162,7 @@ impl Daemon {
         (status.code(), self.log())
     }
 
-    fn kill(mut self) {
+    pub fn kill(mut self) {
         self.signal(rustix::process::Signal::KILL);
         self.wait();
     }
@@ -217,7 +217,7 @@ impl<S: Read + Write> Talk<S> {
     }
 
     /// The next event of a kind.
-    fn event(&mut self, kind: &str) -> Value {
+    pub fn event(&mut self, kind: &str) -> Value {
         let until = Instant::now() + LIMIT;
         loop {
             let v = self.line();

@@ -9,6 +9,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("profile", &[]),
     ("config", &[]),
     ("intake", &[]),
+    ("symbol", &[]),
     ("wire", &["profile"]),
     ("line", &[]),
     ("device", &["wire"]),
@@ -19,7 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sim", &["wire", "profile", "line", "ledger", "intake", "config", "control"]),
     // The demo, in the floor, is simulator, daemon, console and auditor together.
     ("floor", &["device", "wire", "profile", "line", "ledger", "intake", "control", "config", "sim", "audit", "tui"]),
-    ("cli", &["floor", "ledger", "intake", "control", "config", "profile", "audit", "sim", "tui"]),
+    ("cli", &["floor", "ledger", "intake", "control", "config", "profile", "audit", "sim", "symbol", "tui"]),
 ];
 
 /// Words and the rooms (or files) where they may stand, outside of tests.
