@@ -6,6 +6,7 @@
 //! nothing else meanwhile.
 
 use super::requests::Import;
+use crate::intake::Fault;
 use crate::ledger::Codebook;
 use crate::ledger::import::{self, ImportError};
 use crate::line::{Answer, Book, NewPack};
@@ -69,6 +70,7 @@ impl Imports {
         if asker.key.as_ref().is_some_and(|k| book.answers.contains_key(k)) {
             return Some((asker, Turn::AnswerAgain));
         }
+        wish.how.pace = Some(import::LINE);
         wish.how.no = PackNo(book.packs.keys().next_back().map_or(1, |p| p.0 + 1));
         wish.how.id = match import::pack_id(book, wish.pack.as_deref()) {
             Ok(id) => id,
@@ -107,8 +109,10 @@ pub enum Turn {
 
 /// On the import's own thread: opening a large segment reads its index, which the line must not wait for.
 fn prepare(codebook: &Codebook, wish: &Import) -> Result<NewPack, Answer> {
-    let pack = import::prepare(codebook, &wish.files, &wish.how).map_err(|e| refused(&e))?;
-    codebook.register(pack.row()).map_err(|e| Answer::refused("import-refused", e.to_string(), "check the disk, then import again"))?;
+    let pack = import::prepare_files(codebook, &wish.files, &wish.how).map_err(|e| refused(&e))?;
+    for row in pack.rows() {
+        codebook.register(row).map_err(|e| Answer::refused("import-refused", e.to_string(), "check the disk, then import again"))?;
+    }
     Ok(pack)
 }
 
@@ -118,10 +122,17 @@ fn refused(e: &ImportError) -> Answer {
         ImportError::IdInUse(_) => ("pack-exists", "choose another id, or leave it out"),
         ImportError::Column(_) => ("bad-column", "write code=2, or code= and a header's name"),
         ImportError::Purpose => ("bad-purpose", "say it in a few words, or leave it out"),
-        ImportError::Read { .. } | ImportError::Empty => ("unreadable", "give the path of a readable file with codes"),
+        ImportError::Delivery(Fault::Read { .. }) | ImportError::Empty => ("unreadable", "give the path of a readable file with codes"),
+        ImportError::Delivery(Fault::Line { .. }) => ("bad-line", "mend the line, then import all files again"),
+        ImportError::Delivery(Fault::Delivery { .. }) | ImportError::Shape(_) => {
+            ("bad-delivery", "have the delivery mended, then import again")
+        }
         ImportError::Write(_) => ("disk", "check the disk, then import again"),
-        ImportError::Line { .. } => ("bad-line", "mend the line, then import all files again"),
-        ImportError::Duplicates(_) => ("duplicates", "ask whoever made the codes: none of them may be used twice"),
+        ImportError::Damaged(_) => ("damaged", "restore a backup, then import again"),
+        ImportError::Duplicates(_) | ImportError::NothingNew(_) => {
+            ("duplicates", "ask whoever made the codes: none of them may be used twice")
+        }
+        ImportError::OtherRule { .. } => ("other-rule", "import it into a store of its own"),
     };
     Answer::refused(code, e.to_string(), act)
 }

@@ -52,8 +52,9 @@ pub fn import(dir: &Path, how: &OpenHow, now: Now, parcel: &Parcel, plan: Option
         desk.opened.codebook.register(row)?;
     }
     let (level, product) = (parcel.level.clone(), parcel.product.clone());
-    let import = ImportHow { no, id, level, product, column: parcel.column.clone(), purpose: parcel.purpose.clone() };
-    let pack = import::prepare(&desk.opened.codebook, &parcel.files, &import)?;
+    let import =
+        ImportHow { no, id, level, product, column: parcel.column.clone(), purpose: parcel.purpose.clone(), ..ImportHow::default() };
+    let pack = import::prepare_files(&desk.opened.codebook, &parcel.files, &import)?;
     pack.events().into_iter().for_each(|e| desk.submit(e));
     desk.finish()?;
     Ok(pack)

@@ -290,7 +290,7 @@ impl Snapshot {
                 "pack": p.id, "level": p.level, "product": p.product, "count": p.count,
                 "untouched": u64::from(p.count).saturating_sub(touched), "states": states
             }));
-            if let Origin::Segments { sha256 } = &p.origin {
+            if let Origin::Segments { sha256 } | Origin::Related { sha256, .. } = &p.origin {
                 m.insert("sha256".into(), hex(sha256).into());
             }
             if let Some(purpose) = &p.purpose {

@@ -263,6 +263,8 @@ impl Book {
                 self.packs.get_mut(pack).expect("a pack is accepted before its purpose is told").purpose = Some(purpose.clone());
                 self.dirty.packs.insert(*pack);
             }
+            // What was left out is the journal's to tell.
+            Event::DuplicatesSkipped { .. } => {}
             Event::Forgotten { keys } => {
                 keys.iter().for_each(|k| drop(self.answers.remove(k)));
                 self.dirty.answers.extend(keys.iter().cloned());

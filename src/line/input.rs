@@ -89,20 +89,44 @@ pub struct NewPack {
     pub count: u32,
     pub origin: Origin,
     pub purpose: Option<String>,
+    /// What was left out of it.
+    pub skipped: Skipped,
+    /// The pack of what its items were made to be packed in, which came with it.
+    pub above: Option<Box<NewPack>>,
+}
+
+/// Codes of a delivery that were left out because they were there before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Skipped {
+    /// They stood in the delivery before.
+    pub within: u32,
+    /// An accepted pack or range holds them.
+    pub earlier: u32,
 }
 
 impl NewPack {
-    /// What its acceptance says, in one commit.
+    /// What its acceptance says, and that of the packs above it, in one commit.
     pub fn events(&self) -> Vec<Event> {
-        let Self { no: pack, id, level, product, count, origin, purpose } = self.clone();
-        let mut events = vec![Event::PackAccepted { pack, id, level, product, count, origin }];
+        let mut events = self.above.as_ref().map_or(Vec::new(), |a| a.events());
+        let Self { no: pack, id, level, product, count, origin, purpose, skipped, .. } = self.clone();
+        events.push(Event::PackAccepted { pack, id, level, product, count, origin });
         events.extend(purpose.map(|purpose| Event::Purpose { pack, purpose }));
+        if skipped != Skipped::default() {
+            events.push(Event::DuplicatesSkipped { pack, within: skipped.within, earlier: skipped.earlier });
+        }
         events
+    }
+
+    /// The rows of this pack and of those above it, so that their codes are found from then on.
+    pub fn rows(&self) -> Vec<PackRow> {
+        let mut rows = self.above.as_ref().map_or(Vec::new(), |a| a.rows());
+        rows.push(self.row());
+        rows
     }
 
     /// The row it will have, so that its codes are found from then on.
     pub fn row(&self) -> PackRow {
-        let Self { no, id, level, product, count, origin, purpose } = self.clone();
+        let Self { no, id, level, product, count, origin, purpose, .. } = self.clone();
         PackRow { purpose, ..PackRow::new(no, id, level, product, count, origin) }
     }
 }

@@ -110,7 +110,9 @@ impl<L: Law> Line<L> {
             return;
         }
         let sha = match &pack.origin {
-            crate::vocab::event::Origin::Segments { sha256 } => crate::vocab::code::hex(sha256),
+            crate::vocab::event::Origin::Segments { sha256 } | crate::vocab::event::Origin::Related { sha256, .. } => {
+                crate::vocab::code::hex(sha256)
+            }
             crate::vocab::event::Origin::Range(_) => String::new(),
         };
         pack.events().into_iter().for_each(|e| self.emit(e));

@@ -26,7 +26,7 @@ pub mod summary;
 mod tests;
 
 pub use book::Book;
-pub use input::{Answer, Decision, Effect, Input, Label, Mark, NewPack, Op, Reading};
+pub use input::{Answer, Decision, Effect, Input, Label, Mark, NewPack, Op, Reading, Skipped};
 pub use law::{Law, Sound};
 pub use live::Line;
 pub use release::Release;

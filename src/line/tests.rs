@@ -184,7 +184,17 @@ impl World {
 
     fn pack(&mut self, no: PackNo, level: &str, count: u32) {
         let origin = Origin::Segments { sha256: [0; 32] };
-        let pack = NewPack { no, id: format!("{level}s"), level: level.into(), product: "P1".into(), count, origin, purpose: None };
+        let pack = NewPack {
+            no,
+            id: format!("{level}s"),
+            level: level.into(),
+            product: "P1".into(),
+            count,
+            origin,
+            purpose: None,
+            skipped: Skipped::default(),
+            above: None,
+        };
         self.give(Input::PackReady { id: 0, key: None, pack });
     }
 

@@ -33,6 +33,9 @@ pub enum Origin {
     Segments { sha256: [u8; 32] },
     /// A formula.
     Range(RangeRule),
+    /// As `Segments`; beside them `packs/<id>.rel` says which code of the pack `parents` each item was made to be packed
+    /// in. The pack `parents` came with the same delivery.
+    Related { sha256: [u8; 32], parents: PackNo },
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -237,6 +240,13 @@ pub enum Event {
     Purpose {
         pack: PackNo,
         purpose: String,
+    },
+    /// Codes of this pack's delivery that somebody chose to leave out, because they stood in it before (`within`) or in
+    /// an earlier pack or range (`earlier`). Journal: `duplicates-skipped`.
+    DuplicatesSkipped {
+        pack: PackNo,
+        within: u32,
+        earlier: u32,
     },
 }
 

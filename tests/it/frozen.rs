@@ -30,6 +30,10 @@ fn events() -> Vec<(Event, &'static str)> {
             accepted(Origin::Segments { sha256: [0xab; 32] }),
             "030302703303626f78025031e80700abababababababababababababababababababababababababababababababab",
         ),
+        (
+            accepted(Origin::Related { sha256: [0xab; 32], parents: PackNo(4) }),
+            "030302703303626f78025031e80702abababababababababababababababababababababababababababababababab04",
+        ),
         (accepted(Origin::Range(sscc)), "030302703303626f78025031e807010007363930313233340107"),
         (accepted(Origin::Range(serial)), "030302703303626f78025031e8070101014308c801"),
         (job(None, None), "0402014a02503101410000"),
@@ -69,6 +73,7 @@ fn events() -> Vec<(Event, &'static str)> {
         (Event::Answered { key: "k".into(), answer: "{}".into() }, "22016b027b7d"),
         (Event::Forgotten { keys: vec!["k".into()] }, "2301016b"),
         (Event::Purpose { pack: PackNo(3), purpose: "p".into() }, "24030170"),
+        (Event::DuplicatesSkipped { pack: PackNo(3), within: 300, earlier: 2 }, "2503ac0202"),
     ]
 }
 
