@@ -4,8 +4,8 @@
 
 mod ask;
 mod books;
-mod packs;
 mod label;
+mod packs;
 mod place;
 mod simulate;
 mod tokens;

@@ -248,7 +248,7 @@ impl<L: Law, O: Opener> Shift<L, O> {
                 product: "P1".into(),
                 ..ImportHow::default()
             };
-            let pack = import::prepare(&host.codebook, &[file], &how).map_err(|e| e.to_string())?;
+            let pack = import::prepare_files(&host.codebook, &[file], &how).map_err(|e| e.to_string())?;
             host.import(pack, self.now_us);
         }
         Ok(())
