@@ -29,6 +29,7 @@ impl SaysArgs {
             header: s.header,
             form: s.form,
             used: false,
+            skip_duplicates: false,
         }
     }
 }
@@ -53,7 +54,12 @@ pub fn import(g: &Globals, args: &ImportArgs) -> Exit {
             };
             ask(g, &mut client, "pack.import", fields(paths, args), None, &|v| imported(g, v))
         }
-        Ok(Way::Store(dir, config)) => match into_store(&dir, config.as_deref(), &args.files, &Wish { used: args.used, ..said.wish() }) {
+        Ok(Way::Store(dir, config)) => match into_store(
+            &dir,
+            config.as_deref(),
+            &args.files,
+            &Wish { used: args.used, skip_duplicates: args.skip_duplicates, ..said.wish() },
+        ) {
             Ok(answer) => imported(g, &answer),
             Err(Failed::Delivery(fault)) => {
                 place::refused(g, "import", &format!("{fault}; nothing was imported"), "");
@@ -82,7 +88,10 @@ fn fields(paths: Vec<Value>, args: &ImportArgs) -> Map<String, Value> {
     for (key, list) in [("column", &said.column), ("parent", &said.parent)].into_iter().filter(|l| !l.1.is_empty()) {
         fields.insert(key.into(), list.as_slice().into());
     }
-    for key in [("header", said.header), ("used", args.used)].into_iter().filter_map(|(key, on)| on.then_some(key)) {
+    for key in [("header", said.header), ("used", args.used), ("skip_duplicates", args.skip_duplicates)]
+        .into_iter()
+        .filter_map(|(key, on)| on.then_some(key))
+    {
         fields.insert(key.into(), true.into());
     }
     fields
@@ -99,7 +108,7 @@ fn into_store(dir: &Path, config: Option<&Config>, files: &[PathBuf], wish: &Wis
     let mut delivery: Delivery = intake::open(files, wish, &terms).map_err(Failed::Delivery)?;
     let pack = offline::import(dir, &open_how(clock, true), clock.now(), &mut delivery, plan).map_err(Failed::Store)?;
     let sha = match pack.origin {
-        Origin::Segments { sha256 } => hex(&sha256),
+        Origin::Segments { sha256 } | Origin::Related { sha256, .. } => hex(&sha256),
         Origin::Range(_) => String::new(),
     };
     let mut answer = object(json!({"pack": pack.id, "count": pack.count, "sha256": sha}));

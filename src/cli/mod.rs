@@ -5,8 +5,8 @@
 mod ask;
 mod books;
 mod deliveries;
-mod packs;
 mod label;
+mod packs;
 mod place;
 mod simulate;
 mod tokens;
@@ -114,6 +114,9 @@ pub struct ImportArgs {
     /// The codes are on the market already: never used here, and refused when they turn up
     #[arg(long)]
     pub used: bool,
+    /// Leave out codes that were here before, and count them, instead of refusing the whole pack
+    #[arg(long)]
+    pub skip_duplicates: bool,
     #[command(flatten)]
     pub says: SaysArgs,
 }

@@ -62,39 +62,18 @@ pub fn refused(id: &Value, r: &Refusal) -> Value {
 pub enum Op {
     Ping,
     Status,
-    Watch {
-        since: Option<(String, u64)>,
-    },
-    JobCreate {
-        job: String,
-        product: String,
-        lot: String,
-        target: Option<u32>,
-        expiry: Option<String>,
-    },
-    JobStart {
-        job: String,
-    },
-    JobHold {
-        job: String,
-    },
-    JobResume {
-        job: String,
-    },
-    JobComplete {
-        job: String,
-        open_void: bool,
-    },
-    JobAbort {
-        job: String,
-    },
+    Watch { since: Option<(String, u64)> },
+    JobCreate { job: String, product: String, lot: String, target: Option<u32>, expiry: Option<String> },
+    JobStart { job: String },
+    JobHold { job: String },
+    JobResume { job: String },
+    JobComplete { job: String, open_void: bool },
+    JobAbort { job: String },
     PackImport(Parcel),
     PackGenerate(Generate),
     PackVoid(Withdraw),
     PackReturn(Withdraw),
-    StationClear {
-        station: String,
-    },
+    StationClear { station: String },
     ClockTrust,
 }
 
@@ -109,6 +88,8 @@ pub struct Parcel {
     pub expiry: Option<String>,
     /// The codes are on the market already.
     pub used: bool,
+    /// Codes that were here before are left out and counted.
+    pub skip_duplicates: bool,
     pub column: Vec<String>,
     pub parent: Vec<String>,
     pub encoding: Option<String>,
@@ -234,6 +215,7 @@ impl Fields {
             purpose: self.maybe_text("purpose")?,
             expiry: self.maybe_text("expiry")?,
             used: self.flag("used")?,
+            skip_duplicates: self.flag("skip_duplicates")?,
             column: self.texts("column")?,
             parent: self.texts("parent")?,
             encoding: self.maybe_text("encoding")?,
@@ -304,9 +286,10 @@ impl Fields {
         match self.0.remove(name) {
             None => Ok(Vec::new()),
             Some(Value::String(s)) => Ok(vec![s]),
-            Some(Value::Array(a)) => {
-                a.into_iter().map(|v| v.as_str().map(String::from).ok_or_else(|| format!("{name} holds something that is no text"))).collect()
-            }
+            Some(Value::Array(a)) => a
+                .into_iter()
+                .map(|v| v.as_str().map(String::from).ok_or_else(|| format!("{name} holds something that is no text")))
+                .collect(),
             Some(_) => Err(format!("{name} is no text and no list of texts")),
         }
     }

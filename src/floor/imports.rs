@@ -164,8 +164,9 @@ fn prepare(codebook: &Codebook, plan: &Plan, names: &Names, wish: &Import, wall_
             let said = |v: &Option<String>| v.clone().unwrap_or_default();
             let (level, product) = (said(&wish.wish.level), said(&wish.wish.product));
             let (purpose, expiry, today) = (wish.wish.purpose.clone(), wish.wish.expiry.clone(), day_of(wall_us));
+            let (pace, rule) = (Some(import::LINE), Some(plan.codes.key.clone()));
             let id = names.choose(wish.wish.pack.as_deref()).map_err(no_good)?;
-            let how = ImportHow { no: names.next, id, level, product, purpose, expiry, today, ..ImportHow::default() };
+            let how = ImportHow { no: names.next, id, level, product, purpose, expiry, today, pace, rule, ..ImportHow::default() };
             (tokens::prepare(codebook, draw, &how).map_err(no_good)?, Aftercare::default())
         }
         None => {
@@ -175,12 +176,14 @@ fn prepare(codebook: &Codebook, plan: &Plan, names: &Names, wish: &Import, wall_
                 return Err(answer);
             }
             let id = names.choose(delivery.pack.as_deref()).map_err(no_good)?;
-            let how = ImportHow::of(&delivery, names.next, id, wall_us);
+            let how = ImportHow { pace: Some(import::LINE), ..ImportHow::of(&delivery, Some(plan), names.next, id, wall_us) };
             let pack = import::prepare(codebook, &mut *delivery.rows, &how).map_err(no_good)?;
             (pack, delivery.aftercare(plan.packs.delete_plaintext))
         }
     };
-    codebook.register(pack.row()).map_err(|e| Answer::refused("import-refused", e.to_string(), "check the disk, then import again"))?;
+    for row in pack.rows() {
+        codebook.register(row).map_err(|e| Answer::refused("import-refused", e.to_string(), "check the disk, then import again"))?;
+    }
     Ok(Ready { pack, after })
 }
 
@@ -189,16 +192,20 @@ pub fn refused(e: &ImportError) -> Answer {
     let (code, act) = match e {
         ImportError::BadId(_) => ("bad-id", "choose another id, or leave it out"),
         ImportError::IdInUse(_) => ("pack-exists", "choose another id, or leave it out"),
-        ImportError::Columns(_) => ("bad-option", "name one column"),
         ImportError::Purpose => ("bad-purpose", "say it in a few words, or leave it out"),
         ImportError::Empty | ImportError::Delivery(Fault::Read { .. }) => ("unreadable", "give the path of a readable file with codes"),
         ImportError::Expiry(_) => ("bad-expiry", "write the date as 2027-01-31, or leave it out"),
         ImportError::Expired(_) => ("pack-expired", "ask for codes that may still be used"),
+        ImportError::Shape(_) => ("bad-pack", "have the delivery mended, then import again"),
         ImportError::Write(_) => ("disk", "check the disk, then import again"),
+        ImportError::Damaged(_) => ("damaged", "restore a backup, then import again"),
         ImportError::Delivery(Fault::Line { .. }) => ("bad-line", "mend the line, then import all files again"),
         ImportError::Delivery(Fault::Wish { do_next, .. }) => ("bad-option", do_next.as_str()),
         ImportError::Delivery(Fault::Delivery { do_next, .. }) => ("bad-pack", do_next.as_str()),
-        ImportError::Duplicates(_) => ("duplicates", "ask whoever made the codes: none of them may be used twice"),
+        ImportError::Duplicates(_) | ImportError::NothingNew(_) => {
+            ("duplicates", "ask whoever made the codes: none of them may be used twice")
+        }
+        ImportError::OtherRule { .. } => ("other-rule", "import it into a store of its own"),
     };
     Answer::refused(code, e.to_string(), act)
 }

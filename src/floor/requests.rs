@@ -44,6 +44,7 @@ fn wish(p: Parcel) -> Wish {
         header: p.header,
         form: p.form,
         used: p.used,
+        skip_duplicates: p.skip_duplicates,
     }
 }
 

@@ -35,6 +35,8 @@ pub struct Wish {
     pub form: Option<String>,
     /// The codes are on the market already; then nobody need say their level and product.
     pub used: bool,
+    /// Codes that were here before are left out and counted, instead of the pack refused.
+    pub skip_duplicates: bool,
 }
 
 /// The level and product of codes used elsewhere, where nobody says them.
@@ -61,6 +63,8 @@ pub struct Delivery {
     pub expiry: Option<String>,
     /// The codes are on the market already.
     pub used: bool,
+    /// Codes that were here before are left out and counted.
+    pub skip_duplicates: bool,
     /// Whose signature it bears.
     pub signer: Option<String>,
     /// What somebody should look at; nothing is wrong for sure.
@@ -144,6 +148,7 @@ pub(super) struct Said {
     purpose: Option<String>,
     expiry: Option<String>,
     used: bool,
+    skip_duplicates: bool,
     pub gtin: Option<String>,
 }
 
@@ -155,7 +160,8 @@ impl Said {
         let named = wish.product.clone().or_else(unsaid).ok_or_else(|| missing("product"))?;
         let product = terms.plan.and_then(|p| product(p, &named));
         if let Some(expiry) = &wish.expiry {
-            let last = day(expiry).ok_or_else(|| Fault::wish(format!("the expiry “{}” is no date", short(expiry)), "write it as 2027-12-31"))?;
+            let last =
+                day(expiry).ok_or_else(|| Fault::wish(format!("the expiry “{}” is no date", short(expiry)), "write it as 2027-12-31"))?;
             if day_of(terms.wall_us) > last {
                 let what = format!("the pack expired on {}", iso_date(last));
                 return Err(Fault::delivery(what, "ask whoever made the codes for new ones; check the system's date"));
@@ -168,6 +174,7 @@ impl Said {
             purpose: wish.purpose.clone(),
             expiry: wish.expiry.clone(),
             used: wish.used,
+            skip_duplicates: wish.skip_duplicates,
             gtin: product.and_then(|p| p.gtin.clone()),
         })
     }
@@ -181,6 +188,7 @@ impl Said {
             purpose: self.purpose.clone(),
             expiry: self.expiry.clone(),
             used: self.used,
+            skip_duplicates: self.skip_duplicates,
             signer: None,
             notes,
             plaintext,

@@ -131,6 +131,7 @@ impl Manifest {
             header: wish.header || m.header,
             form: same("form", &wish.form, &m.form)?,
             used: wish.used,
+            skip_duplicates: wish.skip_duplicates,
         })
     }
 }

@@ -80,7 +80,7 @@ pub fn import(dir: &Path, how: &OpenHow, now: Now, parcel: &mut Delivery, plan: 
         let row = PackRow::new(no, id, level.name.clone(), product, count, Origin::Range(rule));
         desk.opened.codebook.register(row)?;
     }
-    let import = ImportHow::of(parcel, no, id, now.wall_us);
+    let import = ImportHow::of(parcel, plan, no, id, now.wall_us);
     let pack = import::prepare(&desk.opened.codebook, &mut *parcel.rows, &import)?;
     pack.events().into_iter().for_each(|e| desk.submit(e));
     desk.finish()?;

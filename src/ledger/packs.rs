@@ -175,7 +175,7 @@ impl Snapshot {
             "untouched": untouched, "states": words(&states), "codes": words(&codes), "unused": unused,
         }));
         match &p.origin {
-            Origin::Segments { sha256 } => m.insert("sha256".into(), hex(sha256).into()),
+            Origin::Segments { sha256 } | Origin::Related { sha256, .. } => m.insert("sha256".into(), hex(sha256).into()),
             Origin::Range(rule) => m.insert("range".into(), range(rule, p.count)),
         };
         if let Some(purpose) = &p.purpose {

@@ -2,7 +2,6 @@
 
 use super::import::{self, ImportError, ImportHow};
 use super::reader::Snapshot;
-use super::segment::Hasher;
 use super::*;
 use crate::intake;
 use crate::line::rows::Life;
@@ -145,54 +144,6 @@ fn ids_of_packs() {
     assert!(matches!(id(&book, Some("x")), Err(ImportError::IdInUse(_))));
 }
 
-/// With 16 bits of hash nearly every run holds strangers: every duplicate must be found among them, and no stranger.
-#[test]
-fn every_duplicate_is_found_in_crowded_runs() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut o = open(&dir.path().join("s"));
-    let narrow = Hasher { bits: 16, ..o.codebook.hasher() };
-    let line = |n: u32| format!("https://t.example/{n:08}");
-    let text = |from: u32, to: u32| (from..to).map(|n| line(n) + "\n").collect::<String>();
-    let first = file(dir.path(), "first.txt", text(0, 100_000));
-    let pack = import::prepare_with(&o.codebook, &narrow, &mut *intake::lines(vec![first]), &import_how(1, "x")).unwrap();
-    accept(&mut o, &pack);
-    let mut rng = crate::vocab::rng::Rng::new(7);
-    for round in 0..200 {
-        // One old code among strangers: found, and named with both places.
-        let old = rng.below(100_000) as u32;
-        let at = rng.below(50) as u32;
-        let mut lines: Vec<String> = (0..50).map(|n| line(1_000_000 + round * 100 + n)).collect();
-        lines[at as usize] = line(old);
-        let f = file(dir.path(), "again.txt", lines.join("\n"));
-        let e = import::prepare_with(&o.codebook, &narrow, &mut *intake::lines(vec![f]), &import_how(2, "y")).unwrap_err().to_string();
-        let says = format!("again.txt line {} is in pack x already (its code {})", at + 1, old + 1);
-        assert!(e.contains(&says) && e.matches("already").count() == 1, "{says}: {e}");
-    }
-    let strangers = file(dir.path(), "new.txt", text(200_000, 300_000));
-    let pack = import::prepare_with(&o.codebook, &narrow, &mut *intake::lines(vec![strangers]), &import_how(2, "y")).unwrap();
-    assert_eq!(pack.count, 100_000);
-    // The whole pack once more, counted without the limit of the sentence.
-    let all: Vec<Vec<u8>> = (0..100_000).map(|n| line(n).into_bytes()).collect();
-    let index = super::segment::index(&all, KeyRule::Identity, &narrow);
-    let mut found = 0;
-    let count = |id: &str, s: &super::segment::Segment, _| {
-        assert_eq!(id, "x");
-        import::against(
-            &index,
-            |i| &all[i],
-            s,
-            KeyRule::Identity,
-            |mine, theirs| {
-                assert_eq!(mine as u32, theirs);
-                found += 1;
-                true
-            },
-        )
-    };
-    o.codebook.each_segment(count).unwrap();
-    assert_eq!(found, 100_000, "all of them, each once");
-}
-
 #[test]
 fn a_ranges_number_may_not_come_in_a_file() {
     let dir = tempfile::tempdir().unwrap();
@@ -221,11 +172,11 @@ fn what_an_import_left_half_done_is_swept_at_the_next_start() {
     let g = file(dir.path(), "b.txt", "c\nd\n");
     // Killed after the files stood and before the commit; and killed in the middle of writing.
     prepare(&o, std::slice::from_ref(&g), &import_how(2, "half")).unwrap();
-    std::fs::write(store.join("packs/other-0.tmp"), b"half a header").unwrap();
+    std::fs::write(store.join("packs/other-0.seg.tmp"), b"half a header").unwrap();
     assert!(store.join("packs/half-0.seg").exists());
     drop(o);
     let o = open(&store);
-    assert!(!store.join("packs/half-0.seg").exists() && !store.join("packs/other-0.tmp").exists());
+    assert!(!store.join("packs/half-0.seg").exists() && !store.join("packs/other-0.seg.tmp").exists());
     assert_eq!(codes(&o, 1, 2), ["a", "b"]);
     prepare(&o, &[g], &import_how(2, "half")).expect("its codes are free again");
 }

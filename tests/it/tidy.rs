@@ -44,10 +44,13 @@ const WORDS: &[(&str, &[&str])] = &[
     ),
     ("SystemTime::now", &["floor/clock.rs"]),
     ("Utc::now", &[]),
-    // The writer and the console measure waiting; the simulator's shell is a world of its own.
-    ("Instant::now", &["floor/clock.rs", "floor/demo/", "ledger/writer.rs", "sim/process/stage.rs", "tui/live.rs", "tui/mod.rs"]),
+    // The writer and the console measure waiting, bulk writing its pace; the simulator's shell is a world of its own.
+    (
+        "Instant::now",
+        &["floor/clock.rs", "floor/demo/", "ledger/pace.rs", "ledger/writer.rs", "sim/process/stage.rs", "tui/live.rs", "tui/mod.rs"],
+    ),
     ("println!(", &["cli/", "floor/demo/", "floor/run.rs", "floor/terms.rs"]),
-    ("thread::sleep", &["floor/demo/", "ledger/core.rs", "ledger/lock.rs", "tui/source.rs"]),
+    ("thread::sleep", &["floor/demo/", "ledger/core.rs", "ledger/lock.rs", "ledger/pace.rs", "tui/source.rs"]),
     ("Mutex", &["floor/tail.rs"]),
     ("process::exit", &[]),
     (".unwrap()", &[]),

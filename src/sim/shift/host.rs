@@ -256,7 +256,7 @@ impl<L: Law, S: Store> Host<L, S> {
     }
 
     pub fn import(&mut self, pack: NewPack, now_us: u64) {
-        self.codebook.register(pack.row()).expect("the segment was just written");
+        pack.rows().into_iter().for_each(|r| self.codebook.register(r).expect("the segment was just written"));
         self.give(Input::PackReady { id: 0, key: None, pack, more: Vec::new() }, now_us);
     }
 
