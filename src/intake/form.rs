@@ -1,6 +1,7 @@
 //! The form of a single code: what no printer can take, and, where somebody said what the codes are, whether they are.
 
 use crate::vocab::code::MAX_CODE_LEN;
+use crate::vocab::gs1::Message;
 use crate::vocab::sscc::check_digit;
 
 /// What the codes of a delivery are said to be.
@@ -67,8 +68,8 @@ fn same_product(found: &[u8], gtin: Option<&str>) -> Result<(), String> {
     }
 }
 
-/// A GS1 code's GTIN (14 digits), if it names one; a sentence when it is no good GS1 code. The only place here that
-/// knows GS1.
+/// A GS1 code's GTIN (14 digits), if it names one; a sentence when it is no good GS1 code: for what goes wrong most a
+/// plain one, for the rest the syntax dictionary's.
 pub fn gs1(code: &[u8]) -> Result<Option<&[u8]>, String> {
     let mut rest = code;
     // ISO/IEC 15424: symbology identifiers that carry GS1 element strings.
@@ -98,6 +99,7 @@ pub fn gs1(code: &[u8]) -> Result<Option<&[u8]>, String> {
             return Err(format!("its serial (AI 21) holds {shown}, which is outside the GS1 character set 82"));
         }
     }
+    Message::parse(rest).map_err(|e| format!("it is no GS1 code: {e}"))?;
     Ok(gtin)
 }
 

@@ -183,6 +183,7 @@ fn forms_of_codes() {
         (Form::Gs1, b"010690123456789221a b", "holds byte 20"),
         (Form::Gs1, b"010690123456789221", "its serial (AI 21) has 0 characters"),
         (Form::Gs1, b"010690123456789221123456789012345678901", "has 21 characters"),
+        (Form::Gs1, b"01069012345678922112\x1d17991332", "it is no GS1 code: "),
         (Form::Gs1, b"(01)06901234567892(21)1", "is written with brackets"),
         (Form::Gs1, b"https://q.example/1", "begins with neither AI 01"),
         (Form::Gs1, b"00069012340000000015", "its SSCC (AI 00) 069012340000000015 has a wrong check digit"),
