@@ -81,9 +81,9 @@ pub enum Command {
 #[derive(Subcommand, Debug)]
 pub enum PackCommand {
     /// Import files as one pack
-    Import(ImportArgs),
+    Import(Box<ImportArgs>),
     /// Make a sealed pack of a text: compressed, encrypted, signed
-    Seal(SealArgs),
+    Seal(Box<SealArgs>),
     /// Packs and what is left of them
     List,
     /// One pack: its codes by state, where it came from, how long it lasts

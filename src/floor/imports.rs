@@ -164,7 +164,7 @@ fn prepare(codebook: &Codebook, plan: &Plan, names: &Names, wish: &Import, wall_
             let said = |v: &Option<String>| v.clone().unwrap_or_default();
             let (level, product) = (said(&wish.wish.level), said(&wish.wish.product));
             let (purpose, expiry, today) = (wish.wish.purpose.clone(), wish.wish.expiry.clone(), day_of(wall_us));
-            let (pace, rule) = (Some(import::LINE), Some(plan.codes.key.clone()));
+            let (pace, rule) = (Some(import::LINE), Some(plan.codes.key));
             let id = names.choose(wish.wish.pack.as_deref()).map_err(no_good)?;
             let how = ImportHow { no: names.next, id, level, product, purpose, expiry, today, pace, rule, ..ImportHow::default() };
             (tokens::prepare(codebook, draw, &how).map_err(no_good)?, Aftercare::default())

@@ -418,7 +418,7 @@ impl Owner {
                 if self.answer_again(&asker) {
                     return;
                 }
-                match self.imports.ask(asker.clone(), import) {
+                match self.imports.ask(asker.clone(), *import) {
                     Ok(()) => self.next_import(),
                     Err(answer) => self.step(Input::PackRefused { id, key: asker.key, answer }),
                 }

@@ -16,7 +16,7 @@ pub type ReplyTo = oneshot::Sender<Result<Map<String, Value>, Refusal>>;
 #[derive(Debug)]
 pub enum Wanted {
     Line(Op),
-    Import(Import),
+    Import(Box<Import>),
     /// Answered by the server itself; never arrives here.
     Reads,
 }
@@ -59,13 +59,13 @@ pub fn wanted(op: protocol::Op, base: &Path) -> Wanted {
         P::Ping | P::Status | P::Watch { .. } => return Wanted::Reads,
         P::PackImport(p) => {
             let files = p.path.iter().map(|p| base.join(p)).collect();
-            return Wanted::Import(Import { files, draw: None, wish: wish(p) });
+            return Wanted::Import(Box::new(Import { files, draw: None, wish: wish(p) }));
         }
         P::PackGenerate(g) => {
             let (pack, level, product) = (g.pack, Some(g.level), Some(g.product));
             let wish = Wish { pack, level, product, purpose: g.purpose, expiry: g.expiry, ..Wish::default() };
             let draw = Draw { rule: g.rule, count: g.count, live: g.live };
-            return Wanted::Import(Import { files: Vec::new(), draw: Some(draw), wish });
+            return Wanted::Import(Box::new(Import { files: Vec::new(), draw: Some(draw), wish }));
         }
         P::JobCreate { job, product, lot, target, expiry } => Op::JobCreate { id: job, product, lot, target, expiry },
         P::JobStart { job } => Op::JobStart { id: job },

@@ -62,7 +62,7 @@ impl ImportHow {
     pub fn of(delivery: &Delivery, plan: Option<&Plan>, no: PackNo, id: String, wall_us: i64) -> Self {
         let (level, product) = (delivery.level.clone(), delivery.product.clone());
         let (purpose, expiry) = (delivery.purpose.clone(), delivery.expiry.clone());
-        let (used, skip_duplicates, rule) = (delivery.used, delivery.skip_duplicates, plan.map(|p| p.codes.key.clone()));
+        let (used, skip_duplicates, rule) = (delivery.used, delivery.skip_duplicates, plan.map(|p| p.codes.key));
         Self { no, id, level, product, purpose, expiry, used, today: day_of(wall_us), rule, skip_duplicates, pace: None }
     }
 }
