@@ -14,7 +14,7 @@ mod load;
 mod lock;
 mod marks;
 pub mod offline;
-mod packs;
+pub mod packs;
 mod public;
 pub mod ranges;
 pub mod reader;

@@ -16,6 +16,13 @@ use std::io::Write;
 
 const PAGE: i64 = 2_000;
 
+/// A page of what became of a pack.
+pub struct History {
+    pub lines: Vec<Value>,
+    /// The event after which there is more.
+    pub next: Option<u64>,
+}
+
 impl Snapshot {
     /// Every pack in the order of import.
     pub fn pack_list(&self) -> Result<Vec<Value>, ReadError> {
@@ -68,7 +75,7 @@ impl Snapshot {
     }
 
     /// Journal lines about a pack after `since`, at most `limit` of them, and where to go on if there are more.
-    pub fn pack_history(&mut self, id: &str, since: u64, limit: usize) -> Result<Option<(Vec<Value>, Option<u64>)>, ReadError> {
+    pub fn pack_history(&mut self, id: &str, since: u64, limit: usize) -> Result<Option<History>, ReadError> {
         let Some(p) = self.pack_named(id) else { return Ok(None) };
         let mut found: Vec<(Stamp, Event)> = Vec::new();
         let mut more = false;
@@ -86,7 +93,7 @@ impl Snapshot {
         for (stamp, e) in found {
             lines.extend(self.speak(&stamp, &e)?);
         }
-        Ok(Some((lines, next)))
+        Ok(Some(History { lines, next }))
     }
 
     /// The codes that were withdrawn with a pack, in pack order, as a table (CSV, UTF-8 with a mark so that Excel knows);
