@@ -83,7 +83,7 @@ pub fn pack_import(g: &Globals, args: &ImportArgs) -> Exit {
             match offline::import(&dir, &open_how(clock, true), clock.now(), &parcel, config.as_ref().map(|c| &c.plan)) {
                 Ok(p) => {
                     let sha = match p.origin {
-                        Origin::Segments { sha256 } => hex(&sha256),
+                        Origin::Segments { sha256 } | Origin::Related { sha256, .. } => hex(&sha256),
                         Origin::Range(_) => String::new(),
                     };
                     imported(g, &object(json!({"pack": p.id, "count": p.count, "sha256": sha})))

@@ -152,6 +152,13 @@ fn trace_text(g: &Globals, v: &Value) -> Exit {
         }
     }
     print(format_args!("  {} {} #{}", word("pack", "码包"), text(v, "pack"), v["ordinal"].as_u64().unwrap_or(0) + 1));
+    for c in v["codes"].as_array().into_iter().flatten() {
+        print(format_args!("  {} {}  {}", word("carries", "附码"), named(c), text(c, "purpose")));
+    }
+    for p in v["made_for"].as_array().into_iter().flatten() {
+        let number = p["ordinal"].as_u64().unwrap_or(0) + 1;
+        print(format_args!("  {} {} {} ({} #{number})", word("made to be in", "预定装入"), text(p, "level"), named(p), text(p, "pack")));
+    }
     for p in v["parents"].as_array().into_iter().flatten() {
         print(format_args!("  {} {} {} ({}) {}", word("in", "装入"), text(p, "level"), named(p), p["id"], text(p, "state")));
     }

@@ -4,6 +4,7 @@
 
 mod ask;
 mod books;
+mod label;
 mod packs;
 mod place;
 mod simulate;
@@ -52,6 +53,8 @@ pub enum Command {
     Tui,
     /// Everything the book knows of a code
     Trace(TraceArgs),
+    /// The symbol of a code, as it will be printed
+    Label(label::LabelArgs),
     /// Touched codes, parents and packs, a JSON line each
     Dump,
     /// Events in order, a JSON line each
@@ -234,6 +237,7 @@ pub fn main() -> u8 {
         Command::Tui => ask::tui(g),
         Command::Clock(ClockCommand::Trust { key }) => ask::clock_trust(g, key),
         Command::Trace(args) => books::trace(g, &args),
+        Command::Label(args) => label::label(g, &args),
         Command::Dump => books::dump(g),
         Command::Journal { since } => books::journal(g, since),
         Command::Report { job } => books::report(g, &job),

@@ -56,6 +56,7 @@ pub(super) fn config(root: &Table<'_>, base: &Path, profiles: Profiles<'_>) -> O
         devices: devices.0,
         stations,
         limits: limits(root),
+        codes: super::codes::codes(root),
     };
     let store = line.text("store").map_or("store", |t| t.value);
     let permit_at = line.place("run_permit");

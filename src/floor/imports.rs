@@ -6,6 +6,7 @@
 //! nothing else meanwhile.
 
 use super::requests::Import;
+use crate::intake::Fault;
 use crate::ledger::Codebook;
 use crate::ledger::import::{self, ImportError};
 use crate::ledger::tokens;
@@ -73,6 +74,7 @@ impl Imports {
         if let Some(Err(answer)) = wish.draw.as_ref().map(|d| tokens::check(book.packs.values(), d)) {
             return Some((asker, Turn::Refused(answer)));
         }
+        wish.how.pace = Some(import::LINE);
         wish.how.no = PackNo(book.packs.keys().next_back().map_or(1, |p| p.0 + 1));
         wish.how.id = match import::pack_id(book, wish.pack.as_deref()) {
             Ok(id) => id,
@@ -113,10 +115,12 @@ pub enum Turn {
 fn prepare(codebook: &Codebook, wish: &Import) -> Result<NewPack, Answer> {
     let pack = match &wish.draw {
         Some(draw) => tokens::prepare(codebook, draw, &wish.how),
-        None => import::prepare(codebook, &wish.files, &wish.how),
+        None => import::prepare_files(codebook, &wish.files, &wish.how),
     };
     let pack = pack.map_err(|e| refused(&e))?;
-    codebook.register(pack.row()).map_err(|e| Answer::refused("import-refused", e.to_string(), "check the disk, then import again"))?;
+    for row in pack.rows() {
+        codebook.register(row).map_err(|e| Answer::refused("import-refused", e.to_string(), "check the disk, then import again"))?;
+    }
     Ok(pack)
 }
 
@@ -128,11 +132,17 @@ fn refused(e: &ImportError) -> Answer {
         ImportError::Purpose => ("bad-purpose", "say it in a few words, or leave it out"),
         ImportError::Expiry(_) => ("bad-expiry", "write the date as 2027-01-31, or leave it out"),
         ImportError::Expired(_) => ("pack-expired", "ask for codes that may still be used"),
-        ImportError::Delivery(_) => ("bad-pack", "try again"),
-        ImportError::Read { .. } | ImportError::Empty => ("unreadable", "give the path of a readable file with codes"),
+        ImportError::Delivery(Fault::Read { .. }) | ImportError::Empty => ("unreadable", "give the path of a readable file with codes"),
+        ImportError::Delivery(Fault::Line { .. }) => ("bad-line", "mend the line, then import all files again"),
+        ImportError::Delivery(Fault::Delivery { .. }) | ImportError::Shape(_) => {
+            ("bad-delivery", "have the delivery mended, then import again")
+        }
         ImportError::Write(_) => ("disk", "check the disk, then import again"),
-        ImportError::Line { .. } => ("bad-line", "mend the line, then import all files again"),
-        ImportError::Duplicates(_) => ("duplicates", "ask whoever made the codes: none of them may be used twice"),
+        ImportError::Damaged(_) => ("damaged", "restore a backup, then import again"),
+        ImportError::Duplicates(_) | ImportError::NothingNew(_) => {
+            ("duplicates", "ask whoever made the codes: none of them may be used twice")
+        }
+        ImportError::OtherRule { .. } => ("other-rule", "import it into a store of its own"),
     };
     Answer::refused(code, e.to_string(), act)
 }

@@ -6,6 +6,7 @@
 //! Invariants: rows come in the order of the files; a code is handed out byte for byte as delivered (after the text's
 //! encoding and the form's quotes are taken off); the first fault of a delivery ends it.
 
+pub mod lines;
 pub mod tokens;
 
 use std::path::PathBuf;

@@ -95,8 +95,9 @@ pub fn import(dir: &Path, how: &OpenHow, now: Now, parcel: &Parcel, plan: Option
     }
     let (level, product) = (parcel.level.clone(), parcel.product.clone());
     let (column, purpose, expiry) = (parcel.column.clone(), parcel.purpose.clone(), parcel.expiry.clone());
-    let import = ImportHow { no, id, level, product, column, purpose, expiry, used: parcel.used, today: day_of(now.wall_us) };
-    let pack = import::prepare(&desk.opened.codebook, &parcel.files, &import)?;
+    let (used, today) = (parcel.used, day_of(now.wall_us));
+    let import = ImportHow { no, id, level, product, column, purpose, expiry, used, today, ..ImportHow::default() };
+    let pack = import::prepare_files(&desk.opened.codebook, &parcel.files, &import)?;
     pack.events().into_iter().for_each(|e| desk.submit(e));
     desk.finish()?;
     Ok(pack)

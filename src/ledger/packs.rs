@@ -69,7 +69,7 @@ impl Snapshot {
             m.insert("seq".into(), stamp.seq.into());
         }
         if let Some(rule) = self.speaker.codebook.key_rule(p.no) {
-            m.insert("key_rule".into(), rule.word().into());
+            m.insert("key_rule".into(), rule.to_string().into());
         }
         Ok(Some(Value::Object(m)))
     }
@@ -182,7 +182,7 @@ impl Snapshot {
             "untouched": untouched, "states": words(&states), "codes": words(&codes), "unused": unused,
         }));
         match &p.origin {
-            Origin::Segments { sha256 } => m.insert("sha256".into(), hex(sha256).into()),
+            Origin::Segments { sha256 } | Origin::Related { sha256, .. } => m.insert("sha256".into(), hex(sha256).into()),
             Origin::Range(rule) => m.insert("range".into(), range(rule, p.count)),
         };
         if let Some(purpose) = &p.purpose {

@@ -176,7 +176,7 @@ impl Speaker {
             Event::Stopped => one("stopped", json!({})),
             Event::PackAccepted { id, level, product, count, origin, .. } => {
                 let mut v = object(json!({"pack": id, "level": level, "product": product, "count": count}));
-                if let Origin::Segments { sha256 } = origin {
+                if let Origin::Segments { sha256 } | Origin::Related { sha256, .. } = origin {
                     v.insert("sha256".into(), hex(sha256).into());
                 }
                 vec![("pack", v)]
@@ -277,6 +277,9 @@ impl Speaker {
                 one("headline", json!({"stations": stations.iter().map(|s| self.station(*s)).collect::<Vec<_>>()}))
             }
             Event::Answered { key, .. } => one("answered", json!({"key": key})),
+            Event::DuplicatesSkipped { pack, within, earlier } => {
+                one("duplicates-skipped", json!({"pack": self.pack(*pack), "within": within, "earlier": earlier}))
+            }
             Event::Purpose { pack, purpose } => one("purpose", json!({"pack": self.pack(*pack), "purpose": purpose})),
             Event::PackExpiry { pack, date } => one("pack-expiry", json!({"pack": self.pack(*pack), "date": date})),
             Event::PackUsed { pack } => one("pack-used", json!({"pack": self.pack(*pack)})),

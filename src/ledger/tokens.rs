@@ -36,7 +36,7 @@ pub fn check<'a>(packs: impl Iterator<Item = &'a PackRow>, draw: &Draw) -> Resul
 pub fn prepare(book: &Codebook, draw: &Draw, how: &ImportHow) -> Result<NewPack, ImportError> {
     let known = |code: &[u8]| !book.resolve(code).is_empty();
     let mut rows = Tokens::new(draw.rule.clone(), draw.count, random, known);
-    let pack = import::prepare_rows(book, &mut rows, how)?;
+    let pack = import::prepare(book, &mut rows, how)?;
     Ok(NewPack { drawn: Some(draw.rule.clone()), ..pack })
 }
 

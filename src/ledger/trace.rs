@@ -19,6 +19,7 @@ impl Snapshot {
     pub fn trace(&mut self, bytes: &[u8]) -> Result<Option<Value>, ReadError> {
         let Some(code) = self.speaker.codebook.resolve(bytes).first().map(|h| h.code) else { return Ok(None) };
         let mut m = self.life(code)?;
+        self.put_codes(&mut m, code);
         let mut above = Vec::new();
         let mut child = code;
         while let Some((no, own)) = self.parent_of(child)? {
@@ -54,6 +55,33 @@ impl Snapshot {
         }
         m.insert("events".into(), events.into());
         Ok(Some(Value::Object(m)))
+    }
+
+    /// The other codes of an item that carries several, and what its delivery said that it was made for.
+    fn put_codes(&self, m: &mut Map<String, Value>, code: CodeRef) {
+        let book = &self.speaker.codebook;
+        let codes = book.codes(code);
+        if codes.len() > 1 {
+            let one = |(purpose, bytes): (String, Vec<u8>)| {
+                let mut m = Map::new();
+                put_bytes(&mut m, &bytes);
+                if !purpose.is_empty() {
+                    m.insert("purpose".into(), purpose.into());
+                }
+                Value::Object(m)
+            };
+            m.insert("codes".into(), codes.into_iter().map(one).collect());
+        }
+        let outer = |code: &CodeRef| book.made_for(*code);
+        let one = |c: CodeRef| {
+            let mut m = object(json!({"level": self.speaker.level_of(c), "pack": self.speaker.pack(c.pack), "ordinal": c.ordinal}));
+            put_bytes(&mut m, &self.speaker.code(c));
+            Value::Object(m)
+        };
+        let made_for: Vec<Value> = std::iter::successors(outer(&code), outer).take(DEPTH).map(one).collect();
+        if !made_for.is_empty() {
+            m.insert("made_for".into(), made_for.into());
+        }
     }
 
     fn life(&self, code: CodeRef) -> Result<Map<String, Value>, ReadError> {

@@ -271,6 +271,8 @@ impl Book {
                 assert!(self.packs[pack].count >= from + count, "codes are withdrawn from within their pack");
             }
             Event::RangeCut { pack, count } => self.cut_range(*pack, *count),
+            // What was left out is the journal's to tell.
+            Event::DuplicatesSkipped { .. } => {}
             Event::Forgotten { keys } => {
                 keys.iter().for_each(|k| drop(self.answers.remove(k)));
                 self.dirty.answers.extend(keys.iter().cloned());

@@ -64,7 +64,9 @@ pub fn new_job(
 /// The good answer to an import.
 pub fn accepted(pack: &NewPack) -> Answer {
     let sha = match &pack.origin {
-        crate::vocab::event::Origin::Segments { sha256 } => crate::vocab::code::hex(sha256),
+        crate::vocab::event::Origin::Segments { sha256 } | crate::vocab::event::Origin::Related { sha256, .. } => {
+            crate::vocab::code::hex(sha256)
+        }
         crate::vocab::event::Origin::Range(_) => String::new(),
     };
     Answer::ok().with("pack", &pack.id).with("count", pack.count).with("sha256", sha)
@@ -452,6 +454,7 @@ impl<L: Law> Line<L> {
         if let Some(parent) = self.open_parent(s.no) {
             self.undo(parent, false, None);
         }
+        self.settle_before(s.no);
         self.emit(Event::StationCleared { station: s.no });
         self.lower(&format!("out-of-step:{id}"));
         if self.book.line.state == PackMl::Held

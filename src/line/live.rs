@@ -14,6 +14,9 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+/// A belt that stands after its permit went is seen to stand at the next poll or two.
+const COAST_SEEN_US: u64 = 100 * MS;
+
 /// A device as this boot knows it.
 #[derive(Clone, Debug, Default)]
 pub struct DeviceLive {
@@ -80,6 +83,7 @@ pub struct Line<L: Law = Sound> {
     pub(super) missing_at: HashMap<CodeRef, (StationNo, crate::vocab::Passage)>,
     pub(super) queued_at: HashMap<CodeRef, u64>,
     pub(super) permit_wanted: bool,
+    permit_ended_us: Option<u64>,
     pub(super) permit_due_us: u64,
     pub(super) running_us: u64,
     pub(super) running_since: Option<u64>,
@@ -133,6 +137,7 @@ impl<L: Law> Line<L> {
             missing_at: HashMap::new(),
             queued_at: HashMap::new(),
             permit_wanted: false,
+            permit_ended_us: None,
             permit_due_us: 0,
             running_us: 0,
             running_since: None,
@@ -415,7 +420,19 @@ impl<L: Law> Line<L> {
         if self.permit_wanted != on {
             self.permit_wanted = on;
             self.permit_due_us = self.now.mono_us;
+            if !on {
+                self.permit_ended_us = Some(self.now.mono_us);
+            }
         }
+    }
+
+    /// The permit is on, or was so lately that the belt may still move by it, whatever its input said last.
+    pub(super) fn permit_given(&self) -> bool {
+        let coasts = |ended: u64| {
+            let stop_ms = self.plan.run_permit.map_or(0, |p| p.belt_stop_ms);
+            self.now.mono_us < ended + u64::from(stop_ms) * MS + COAST_SEEN_US
+        };
+        self.permit_wanted || self.permit_ended_us.is_some_and(coasts)
     }
 
     fn permit_due(&mut self) {

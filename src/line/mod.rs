@@ -28,7 +28,7 @@ pub mod summary;
 mod tests;
 
 pub use book::Book;
-pub use input::{Answer, Decision, Effect, Input, Label, Mark, NewPack, Op, Reading, Withdrawal};
+pub use input::{Answer, Decision, Effect, Input, Label, Mark, NewPack, Op, Reading, Skipped, Withdrawal};
 pub use law::{Law, Sound};
 pub use live::Line;
 pub use release::Release;

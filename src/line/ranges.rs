@@ -21,7 +21,7 @@ pub fn active<'a>(book: &'a Book, level: &Level) -> Option<&'a PackRow> {
 fn rule_of(p: &PackRow) -> Option<&RangeRule> {
     match &p.origin {
         Origin::Range(rule) => Some(rule),
-        Origin::Segments { .. } => None,
+        Origin::Segments { .. } | Origin::Related { .. } => None,
     }
 }
 
@@ -119,6 +119,7 @@ mod tests {
             devices: Vec::new(),
             stations: Vec::new(),
             limits: Limits::default(),
+            codes: Default::default(),
         };
         Plan { levels: ranges.iter().enumerate().map(level).collect(), ..p }
     }

@@ -223,8 +223,8 @@ impl<L: Law> Line<L> {
         let plan = self.plan.clone();
         let s = plan.station(station);
         if s.gather == Some(crate::vocab::plan::Gather::Sequence) {
-            let expected = self.open_parent(station).is_some() || self.book.queues.contains_key(&station);
-            if self.book.current_job().is_some() && expected && !self.book.stations.get(&station).is_some_and(|r| r.out_of_step) {
+            // Whether anything was expected or not: something lies in a physical parent that the book holds for empty.
+            if self.book.current_job().is_some() && !self.book.stations.get(&station).is_some_and(|r| r.out_of_step) {
                 self.lose_step(s);
             }
         } else if s.gate.is_some_and(|g| g.polarity == Polarity::Reject) {

@@ -12,7 +12,7 @@ use crate::vocab::plan::*;
 use crate::vocab::report::Poll;
 use crate::vocab::sscc::RangeRule;
 use crate::vocab::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 const PRINTER: DeviceNo = DeviceNo(0);
@@ -125,6 +125,7 @@ fn plan() -> Plan {
             },
         ],
         limits: Limits::default(),
+        codes: CodesPlan::default(),
     }
 }
 
@@ -141,6 +142,7 @@ struct World {
     labels: Vec<CodeRef>,
     answers: Vec<Answer>,
     auto_commit: bool,
+    inbox: VecDeque<Input>,
 }
 
 impl World {
@@ -174,6 +176,7 @@ impl World {
             labels: Vec::new(),
             answers: Vec::new(),
             auto_commit: true,
+            inbox: VecDeque::new(),
         };
         w.give(Input::Booted { clean, last_wall_us: None, restored: Vec::new() });
         w
@@ -197,7 +200,18 @@ impl World {
         self.give(Input::Command { id: 1, key: None, op });
     }
 
+    /// What answers come of it are given in their turn, as the floor does it.
     fn give(&mut self, input: Input) {
+        self.inbox.push_back(input);
+        if self.inbox.len() == 1 {
+            while let Some(next) = self.inbox.front().cloned() {
+                self.one(next);
+                self.inbox.pop_front();
+            }
+        }
+    }
+
+    fn one(&mut self, input: Input) {
         let now = Now::new(self.now_us, 1_700_000_000_000_000 + self.now_us as i64);
         let d = self.line.handle(input, now);
         self.rows.extend(self.line.take_rows());
@@ -206,10 +220,10 @@ impl World {
         self.after.extend(d.after.into_iter().map(|e| (d.ticket, e)));
         if self.auto_commit && !self.after.is_empty() {
             let due: Vec<Effect> = self.after.drain(..).map(|a| a.1).collect();
-            self.give(Input::Committed { ticket: d.ticket });
+            self.one(Input::Committed { ticket: d.ticket });
             due.into_iter().for_each(|e| self.carry_out(e));
         } else if self.auto_commit && d.wait {
-            self.give(Input::Committed { ticket: d.ticket });
+            self.one(Input::Committed { ticket: d.ticket });
         }
     }
 

@@ -34,6 +34,9 @@ pub enum Origin {
     Segments { sha256: [u8; 32] },
     /// A formula.
     Range(RangeRule),
+    /// As `Segments`; beside them `packs/<id>.rel` says which code of the pack `parents` each item was made to be packed
+    /// in. The pack `parents` came with the same delivery.
+    Related { sha256: [u8; 32], parents: PackNo },
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -276,6 +279,13 @@ pub enum Event {
         pack: PackNo,
         count: u32,
     },
+    /// Codes of this pack's delivery that somebody chose to leave out, because they stood in it before (`within`) or in
+    /// an earlier pack or range (`earlier`). Journal: `duplicates-skipped`.
+    DuplicatesSkipped {
+        pack: PackNo,
+        within: u32,
+        earlier: u32,
+    },
 }
 
 /// Most codes in one `Withdrew`: what a reader of the journal must hold at once.
@@ -293,7 +303,8 @@ impl Event {
             | Self::PackUsed { pack }
             | Self::PackDrawn { pack, .. }
             | Self::PackWithdrawn { pack, .. }
-            | Self::RangeCut { pack, .. } => Some(*pack),
+            | Self::RangeCut { pack, .. }
+            | Self::DuplicatesSkipped { pack, .. } => Some(*pack),
             _ => None,
         }
     }

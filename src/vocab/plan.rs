@@ -1,6 +1,7 @@
 //! The plan of a line: what the configuration says, checked, with numbers instead of names. Built by `config`, read by
 //! everybody, changed by nobody while the line runs.
 
+use super::KeyRule;
 use super::ids::{DeviceNo, LevelNo, StationNo};
 use super::sscc::RangeRule;
 use std::collections::BTreeMap;
@@ -24,6 +25,22 @@ pub struct Plan {
     /// In the order of the file, which is the order of the belt.
     pub stations: Vec<Station>,
     pub limits: Limits,
+    pub codes: CodesPlan,
+}
+
+/// What holds for every code of the line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CodesPlan {
+    /// How codes are found again; one rule for the whole store.
+    pub key: KeyRule,
+    /// Digits of the company's GS1 prefix, 6 to 12; an EPC URN cannot be written without it.
+    pub company_prefix_len: Option<u8>,
+}
+
+impl Default for CodesPlan {
+    fn default() -> Self {
+        Self { key: KeyRule::Identity, company_prefix_len: None }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -33,6 +33,10 @@ fn events() -> Vec<(Event, &'static str)> {
             accepted(Origin::Segments { sha256: [0xab; 32] }),
             "030302703303626f78025031e80700abababababababababababababababababababababababababababababababab",
         ),
+        (
+            accepted(Origin::Related { sha256: [0xab; 32], parents: PackNo(4) }),
+            "030302703303626f78025031e80702abababababababababababababababababababababababababababababababab04",
+        ),
         (accepted(Origin::Range(sscc)), "030302703303626f78025031e807010007363930313233340107"),
         (accepted(Origin::Range(serial)), "030302703303626f78025031e8070101014308c801"),
         (accepted(Origin::Range(block)), "030302703303626f78025031e807010201014308c801ac02"),
@@ -83,6 +87,7 @@ fn events() -> Vec<(Event, &'static str)> {
         (Event::PackWithdrawn { pack: PackNo(3), to: ItemState::Void, count: 1, reason: "r".into(), who: None }, "28030b01017200"),
         (Event::Withdrew { pack: PackNo(3), from: 5, count: 256, to: ItemState::Void }, "29030580020b"),
         (Event::RangeCut { pack: PackNo(3), count: 300 }, "2a03ac02"),
+        (Event::DuplicatesSkipped { pack: PackNo(3), within: 300, earlier: 2 }, "2b03ac0202"),
     ]
 }
 

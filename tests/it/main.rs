@@ -4,6 +4,8 @@ mod book;
 mod daemon;
 mod driven;
 mod frozen;
+mod gs1;
+mod label;
 mod packs;
 mod played;
 mod readme;

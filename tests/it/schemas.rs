@@ -42,6 +42,11 @@ pub fn agree(v: &jsonschema::Validator, line: &Value) {
     }
 }
 
+/// What a command answered with `--json` agrees with the schema of that name.
+pub fn of_command(name: &str, answer: &Value) {
+    agree(&validator(name, None), answer);
+}
+
 /// A line that a daemon wrote to its socket agrees with what is published; an event also with the journal's lines.
 pub fn on_the_socket(line: &Value) {
     static JOURNAL: LazyLock<jsonschema::Validator> = LazyLock::new(|| validator("journal", None));

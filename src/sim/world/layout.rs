@@ -83,7 +83,6 @@ pub struct GatePlace {
     pub output: Point,
     pub polarity: Polarity,
     pub after_us: u64,
-    pub half_pulse_us: u64,
     pub confirm: Option<Point>,
 }
 
@@ -184,7 +183,6 @@ impl Layout {
                 After::Ms { ms, .. } => u64::from(ms) * MS,
                 After::Pulses { n, encoder } => u64::from(n) * self.pitch(encoder),
             },
-            half_pulse_us: u64::from(g.pulse_ms) * MS / 2,
             confirm: g.confirm.map(input_of),
         });
         self.eyes.push(Eye {
