@@ -1,6 +1,10 @@
 //! A small consistent world made by hand, for the tests: twelve bottles, two boxes, one case, and most of what may
 //! lawfully go wrong on the way. It knows the public forms and no rule of the line.
 
+mod packs;
+
+pub use packs::{old_code, returned_code, voided_code};
+
 use super::{Verdict, judge};
 use crate::vocab::code::hex;
 use serde_json::{Value, json};
@@ -68,30 +72,6 @@ pub fn box_code(n: u32) -> String {
 pub fn case_code(n: u32) -> String {
     hex(format!("0690123400000{n:05}").as_bytes())
 }
-
-/// A code of a pack that was given back.
-pub fn returned_code(n: u32) -> String {
-    hex(format!("https://t.example/R{n}").as_bytes())
-}
-
-/// A code of a pack that was voided.
-pub fn voided_code(n: u32) -> String {
-    hex(format!("https://t.example/V{n}").as_bytes())
-}
-
-/// A code that was on the market before.
-pub fn old_code(n: u32) -> String {
-    hex(format!("https://t.example/O{n}").as_bytes())
-}
-
-const PACKS: [(&str, &str, &str, u32); 6] = [
-    ("p1", "bottle", "P1", 24),
-    ("p2", "box", "P1", 5),
-    ("range-case", "case", "*", 100),
-    ("p3", "bottle", "P1", 4),
-    ("p4", "bottle", "P1", 3),
-    ("old", "-", "-", 9),
-];
 
 struct Row {
     level: &'static str,
@@ -340,7 +320,7 @@ impl Maker {
                 json!({"k": "parent", "id": id, "hex": p.code, "level": p.level, "state": p.state, "children": p.children, "job": "J"}),
             );
         }
-        for (pack, level, product, count) in PACKS {
+        for (pack, level, product, count) in packs::PACKS {
             let untouched = count - lines.get(pack).copied().unwrap_or(0);
             let mut v = json!({"k": "pack", "pack": pack, "level": level, "product": product, "count": count, "untouched": untouched});
             if pack == "old" {
@@ -362,7 +342,7 @@ pub fn packed(b: u32, i: usize) -> (String, String) {
 pub fn shift() -> World {
     let mut m = Maker::new();
     m.happens(json!({"k": "start", "utc": "2023-11-14T22:13:20Z"}));
-    for (pack, level, product, count) in PACKS {
+    for (pack, level, product, count) in packs::PACKS {
         m.book(json!({"k": "pack", "pack": pack, "level": level, "product": product, "count": count}));
     }
     m.book(json!({"k": "pack-used", "pack": "old"}));
@@ -406,7 +386,7 @@ pub fn shift() -> World {
     m.quiet();
     crash(&mut m, &codes);
     m.quiet();
-    withdrawals(&mut m);
+    packs::withdrawals(&mut m);
     m.book(json!({"k": "job", "id": "J", "to": "completing"}));
     let left: Vec<String> = [14, 17, 18].iter().map(|n| codes[*n].clone()).collect();
     m.each("void", &left, &json!({}));
@@ -418,24 +398,6 @@ pub fn shift() -> World {
     m.happens(json!({"k": "belt", "on": false}));
     m.happens(json!({"k": "link", "device": "io1", "up": false}));
     m.finish()
-}
-
-/// A pack is given back, one is voided; a code used elsewhere is shown to a scanner.
-fn withdrawals(m: &mut Maker) {
-    let returned: Vec<String> = (0..4).map(returned_code).collect();
-    let voided: Vec<String> = (0..3).map(voided_code).collect();
-    for (pack, to, codes) in [("p3", "returned", &returned), ("p4", "void", &voided)] {
-        m.book(json!({"k": "pack-withdrawn", "pack": pack, "to": to, "count": codes.len(), "why": "w"}));
-        for (n, c) in codes.iter().enumerate() {
-            m.touch(c, "bottle", pack, n as u32, to);
-        }
-        m.each(to, codes, &json!({"pack": pack}));
-    }
-    let old = old_code(0);
-    m.touch(&old, "-", "old", 7, "void");
-    m.row(&old).seen = 1;
-    m.each("void", std::slice::from_ref(&old), &json!({}));
-    m.book(json!({"k": "read", "station": "bottle-check", "hex": old}));
 }
 
 fn no_read(m: &mut Maker, code: &str) {

@@ -236,3 +236,47 @@ fn code(bytes: &[u8]) -> String {
         _ => format!("hex:{}", hex(bytes)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vocab::token::TokenRule;
+    use crate::vocab::{DeviceNo, JobNo, PackNo};
+
+    /// An event about a pack that the statement passes over would be missing from every history.
+    #[test]
+    fn the_statement_names_every_event_about_packs() {
+        let pack = PackNo(1);
+        let origin = Origin::Segments { sha256: [0; 32] };
+        let (text, to) = (String::new, ItemState::Void);
+        let rule = TokenRule { alphabet: text(), length: 1, template: text() };
+        let all = [
+            Event::PackAccepted { pack, id: text(), level: text(), product: text(), count: 1, origin },
+            Event::Purpose { pack, purpose: text() },
+            Event::Leased { job: JobNo(1), pack, from: 0, count: 1 },
+            Event::Unleased { job: JobNo(1), pack, from: 0, count: 1 },
+            Event::PackExpiry { pack, date: text() },
+            Event::PackUsed { pack },
+            Event::PackDrawn { pack, rule },
+            Event::PackWithdrawn { pack, to, count: 1, reason: text(), who: None },
+            Event::Withdrew { pack, from: 0, count: 1, to },
+            Event::RangeCut { pack, count: 1 },
+            Event::DuplicatesSkipped { pack, within: 1, earlier: 1 },
+        ];
+        let number = |e: &Event| format!("x'{:02x}'", postcard::to_stdvec(e).unwrap()[0]);
+        for e in &all {
+            assert!(schema::PACK_EVENTS_AFTER.contains(&number(e)), "{e:?}");
+        }
+        assert_eq!(schema::PACK_EVENTS_AFTER.matches("x'").count(), all.len());
+        assert!(!schema::PACK_EVENTS_AFTER.contains(&number(&Event::Sent { device: DeviceNo(0), codes: Vec::new() })));
+    }
+
+    #[test]
+    fn fields_of_a_table_come_back() {
+        assert_eq!(field("plain"), "plain");
+        assert_eq!(field("a,\"b\""), "\"a,\"\"b\"\"\"");
+        assert_eq!(code(b"x\x1dy"), "x\u{1d}y");
+        assert_eq!(code(&[0xff, 0x01]), "hex:ff01");
+        assert_eq!(code(b"two\nlines"), "hex:74776f0a6c696e6573");
+    }
+}
