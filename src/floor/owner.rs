@@ -417,7 +417,7 @@ impl Owner {
                 if self.answer_again(&asker) {
                     return;
                 }
-                match self.imports.ask(asker.clone(), import, self.line.plan()) {
+                match self.imports.ask(asker.clone(), *import, self.line.plan()) {
                     Ok(()) => self.next_import(),
                     Err(answer) => self.step(Input::PackRefused { id, key: asker.key, answer }),
                 }

@@ -16,7 +16,7 @@ pub type ReplyTo = oneshot::Sender<Result<Map<String, Value>, Refusal>>;
 #[derive(Debug)]
 pub enum Wanted {
     Line(Op),
-    Import(Import),
+    Import(Box<Import>),
     /// Answered by the server itself; never arrives here.
     Reads,
 }
@@ -44,13 +44,13 @@ pub fn wanted(op: protocol::Op, base: &Path, today: i64) -> Wanted {
         P::Ping | P::Status | P::Watch { .. } => return Wanted::Reads,
         P::PackImport { path, level, product, pack, column, purpose, expiry, used } => {
             let how = ImportHow { level, product, column, purpose, expiry, used, today, ..ImportHow::default() };
-            return Wanted::Import(Import { files: path.into_iter().map(|p| base.join(p)).collect(), draw: None, pack, how });
+            return Wanted::Import(Box::new(Import { files: path.into_iter().map(|p| base.join(p)).collect(), draw: None, pack, how }));
         }
         P::PackGenerate(g) => {
             let (level, product, purpose, expiry) = (g.level, g.product, g.purpose, g.expiry);
             let how = ImportHow { level, product, purpose, expiry, today, ..ImportHow::default() };
             let draw = Draw { rule: g.rule, count: g.count, live: g.live };
-            return Wanted::Import(Import { files: Vec::new(), draw: Some(draw), pack: g.pack, how });
+            return Wanted::Import(Box::new(Import { files: Vec::new(), draw: Some(draw), pack: g.pack, how }));
         }
         P::JobCreate { job, product, lot, target, expiry } => Op::JobCreate { id: job, product, lot, target, expiry },
         P::JobStart { job } => Op::JobStart { id: job },
