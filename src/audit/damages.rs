@@ -1,6 +1,7 @@
 //! A catalogue of named damages: each is done to something the accounts claim, and each must be found under its promise.
 
 mod book;
+mod packs;
 mod things;
 
 use super::judge;
@@ -71,6 +72,12 @@ fn every_damage_to_the_book_is_found_at_every_item() {
 }
 
 #[test]
+fn every_damage_to_packs_is_found_with_and_without_a_truth() {
+    everywhere(packs::CATALOGUE, missed);
+    everywhere(packs::CATALOGUE, missed_in_book);
+}
+
+#[test]
 fn every_damage_to_the_book_is_found_without_a_truth() {
     everywhere(book::CATALOGUE, missed_in_book);
 }
@@ -87,8 +94,9 @@ proptest! {
 
     /// Two damages at once do not hide each other.
     #[test]
-    fn two_damages_do_not_make_a_clean_world(a in 0..things::CATALOGUE.len(), b in 0..book::CATALOGUE.len(), n in 0usize..1000) {
-        let (a, b) = (&things::CATALOGUE[a], &book::CATALOGUE[b]);
+    fn two_damages_do_not_make_a_clean_world(a in 0..things::CATALOGUE.len(), b in 0usize..1000, n in 0usize..1000) {
+        let all: Vec<&Damage> = book::CATALOGUE.iter().chain(packs::CATALOGUE).collect();
+        let (a, b) = (&things::CATALOGUE[a], all[b % all.len()]);
         let mut w = world::shift();
         (a.does)(&mut w, n % a.items);
         (b.does)(&mut w, n % b.items);

@@ -1,6 +1,10 @@
 //! A small consistent world made by hand, for the tests: twelve bottles, two boxes, one case, and most of what may
 //! lawfully go wrong on the way. It knows the public forms and no rule of the line.
 
+mod packs;
+
+pub use packs::{old_code, returned_code, voided_code};
+
 use super::{Verdict, judge};
 use crate::vocab::code::hex;
 use serde_json::{Value, json};
@@ -316,9 +320,13 @@ impl Maker {
                 json!({"k": "parent", "id": id, "hex": p.code, "level": p.level, "state": p.state, "children": p.children, "job": "J"}),
             );
         }
-        for (pack, level, product, count) in [("p1", "bottle", "P1", 24), ("p2", "box", "P1", 5), ("range-case", "case", "*", 100)] {
+        for (pack, level, product, count) in packs::PACKS {
             let untouched = count - lines.get(pack).copied().unwrap_or(0);
-            dump.push(json!({"k": "pack", "pack": pack, "level": level, "product": product, "count": count, "untouched": untouched}));
+            let mut v = json!({"k": "pack", "pack": pack, "level": level, "product": product, "count": count, "untouched": untouched});
+            if pack == "old" {
+                v["used"] = true.into();
+            }
+            dump.push(v);
         }
         World { dump, journal: self.journal, truth: self.truth }
     }
@@ -334,9 +342,10 @@ pub fn packed(b: u32, i: usize) -> (String, String) {
 pub fn shift() -> World {
     let mut m = Maker::new();
     m.happens(json!({"k": "start", "utc": "2023-11-14T22:13:20Z"}));
-    for (pack, level, product, count) in [("p1", "bottle", "P1", 24), ("p2", "box", "P1", 5), ("range-case", "case", "*", 100)] {
+    for (pack, level, product, count) in packs::PACKS {
         m.book(json!({"k": "pack", "pack": pack, "level": level, "product": product, "count": count}));
     }
+    m.book(json!({"k": "pack-used", "pack": "old"}));
     m.happens(json!({"k": "link", "device": "io1", "up": true}));
     m.book(json!({"k": "restart", "clean": true, "missed": {}}));
     m.book(json!({"k": "job", "id": "J", "to": "running"}));
@@ -377,6 +386,7 @@ pub fn shift() -> World {
     m.quiet();
     crash(&mut m, &codes);
     m.quiet();
+    packs::withdrawals(&mut m);
     m.book(json!({"k": "job", "id": "J", "to": "completing"}));
     let left: Vec<String> = [14, 17, 18].iter().map(|n| codes[*n].clone()).collect();
     m.each("void", &left, &json!({}));
@@ -463,6 +473,8 @@ fn crash(m: &mut Maker, codes: &[String]) {
     m.happens(json!({"k": "link", "device": "io1", "up": true}));
     m.book(json!({"k": "restart", "clean": false, "missed": {"bottle-check": 1, "box-pack": 0, "case-pack": 0, "case-check": 0}}));
     m.book(json!({"k": "job", "id": "J", "to": "running"}));
+    // Long after the last permit of the daemon that died: this start is the new one's.
+    m.quiet();
     m.happens(json!({"k": "belt", "on": true}));
     m.happens(json!({"k": "gate", "station": "bottle-check", "thing": "bare", "out": "reject"}));
     m.end("bare", "reject-bin");

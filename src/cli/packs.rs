@@ -10,6 +10,7 @@ use crate::control::protocol::Status;
 use crate::floor::clock::Clock;
 use crate::floor::terms::{Exit, Globals};
 use crate::ledger::offline::{self, Answer, Withdrawal};
+use crate::ledger::packs::History;
 use crate::ledger::reader::{ReadError, Snapshot};
 use crate::ledger::{Holder, OpenError};
 use crate::vocab::ItemState;
@@ -180,7 +181,7 @@ fn show_text(g: &Globals, v: &Value) {
 
 pub fn history(g: &Globals, id: &str, since: u64, limit: u32) -> Exit {
     read(g, |s| {
-        let Some((events, next)) = s.pack_history(id, since, limit as usize)? else { return Ok(unknown(g, id)) };
+        let Some(History { lines: events, next }) = s.pack_history(id, since, limit as usize)? else { return Ok(unknown(g, id)) };
         if g.json {
             let mut v = json!({"pack": id, "events": events});
             if let Some(next) = next {

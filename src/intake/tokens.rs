@@ -13,14 +13,19 @@ use std::path::PathBuf;
 /// Random bytes asked for at a time.
 const BATCH: usize = 1 << 14;
 
+/// Fills a buffer with bytes nobody can guess.
+type Random<'a> = dyn FnMut(&mut [u8]) -> std::io::Result<()> + 'a;
+/// Was this code ever accepted?
+type Known<'a> = dyn Fn(&[u8]) -> bool + 'a;
+
 pub struct Tokens<'a> {
     rule: TokenRule,
     left: u32,
     drawn: u64,
     /// Draws that may still come to nothing: more, and the randomness is none.
     spare: u64,
-    random: Box<dyn FnMut(&mut [u8]) -> std::io::Result<()> + 'a>,
-    known: Box<dyn Fn(&[u8]) -> bool + 'a>,
+    random: Box<Random<'a>>,
+    known: Box<Known<'a>>,
     pool: Vec<u8>,
     at: usize,
     columns: [Column; 1],

@@ -8,7 +8,7 @@ use super::marks::{self, Mark};
 use super::schema;
 use super::survey::{self, Survey, fixed, meta};
 use super::upsert::upsert;
-use crate::line::{Book, Row};
+use crate::line::{Book, Row, Withdrawal, packs};
 use crate::vocab::{CodeRef, Event, ItemState, Now, PackNo};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, DropBehavior, OptionalExtension, TransactionBehavior, params};
@@ -147,6 +147,9 @@ impl Core {
             survey::drop_unknown_marks(dir, &book).map_err(unwritable)?;
         }
         core.next_generation().map_err(failed)?;
+        if found.restored {
+            core.withdraw_again(&mut book, how.wall_us).map_err(failed)?;
+        }
         if last_wall_us.is_none_or(|last| last <= how.wall_us) && !core.suspect {
             core.forget(&mut book, how.wall_us).map_err(failed)?;
         }
@@ -167,6 +170,27 @@ impl Core {
         book.apply(&event);
         let rows = book.take_rows();
         self.try_commit(&[Submission { now: Now::new(0, wall_us), events: vec![event], rows }]).map(|_| ())
+    }
+
+    /// An older copy does not know that these packs were voided or given back: their codes are void, whatever it was.
+    fn withdraw_again(&mut self, book: &mut Book, wall_us: i64) -> Result<(), CommitError> {
+        let mut events = Vec::new();
+        for p in book.packs.values().filter(|p| !p.is_closed() && self.marks.get(&p.no).is_some_and(|m| m.upto == marks::CLOSED)) {
+            let w = Withdrawal {
+                pack: p.id.clone(),
+                to: ItemState::Void,
+                reason: "an older copy of the ledger was put back".into(),
+                who: None,
+            };
+            // Nothing of it is left to use: then there is nothing to take back.
+            events.extend(packs::withdraw(book, &w).unwrap_or_default());
+        }
+        if events.is_empty() {
+            return Ok(());
+        }
+        events.iter().for_each(|e| book.apply(e));
+        let rows = book.take_rows();
+        self.try_commit(&[Submission { now: Now::new(0, wall_us), events, rows }]).map(|_| ())
     }
 
     /// Identity of the store, this boot, and where the chain stands.
@@ -207,7 +231,7 @@ impl Core {
     fn unknown_sent(&self, book: &Book) -> std::io::Result<Vec<CodeRef>> {
         let mut out = Vec::new();
         for p in book.packs.values() {
-            if let Some(m) = marks::read(&marks::path(&self.dir, &p.id))? {
+            if let Some(m) = marks::read(&marks::path(&self.dir, &p.id))?.filter(|m| m.upto != marks::CLOSED) {
                 let from = book.leases.iter().filter(|l| l.pack == p.no).map(|l| l.from + l.used).max().unwrap_or(0);
                 let upto = m.upto.min(u64::from(p.count)) as u32;
                 let unsent = |c: &CodeRef| matches!(book.state(*c), ItemState::Pooled | ItemState::Leased);
@@ -283,7 +307,13 @@ impl Core {
                 accepted.push(*pack);
             }
         }
-        let ahead = self.marks_ahead(batch)?;
+        let mut ahead = self.marks_ahead(batch)?;
+        for e in batch.iter().flat_map(|s| &s.events) {
+            if let Event::PackWithdrawn { pack, .. } | Event::PackUsed { pack } = e {
+                self.marks.entry(*pack).or_insert(MarkState { turn: 0, upto: 0, intent: 0 });
+                ahead.push((*pack, marks::CLOSED));
+            }
+        }
         let (mut at, mut anchored, mut suspect) = (self.at, self.anchored, self.suspect);
         let mut tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         tx.set_drop_behavior(DropBehavior::Rollback);

@@ -17,6 +17,8 @@ use std::path::{Path, PathBuf};
 const CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
 const MAGIC: &[u8; 8] = b"PMMARK1\0";
 const SLOT: usize = 64;
+/// `upto` of a pack that was withdrawn, or whose codes are used elsewhere: none of it may ever be used (again).
+pub const CLOSED: u64 = u64::MAX;
 /// How far ahead a mark is set at least, in codes.
 pub const STEP: u32 = 256;
 

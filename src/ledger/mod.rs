@@ -17,7 +17,7 @@ mod marks;
 mod merged;
 pub mod offline;
 mod pace;
-mod packs;
+pub mod packs;
 mod public;
 pub mod ranges;
 pub mod reader;

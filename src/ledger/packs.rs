@@ -16,6 +16,13 @@ use std::io::Write;
 
 const PAGE: i64 = 2_000;
 
+/// A page of what became of a pack.
+pub struct History {
+    pub lines: Vec<Value>,
+    /// The event after which there is more.
+    pub next: Option<u64>,
+}
+
 impl Snapshot {
     /// Every pack in the order of import.
     pub fn pack_list(&self) -> Result<Vec<Value>, ReadError> {
@@ -68,7 +75,7 @@ impl Snapshot {
     }
 
     /// Journal lines about a pack after `since`, at most `limit` of them, and where to go on if there are more.
-    pub fn pack_history(&mut self, id: &str, since: u64, limit: usize) -> Result<Option<(Vec<Value>, Option<u64>)>, ReadError> {
+    pub fn pack_history(&mut self, id: &str, since: u64, limit: usize) -> Result<Option<History>, ReadError> {
         let Some(p) = self.pack_named(id) else { return Ok(None) };
         let mut found: Vec<(Stamp, Event)> = Vec::new();
         let mut more = false;
@@ -86,7 +93,7 @@ impl Snapshot {
         for (stamp, e) in found {
             lines.extend(self.speak(&stamp, &e)?);
         }
-        Ok(Some((lines, next)))
+        Ok(Some(History { lines, next }))
     }
 
     /// The codes that were withdrawn with a pack, in pack order, as a table (CSV, UTF-8 with a mark so that Excel knows);
@@ -227,5 +234,49 @@ fn code(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(t) if !t.contains(['\r', '\n', '\0']) => field(t),
         _ => format!("hex:{}", hex(bytes)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vocab::token::TokenRule;
+    use crate::vocab::{DeviceNo, JobNo, PackNo};
+
+    /// An event about a pack that the statement passes over would be missing from every history.
+    #[test]
+    fn the_statement_names_every_event_about_packs() {
+        let pack = PackNo(1);
+        let origin = Origin::Segments { sha256: [0; 32] };
+        let (text, to) = (String::new, ItemState::Void);
+        let rule = TokenRule { alphabet: text(), length: 1, template: text() };
+        let all = [
+            Event::PackAccepted { pack, id: text(), level: text(), product: text(), count: 1, origin },
+            Event::Purpose { pack, purpose: text() },
+            Event::Leased { job: JobNo(1), pack, from: 0, count: 1 },
+            Event::Unleased { job: JobNo(1), pack, from: 0, count: 1 },
+            Event::PackExpiry { pack, date: text() },
+            Event::PackUsed { pack },
+            Event::PackDrawn { pack, rule },
+            Event::PackWithdrawn { pack, to, count: 1, reason: text(), who: None },
+            Event::Withdrew { pack, from: 0, count: 1, to },
+            Event::RangeCut { pack, count: 1 },
+            Event::DuplicatesSkipped { pack, within: 1, earlier: 1 },
+        ];
+        let number = |e: &Event| format!("x'{:02x}'", postcard::to_stdvec(e).unwrap()[0]);
+        for e in &all {
+            assert!(schema::PACK_EVENTS_AFTER.contains(&number(e)), "{e:?}");
+        }
+        assert_eq!(schema::PACK_EVENTS_AFTER.matches("x'").count(), all.len());
+        assert!(!schema::PACK_EVENTS_AFTER.contains(&number(&Event::Sent { device: DeviceNo(0), codes: Vec::new() })));
+    }
+
+    #[test]
+    fn fields_of_a_table_come_back() {
+        assert_eq!(field("plain"), "plain");
+        assert_eq!(field("a,\"b\""), "\"a,\"\"b\"\"\"");
+        assert_eq!(code(b"x\x1dy"), "x\u{1d}y");
+        assert_eq!(code(&[0xff, 0x01]), "hex:ff01");
+        assert_eq!(code(b"two\nlines"), "hex:74776f0a6c696e6573");
     }
 }

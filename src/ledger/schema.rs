@@ -73,7 +73,7 @@ pub const STALE_ANSWERS: &str = "SELECT key FROM answer WHERE at_us<?1 ORDER BY 
 pub const EVENTS_AFTER: &str = "SELECT seq,boot,mono_us,wall_us,suspect,body FROM event WHERE seq>?1 ORDER BY seq LIMIT ?2";
 /// Events about packs, told by the number of their variant, the first byte.
 pub const PACK_EVENTS_AFTER: &str = "SELECT seq,boot,mono_us,wall_us,suspect,body FROM event WHERE seq>?1
-  AND substr(body,1,1) IN (x'03',x'06',x'07',x'24',x'25',x'26',x'27',x'28',x'29',x'2a') ORDER BY seq LIMIT ?2";
+  AND substr(body,1,1) IN (x'03',x'06',x'07',x'24',x'25',x'26',x'27',x'28',x'29',x'2a',x'2b') ORDER BY seq LIMIT ?2";
 pub const EVENTS_WITH_ANCHORS: &str = "SELECT e.seq,e.boot,e.mono_us,e.wall_us,e.suspect,e.body,a.hash
   FROM event e LEFT JOIN anchor a ON a.seq=e.seq WHERE e.seq>?1 ORDER BY e.seq LIMIT ?2";
 pub const ALL_CODES: &str = "SELECT id,state,reason,through,seen,parent,job,station,passage FROM code";

@@ -108,6 +108,47 @@ fn a_store_without_purposes_is_read_and_then_brought_up() {
 }
 
 #[test]
+fn a_store_of_the_second_schema_is_read_and_then_brought_up() {
+    let mut c = Connection::open_in_memory().unwrap();
+    c.execute_batch(&schema::MIGRATIONS[..2].concat()).unwrap();
+    c.pragma_update(None, "user_version", 2).unwrap();
+    let origin = crate::vocab::event::Origin::Segments { sha256: [1; 32] };
+    let body = postcard::to_stdvec(&origin).unwrap();
+    c.execute("INSERT INTO pack VALUES(1,'p1','bottle','P1',7,?1,3,'x')", [body]).unwrap();
+    let old = load::packs(&c).unwrap();
+    assert_eq!((old[0].purpose.as_deref(), &old[0].expiry, old[0].used, old[0].is_closed()), (Some("x"), &None, false, false));
+    schema::migrate(&mut c).unwrap();
+    assert_eq!(load::packs(&c).unwrap(), old);
+    for (n, fits) in [(11, true), (12, true), (10, false), (0, false)] {
+        assert_eq!(c.execute("UPDATE pack SET withdrawn=?1", [n]).is_ok(), fits, "{n}");
+    }
+}
+
+#[test]
+fn what_is_said_of_a_pack_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = dir.path().join("s");
+    let mut o = open(&store);
+    let f = file(dir.path(), "a.txt", "one\ntwo\n");
+    let how = ImportHow { expiry: Some("270131".into()), used: true, ..import_how(1, "x") };
+    let mut pack = import::prepare_files(&o.codebook, std::slice::from_ref(&f), &how).unwrap();
+    pack.drawn = Some(crate::vocab::token::TokenRule::new("A28", 12, "{token}").unwrap());
+    accept(&mut o, &pack);
+    let book = o.book.clone();
+    o.core.close().unwrap();
+    let again = open(&store);
+    assert_eq!(again.book, book);
+    let row = &again.book.packs[&PackNo(1)];
+    assert_eq!((row.expiry.as_deref(), row.used, row.drawn.as_ref()), (Some("2027-01-31"), true, pack.drawn.as_ref()));
+    assert_eq!(row, &pack.row());
+    let past = ImportHow { expiry: Some("2027-01-31".into()), today: crate::vocab::time::day("2027-02-01").unwrap(), ..import_how(2, "y") };
+    let g = file(dir.path(), "b.txt", "three\n");
+    assert!(matches!(import::prepare_files(&again.codebook, std::slice::from_ref(&g), &past), Err(ImportError::Expired(_))));
+    let last = ImportHow { today: past.today - 1, ..past };
+    import::prepare_files(&again.codebook, &[g], &last).expect("its last day");
+}
+
+#[test]
 fn import_refuses_with_file_and_line() {
     let dir = tempfile::tempdir().unwrap();
     let o = open(&dir.path().join("s"));

@@ -229,9 +229,9 @@ pub(super) const CATALOGUE: &[Damage] = &[
     },
 ];
 
-fn insert(w: &mut World, at: usize, body: Value) {
+pub(super) fn insert(w: &mut World, at: usize, body: Value) {
     let mut line = w.journal[at].clone();
-    for k in ["hex", "i", "passage", "good", "reason", "station", "device", "children", "id", "level"] {
+    for k in ["hex", "i", "passage", "good", "reason", "station", "device", "children", "id", "level", "pack", "to", "count"] {
         line.as_object_mut().unwrap().remove(k);
     }
     for (k, v) in body.as_object().unwrap() {
@@ -244,13 +244,13 @@ fn insert(w: &mut World, at: usize, body: Value) {
 
 /// Closes the gaps among lines that share a seq.
 #[derive(Default)]
-struct Siblings {
+pub(super) struct Siblings {
     seq: u64,
     i: u64,
 }
 
 impl Siblings {
-    fn close(&mut self, l: &mut Value) {
+    pub(super) fn close(&mut self, l: &mut Value) {
         let seq = l["seq"].as_u64().unwrap();
         if seq != self.seq {
             (self.seq, self.i) = (seq, 0);

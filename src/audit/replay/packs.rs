@@ -44,7 +44,7 @@ impl Replay {
         }
         let told = self.packs.entry(pack.into()).or_default();
         told.lines += 1;
-        if !told.withdrawn.is_some_and(|w| w.0 == to) {
+        if told.withdrawn.is_none_or(|w| w.0 != to) {
             at.blame(Promise::Balance, Some(code), format!("{to} with pack {pack}, which is not"));
         }
     }
