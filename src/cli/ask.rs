@@ -220,7 +220,7 @@ pub fn tui(g: &Globals) -> Exit {
     }
 }
 
-fn ask(
+pub(super) fn ask(
     g: &Globals,
     client: &mut Client,
     op: &str,
@@ -335,7 +335,7 @@ fn show_status(g: &Globals, v: &Map<String, Value>) -> Exit {
     Exit::Done
 }
 
-fn object(v: Value) -> Map<String, Value> {
+pub(super) fn object(v: Value) -> Map<String, Value> {
     match v {
         Value::Object(m) => m,
         _ => Map::new(),

@@ -51,7 +51,7 @@ pub fn check(g: &Globals) -> Exit {
 }
 
 /// Opens the snapshot and hands it on; every refusal becomes a sentence.
-fn read(g: &Globals, f: impl FnOnce(&mut Snapshot) -> Result<Exit, ReadError>) -> Exit {
+pub(super) fn read(g: &Globals, f: impl FnOnce(&mut Snapshot) -> Result<Exit, ReadError>) -> Exit {
     let opened = place::config(g).and_then(|c| place::store(g, c.as_ref()));
     let dir = match opened {
         Ok(dir) => dir,

@@ -5,6 +5,7 @@
 mod check;
 mod node;
 mod read;
+mod supply;
 mod words;
 
 pub use node::Complaint;

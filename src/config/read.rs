@@ -56,7 +56,10 @@ pub(super) fn config(root: &Table<'_>, base: &Path, profiles: Profiles<'_>) -> O
         devices: devices.0,
         stations,
         limits: limits(root),
+        supplies: Vec::new(),
     };
+    let supplies = super::supply::supplies(root, base, &plan.line, &plan.levels, &plan.products);
+    let plan = Plan { supplies, ..plan };
     let store = line.text("store").map_or("store", |t| t.value);
     let permit_at = line.place("run_permit");
     line.done();
@@ -369,7 +372,7 @@ fn stations(root: &Table<'_>, base: &Path, levels: &[Level], devices: &[Device],
     (out, places, pulses)
 }
 
-fn fields(t: &Table<'_>) -> BTreeMap<String, String> {
+pub(super) fn fields(t: &Table<'_>) -> BTreeMap<String, String> {
     let mut out = BTreeMap::new();
     for (k, v) in t.entries() {
         match v.get_ref().as_str() {

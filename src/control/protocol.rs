@@ -68,6 +68,8 @@ pub enum Op {
     PackImport { path: Vec<String>, level: String, product: String, pack: Option<String>, column: Option<String>, purpose: Option<String> },
     StationClear { station: String },
     ClockTrust,
+    SupplyTry { level: String, product: String },
+    SupplyCancel { order: u32, reason: String },
 }
 
 impl Op {
@@ -104,7 +106,7 @@ pub fn parse(line: &[u8]) -> Result<Request, (Value, Refusal)> {
     };
     let mut f = Fields(m);
     let op = f.op(&op).map_err(|what| if let Some(op) = what.strip_prefix("unknown-op ") {
-        (id.clone(), Refusal::new("unknown-op", format!("there is no operation {op}"), "use one of: ping status watch job.create job.start job.hold job.resume job.complete job.abort pack.import station.clear clock.trust"))
+        (id.clone(), Refusal::new("unknown-op", format!("there is no operation {op}"), "use one of: ping status watch job.create job.start job.hold job.resume job.complete job.abort pack.import station.clear clock.trust supply.try supply.cancel"))
     } else {
         bad(&id, what, "see the README's table of operations")
     })?;
@@ -152,6 +154,8 @@ impl Fields {
                 purpose: self.maybe_text("purpose")?,
             },
             "clock.trust" => Op::ClockTrust,
+            "supply.try" => Op::SupplyTry { level: self.text("level")?, product: self.text("product")? },
+            "supply.cancel" => Op::SupplyCancel { order: self.order()?, reason: self.reason()? },
             "station.clear" => Op::StationClear { station: self.text("station")? },
             other => return Err(format!("unknown-op {other}")),
         };
@@ -172,6 +176,20 @@ impl Fields {
                 v.as_u64().and_then(|n| u32::try_from(n).ok()).map(Some).ok_or_else(|| "target is no whole number below 2^32".into())
             }
         }
+    }
+
+    fn order(&mut self) -> Result<u32, String> {
+        let order = self.0.remove("order").and_then(|v| v.as_u64()).and_then(|n| u32::try_from(n).ok());
+        order.ok_or_else(|| "order is missing, or no whole number".into())
+    }
+
+    /// Who gives something up says why.
+    fn reason(&mut self) -> Result<String, String> {
+        let reason = self.text("reason")?;
+        if reason.trim().is_empty() || reason.len() > 256 || reason.chars().any(char::is_control) {
+            return Err("reason is not a text of 1 to 256 bytes on one line".into());
+        }
+        Ok(reason)
     }
 
     fn open(&mut self) -> Result<bool, String> {
@@ -219,6 +237,9 @@ pub struct Status {
     pub writer: Writer,
     pub disk_free: u64,
     pub alarms: Vec<AlarmOn>,
+    /// Where packs are ordered from.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub supply: Vec<Supply>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub last: Option<Last>,
     #[serde(default)]
@@ -324,6 +345,23 @@ pub struct Pool {
 pub struct Writer {
     pub queue: u64,
     pub oldest_ms: u64,
+}
+
+/// One `[[supply]]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Supply {
+    pub level: String,
+    pub product: String,
+    /// `idle`, `asking`, `importing`, `waiting` or `blocked`.
+    pub state: String,
+    /// The open order.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub order: Option<u32>,
+    /// RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub next_try: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub last_error: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -8,8 +8,10 @@
 use super::requests::Import;
 use crate::ledger::Codebook;
 use crate::ledger::import::{self, ImportError};
+use crate::line::rows::OrderRow;
 use crate::line::{Answer, Book, NewPack};
-use crate::vocab::{PackNo, Plan};
+use crate::upstream::delivery_token;
+use crate::vocab::{OrderNo, PackNo, Plan};
 use std::collections::VecDeque;
 use tokio::sync::mpsc;
 
@@ -27,6 +29,8 @@ pub struct Asker {
 #[derive(Debug)]
 pub struct Imported {
     pub asker: Asker,
+    /// The open order whose delivery it is, told by the file's name.
+    pub order: Option<OrderNo>,
     pub outcome: Result<NewPack, Answer>,
 }
 
@@ -74,11 +78,12 @@ impl Imports {
             Ok(id) => id,
             Err(e) => return Some((asker, Turn::Refused(refused(&e)))),
         };
+        let order = delivery_of(book, &wish);
         let (codebook, done, who) = (self.codebook.clone(), self.done.clone(), asker.clone());
         let work = move || {
             // A worse share of the processor than the line's; where that is not allowed it is only slower to yield.
             let _ = rustix::process::setpriority_process(None, 10);
-            let _ = done.blocking_send(Imported { asker: who, outcome: prepare(&codebook, &wish) });
+            let _ = done.blocking_send(Imported { asker: who, order, outcome: prepare(&codebook, &wish) });
         };
         match std::thread::Builder::new().name("import".into()).spawn(work) {
             Ok(_) => {
@@ -103,6 +108,15 @@ impl Imports {
 pub enum Turn {
     AnswerAgain,
     Refused(Answer),
+}
+
+/// The open order that a delivery is for: its one file is named by the order's token, and its codes are for the same
+/// level and product. Whoever brings it: the supplier, an inbox, a person.
+fn delivery_of(book: &Book, wish: &Import) -> Option<OrderNo> {
+    let [file] = &wish.files[..] else { return None };
+    let token = delivery_token(file)?;
+    let mine = |o: &&OrderRow| o.end.is_none() && o.token == token && o.level == wish.how.level && o.product == wish.how.product;
+    book.orders.values().find(mine).map(|o| o.no)
 }
 
 /// On the import's own thread: opening a large segment reads its index, which the line must not wait for.

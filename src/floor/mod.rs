@@ -11,6 +11,7 @@ mod imports;
 mod owner;
 mod requests;
 pub mod run;
+mod supplies;
 mod tail;
 pub mod terms;
 

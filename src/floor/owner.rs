@@ -14,6 +14,7 @@ use super::clock::Clock;
 use super::devices::{self, Devices};
 use super::imports::{Asker, Imported, Imports, Turn};
 use super::requests::{self, ReplyTo, Wanted};
+use super::supplies::{self, Supplies};
 use crate::control::protocol::Refusal;
 use crate::control::server::Command;
 use crate::device::{Timer, Told};
@@ -62,6 +63,7 @@ pub struct Inlets {
     pub devices: mpsc::Receiver<Told>,
     pub commands: mpsc::Receiver<Command>,
     pub imported: mpsc::Receiver<Imported>,
+    pub supply: mpsc::Receiver<supplies::Told>,
     pub stop: mpsc::Receiver<&'static str>,
 }
 
@@ -81,6 +83,7 @@ pub struct Owner {
     replies: HashMap<u64, ReplyTo>,
     next_id: u64,
     imports: Imports,
+    supplies: Supplies,
     board: Board,
     committed_seq: watch::Sender<u64>,
     admit: u64,
@@ -103,6 +106,7 @@ pub struct Parts {
     pub writer: Writer,
     pub devices: Devices,
     pub imports: Imports,
+    pub supplies: Supplies,
     pub board: Board,
     pub committed_seq: watch::Sender<u64>,
     pub admit: u64,
@@ -123,6 +127,7 @@ impl Owner {
             replies: HashMap::new(),
             next_id: 1,
             imports: p.imports,
+            supplies: p.supplies,
             board: p.board,
             committed_seq: p.committed_seq,
             admit: p.admit,
@@ -165,6 +170,7 @@ impl Owner {
                 () = clockwork.until(due_us, now_us), if room => self.tick(due_us),
                 _ = pulse.tick() => self.pulse(room),
                 Some(i) = from.imported.recv(), if room => self.imported(i),
+                Some(t) = from.supply.recv(), if room => self.supplies.told(t, self.clock.mono_us()),
                 Some(c) = from.commands.recv(), if room => self.command(c),
                 Some(signal) = from.stop.recv(), if room => {
                     tracing::info!(signal, "stopping");
@@ -173,6 +179,7 @@ impl Owner {
                 }
             }
             self.cut_off_deaf();
+            self.supply();
             // Drivers run on this thread: what was just ordered leaves before the next input is looked at.
             tokio::task::yield_now().await;
         }
@@ -299,6 +306,7 @@ impl Owner {
                         let _ = to.send(requests::answered(answer));
                     }
                 }
+                Effect::OrderOnDisk { order, ended } => self.supplies.on_disk(order, ended, self.line.book(), self.clock.mono_us()),
                 Effect::Exit => self.end = Some(End::Stopped),
             }
         }
@@ -379,6 +387,7 @@ impl Owner {
         self.pulses = self.pulses.wrapping_add(1);
         if self.pulses.is_multiple_of(DISK_EVERY) {
             self.board.measure_disk();
+            self.supply_look();
         }
         self.board.refresh(&self.line);
         self.show();
@@ -405,6 +414,10 @@ impl Owner {
         let id = self.next_id;
         self.next_id += 1;
         match wanted {
+            Wanted::Supply(wish) => {
+                self.replies.insert(id, reply);
+                self.supply_command(id, key, wish);
+            }
             Wanted::Reads => refuse(reply, "internal", "this request is answered by the socket itself", "report this"),
             Wanted::Line(op) => {
                 self.replies.insert(id, reply);
@@ -438,19 +451,24 @@ impl Owner {
         while let Some((asker, turn)) = self.imports.next(self.line.book()) {
             match turn {
                 Turn::AnswerAgain => drop(self.answer_again(&asker)),
+                Turn::Refused(answer) if self.supplies.refused(asker.id, &answer, self.clock.mono_us()) => {}
                 Turn::Refused(answer) => self.step(Input::PackRefused { id: asker.id, key: asker.key, answer }),
             }
         }
     }
 
     fn imported(&mut self, imported: Imported) {
-        let Imported { asker: Asker { id, key }, outcome } = imported;
+        let Imported { asker: Asker { id, key }, order, outcome } = imported;
         self.imports.over();
         match outcome {
             Ok(pack) => {
                 tracing::info!(pack = %pack.id, level = %pack.level, product = %pack.product, count = pack.count, "pack accepted");
-                self.step(Input::PackReady { id, key, pack });
+                self.step(match order {
+                    Some(order) => Input::Delivered { id, key, pack, order },
+                    None => Input::PackReady { id, key, pack },
+                });
             }
+            Err(answer) if self.supplies.refused(id, &answer, self.clock.mono_us()) => {}
             Err(answer) => self.step(Input::PackRefused { id, key, answer }),
         }
         self.next_import();
@@ -482,5 +500,6 @@ fn tell_link(id: &str, report: &Report) {
     }
 }
 
+mod supply;
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 use crate::control::protocol::{self, Refusal};
 use crate::ledger::import::ImportHow;
 use crate::line::{Answer, Op};
+use crate::vocab::OrderNo;
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 use tokio::sync::oneshot;
@@ -15,8 +16,18 @@ pub type ReplyTo = oneshot::Sender<Result<Map<String, Value>, Refusal>>;
 pub enum Wanted {
     Line(Op),
     Import(Import),
+    Supply(SupplyWish),
     /// Answered by the server itself; never arrives here.
     Reads,
+}
+
+/// What an operator asks of the supply side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SupplyWish {
+    /// Ask now.
+    Try { level: String, product: String },
+    /// Give an order up; what it may have cost is in the book.
+    Cancel { order: OrderNo, reason: String },
 }
 
 /// A pack to be read, checked and registered.
@@ -38,6 +49,8 @@ pub fn wanted(op: protocol::Op, base: &Path) -> Wanted {
             let how = ImportHow { level, product, column, purpose, ..ImportHow::default() };
             return Wanted::Import(Import { files: path.into_iter().map(|p| base.join(p)).collect(), pack, how });
         }
+        P::SupplyTry { level, product } => return Wanted::Supply(SupplyWish::Try { level, product }),
+        P::SupplyCancel { order, reason } => return Wanted::Supply(SupplyWish::Cancel { order: OrderNo(order), reason }),
         P::JobCreate { job, product, lot, target, expiry } => Op::JobCreate { id: job, product, lot, target, expiry },
         P::JobStart { job } => Op::JobStart { id: job },
         P::JobHold { job } => Op::JobHold { id: job },
@@ -54,7 +67,7 @@ pub fn answered(answer: Answer) -> Result<Map<String, Value>, Refusal> {
     if !answer.ok {
         return Err(Refusal { code: answer.code, message: answer.message, act: answer.act });
     }
-    let number = |k: &str, v: &str| (k == "count").then(|| v.parse::<u64>().ok()).flatten();
+    let number = |k: &str, v: &str| matches!(k, "count" | "order" | "lost").then(|| v.parse::<u64>().ok()).flatten();
     Ok(answer
         .fields
         .into_iter()

@@ -9,6 +9,7 @@ use super::{load, schema};
 use crate::line::rows::Life;
 use crate::vocab::code::hex;
 use crate::vocab::event::{Event, Origin};
+use crate::vocab::supply::token_head;
 use crate::vocab::{CodeRef, ItemState, JobNo, LevelNo, PackNo, ParentNo, ParentState};
 use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, params};
 use serde_json::{Map, Value, json};
@@ -272,6 +273,23 @@ impl Snapshot {
         }
         let (seq, hash) = self.head()?;
         if (seq, hash) == (link.seq, link.hash) { Ok(None) } else { Ok(Some(link.seq.min(seq) + u64::from(seq != link.seq))) }
+    }
+
+    /// Orders for codes, oldest first: `order, level, product, count, token` (its beginning), `outcome` (`open` while it is).
+    pub fn orders(&self) -> Result<Vec<Value>, ReadError> {
+        let said = |o: crate::line::rows::OrderRow| {
+            let mut m = object(json!({
+                "order": o.no.0, "level": o.level, "product": o.product, "count": o.count, "token": token_head(&o.token),
+                "outcome": o.end.as_ref().map_or("open", |e| e.outcome.word())
+            }));
+            if let Some(e) = o.end {
+                m.insert("lost".into(), e.lost.into());
+                m.extend(e.pack.map(|p| ("pack".to_string(), self.speaker.pack(p).into())));
+                m.extend(e.why.map(|w| ("why".to_string(), w.into())));
+            }
+            Value::Object(m)
+        };
+        Ok(load::orders(&self.conn)?.into_iter().map(said).collect())
     }
 
     pub fn pack_list(&self) -> Result<Vec<Value>, ReadError> {

@@ -9,9 +9,9 @@ mod index;
 mod parents;
 mod tables;
 
-use super::rows::{Counts, JobRow, Lease, Life, LineRow, PackRow, ParentRow, StationRow};
+use super::rows::{Counts, JobRow, Lease, Life, LineRow, OrderEnd, OrderRow, PackRow, ParentRow, StationRow};
 use crate::vocab::event::{NameKind, Seen};
-use crate::vocab::{CodeRef, Event, ItemState, JobNo, JobState, PackMl, PackNo, ParentNo, ParentState, StationNo};
+use crate::vocab::{CodeRef, Event, ItemState, JobNo, JobState, OrderNo, PackMl, PackNo, ParentNo, ParentState, StationNo};
 use index::Index;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use tables::Dirty;
@@ -58,6 +58,7 @@ pub struct Book {
     pub queues: BTreeMap<StationNo, VecDeque<CodeRef>>,
     pub line: LineRow,
     pub answers: HashMap<String, String>,
+    pub orders: BTreeMap<OrderNo, OrderRow>,
     dirty: Dirty,
     index: Index,
 }
@@ -83,6 +84,7 @@ impl Default for Book {
                 headline: Vec::new(),
             },
             answers: HashMap::new(),
+            orders: BTreeMap::new(),
             dirty: Dirty::default(),
             index: Index::default(),
         }
@@ -102,6 +104,7 @@ impl PartialEq for Book {
             && self.queues == o.queues
             && self.line == o.line
             && self.answers == o.answers
+            && self.orders == o.orders
     }
 }
 
@@ -262,6 +265,18 @@ impl Book {
             Event::Purpose { pack, purpose } => {
                 self.packs.get_mut(pack).expect("a pack is accepted before its purpose is told").purpose = Some(purpose.clone());
                 self.dirty.packs.insert(*pack);
+            }
+            Event::Ordered { order, level, product, count, token } => {
+                let (level, product, token) = (level.clone(), product.clone(), token.clone());
+                let row = OrderRow { no: *order, level, product, count: *count, token, end: None };
+                assert!(self.orders.insert(*order, row).is_none(), "an order's number is given once");
+                self.dirty.orders.insert(*order);
+            }
+            Event::OrderEnded { order, outcome, pack, lost, why } => {
+                let row = self.orders.get_mut(order).expect("an order is made before it ends");
+                let end = OrderEnd { outcome: *outcome, pack: *pack, lost: *lost, why: why.clone() };
+                assert!(row.end.replace(end).is_none(), "an order ends once");
+                self.dirty.orders.insert(*order);
             }
             Event::Forgotten { keys } => {
                 keys.iter().for_each(|k| drop(self.answers.remove(k)));

@@ -1,9 +1,10 @@
 //! What goes into the line and what comes out: one `Input` in, one `Decision` out.
 
 use super::rows::PackRow;
+use super::supply::Supplied;
 use crate::vocab::event::Origin;
 use crate::vocab::report::Poll;
-use crate::vocab::{CodeRef, DeviceNo, Event, Order, PackNo, Report};
+use crate::vocab::{CodeRef, DeviceNo, Event, Order, OrderNo, PackNo, Report};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug)]
@@ -56,6 +57,15 @@ pub enum Input {
         key: Option<String>,
         answer: Answer,
     },
+    /// An import ended well, and its codes are what an order asked for.
+    Delivered {
+        id: u64,
+        key: Option<String>,
+        pack: NewPack,
+        order: OrderNo,
+    },
+    /// What the supply side wants in the book.
+    Supply(Supplied),
     /// Orderly end (SIGTERM).
     Stop,
     Tick,
@@ -189,6 +199,11 @@ pub enum Effect {
     Reply {
         id: u64,
         answer: Answer,
+    },
+    /// An order (`ended`: its end) is on disk.
+    OrderOnDisk {
+        order: OrderNo,
+        ended: bool,
     },
     /// Everything is settled: end the program.
     Exit,

@@ -185,6 +185,8 @@ impl<L: Law> Line<L> {
             Input::Command { id, key, op } => self.command(id, key, op),
             Input::PackReady { id, key, pack } => self.pack_ready(id, key, pack),
             Input::PackRefused { id, key, answer } => self.reply(&Pending { id, key }, answer),
+            Input::Delivered { id, key, pack, order } => self.delivered(id, key, pack, order),
+            Input::Supply(s) => self.supplied(s),
             Input::Stop => self.begin_stop(),
             Input::Tick => {}
         }

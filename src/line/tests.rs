@@ -124,6 +124,7 @@ fn plan() -> Plan {
             },
         ],
         limits: Limits::default(),
+        supplies: Vec::new(),
     }
 }
 
@@ -215,7 +216,7 @@ impl World {
             }
             Effect::Order { device: PRINTER, order: Order::Clear } => self.give(Input::Report { device: PRINTER, report: Report::Cleared }),
             Effect::Order { order: Order::Output { number, on }, .. } => drop(self.outputs.insert(number, on)),
-            Effect::Order { .. } | Effect::Exit => {}
+            Effect::Order { .. } | Effect::OrderOnDisk { .. } | Effect::Exit => {}
             Effect::Print { device, code } => {
                 self.printed.push(code);
                 self.give(Input::Report { device, report: Report::Taken { code } });

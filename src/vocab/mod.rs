@@ -10,11 +10,12 @@ pub mod report;
 pub mod rng;
 pub mod sscc;
 pub mod states;
+pub mod supply;
 pub mod time;
 
 pub use code::{Code, KeyRule, MatchKey};
 pub use event::{Event, Seen};
-pub use ids::{CodeRef, DeviceNo, JobNo, LevelNo, PackNo, ParentNo, Passage, StationNo};
+pub use ids::{CodeRef, DeviceNo, JobNo, LevelNo, OrderNo, PackNo, ParentNo, Passage, StationNo};
 pub use plan::Plan;
 pub use report::{Order, Report};
 pub use states::{Doubt, ItemState, JobState, PackMl, ParentState, Promise, Reason};

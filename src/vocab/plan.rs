@@ -3,6 +3,7 @@
 
 use super::ids::{DeviceNo, LevelNo, StationNo};
 use super::sscc::RangeRule;
+use super::supply::SupplyRule;
 use std::collections::BTreeMap;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +25,8 @@ pub struct Plan {
     /// In the order of the file, which is the order of the belt.
     pub stations: Vec<Station>,
     pub limits: Limits,
+    /// Where packs are ordered from.
+    pub supplies: Vec<SupplyRule>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,6 +5,7 @@
 use packmark::vocab::code::{hex, unhex};
 use packmark::vocab::event::{Event, NameKind, Origin, Seen};
 use packmark::vocab::sscc::RangeRule;
+use packmark::vocab::supply::OrderOutcome;
 use packmark::vocab::*;
 
 fn c(ordinal: u32) -> CodeRef {
@@ -69,6 +70,18 @@ fn events() -> Vec<(Event, &'static str)> {
         (Event::Answered { key: "k".into(), answer: "{}".into() }, "22016b027b7d"),
         (Event::Forgotten { keys: vec!["k".into()] }, "2301016b"),
         (Event::Purpose { pack: PackNo(3), purpose: "p".into() }, "24030170"),
+        (
+            Event::Ordered { order: OrderNo(2), level: "box".into(), product: "P1".into(), count: 300, token: "ab".into() },
+            "250203626f78025031ac02026162",
+        ),
+        (
+            Event::OrderEnded { order: OrderNo(2), outcome: OrderOutcome::FetchedTwice, pack: Some(PackNo(3)), lost: 0, why: None },
+            "26020101030000",
+        ),
+        (
+            Event::OrderEnded { order: OrderNo(2), outcome: OrderOutcome::Cancelled, pack: None, lost: 300, why: Some("w".into()) },
+            "26020300ac02010177",
+        ),
     ]
 }
 
