@@ -39,18 +39,19 @@ pub(super) fn supplies(root: &Table<'_>, base: &Path, line: &str, levels: &[Leve
         let column = t.text("column").map(|c| c.value.to_string());
         let every_s = t.number("every_s", 1, 3_600).unwrap_or(5) as u32;
         let told = t.word("repeat", &[("same", Repeat::Same), ("new", Repeat::New)]);
-        let via = if folder { self::folder(&t, base) } else { http(&t, base, gtin.is_some()).map(Via::Http) };
+        let via = if folder { self::folder(&t, base) } else { http(&t, base, gtin.is_some()).map(|h| Via::Http(Box::new(h))) };
         t.done();
         let (Some(via), Some(low), Some(order)) = (via, low, order) else { continue };
         let repeat = told.unwrap_or_else(|| repeat_of(&via));
-        if repeat == Repeat::New && matches!(&via, Via::Folder { .. } | Via::Http(Http { poll: Some(_), .. })) {
+        let over_http = if let Via::Http(h) = &via { Some(&**h) } else { None };
+        if repeat == Repeat::New && over_http.is_none_or(|h| h.poll.is_some()) {
             t.complain(
                 t.place("repeat"),
                 "orders that are looked for later are named by their token",
                 "remove repeat, or set it to \"same\"",
             );
         }
-        if column.is_some() && matches!(&via, Via::Http(Http { form: Form::Json { .. }, .. })) {
+        if column.is_some() && over_http.is_some_and(|h| h.form != Form::Text) {
             t.complain(t.place("column"), "a JSON answer has no columns", "set form = \"text\", or remove column");
         }
         out.push(SupplyRule {

@@ -214,7 +214,7 @@ impl Owner {
         self.perform(leave);
         let Decision { ticket, events, wait, .. } = decision;
         if !events.is_empty() {
-            tell_log(&events);
+            log::tell(&events);
             self.board.decided(ticket, &events, &self.line, answers);
             self.submit(ticket, wait, Submission { now, events, rows });
         }
@@ -351,7 +351,7 @@ impl Owner {
                 Input::Poll { device, poll }
             }
             report => {
-                tell_link(&self.line.plan().device(device).id, &report);
+                log::link(&self.line.plan().device(device).id, &report);
                 Input::Report { device, report }
             }
         };
@@ -475,31 +475,7 @@ impl Owner {
     }
 }
 
-/// What somebody who reads the log wants to know; never a code.
-fn tell_log(events: &[Event]) {
-    for e in events {
-        match e {
-            Event::LineMoved { to, reason } => tracing::info!(state = %to, reason = reason.as_deref().unwrap_or(""), "line"),
-            Event::Alarm { name, on: true } => tracing::warn!(alarm = %name, "alarm"),
-            Event::Alarm { name, on: false } => tracing::info!(alarm = %name, "alarm is over"),
-            Event::JobMoved { job, to } => tracing::info!(job = job.0, state = %to, "job"),
-            Event::Clock { step_ms, .. } => tracing::warn!(step_ms, "the clock was set"),
-            _ => {}
-        }
-    }
-}
-
-fn tell_link(id: &str, report: &Report) {
-    match report {
-        Report::Up { identity } => tracing::info!(device = %id, identity = identity.as_deref().unwrap_or(""), "connected"),
-        Report::Down { why } => tracing::info!(device = %id, why = %why, "not connected"),
-        Report::NotReady { why } => tracing::warn!(device = %id, why = %why, "not ready"),
-        Report::OutOfStep { why } => tracing::warn!(device = %id, why = %why, "out of step"),
-        Report::Noise { count, .. } => tracing::debug!(device = %id, count, "bytes that mean nothing"),
-        _ => {}
-    }
-}
-
+mod log;
 mod supply;
 #[cfg(test)]
 mod tests;

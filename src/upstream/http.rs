@@ -170,6 +170,10 @@ fn failed(e: &ureq::Error) -> Failure {
         ureq::Error::Io(e) if matches!(e.kind(), K::ConnectionRefused | K::HostUnreachable | K::NetworkUnreachable | K::NetworkDown) => {
             (Fault::NotTaken, format!("the source is not reached ({e}): is it running?"))
         }
+        // The name service has no kind of its own.
+        ureq::Error::Io(e) if e.to_string().contains("lookup address") => {
+            (Fault::NotTaken, "the source's name is not found: check url and the name server".into())
+        }
         // The certificate is looked at before anything is said.
         ureq::Error::Io(e) if e.kind() == K::InvalidData && e.to_string().contains("certificate") => {
             (Fault::NotTaken, format!("no safe connection ({e}): check the clock, and ca"))

@@ -363,6 +363,8 @@ impl Supplier {
         if self.open().is_none_or(|o| o.no != no) {
             return;
         }
+        // What came is not in the last look at the pool yet.
+        self.pool = None;
         let then = match std::mem::replace(&mut self.state, State::Idle { not_before_us: self.now_us }) {
             State::Ending { then, .. } => then,
             // Not our doing: its codes were imported, here or by another way, or an operator gave it up.
@@ -384,7 +386,7 @@ impl Supplier {
         match self.state.clone() {
             State::Waiting { open, .. } | State::Blocked { open: Some(open), .. } => self.ask(open),
             State::Idle { .. } | State::Blocked { open: None, .. } => {
-                (self.losses, self.twice) = (0, false);
+                self.losses = 0;
                 self.record();
             }
             State::Storing { .. } | State::Asking(_) | State::Importing(_) | State::Ending { .. } => {}

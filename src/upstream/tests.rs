@@ -214,6 +214,7 @@ impl World {
         match output {
             Output::Record { count } => {
                 assert!(self.disk.orders.values().all(|o| o.1.is_some()), "one open order at a time: {:?}", self.disk.orders);
+                assert!(self.pool() < u64::from(LOW) || self.tries > 0, "ordered without need: {:#?}", self.trail);
                 let no = self.disk.orders.len() as u32 + 1;
                 self.disk.orders.insert(no, (count, None));
                 if !self.step_done() {
@@ -394,6 +395,8 @@ fn an_older_copy_put_back_never_asks_for_its_open_order_again() {
         s.handle(Input::Pool { codes: 0, minutes: None }, 1);
         assert_eq!(s.poll(), None, "nothing before the loss is on disk");
         s.handle(Input::Ended(OrderNo(7)), 2);
+        assert_eq!(s.poll(), None, "nothing before the pool was looked at anew");
+        s.handle(Input::Pool { codes: 0, minutes: None }, 3);
         assert_eq!(s.poll(), Some(Output::Record { count: ORDER }));
     }
 }

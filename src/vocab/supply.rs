@@ -35,7 +35,7 @@ pub enum Repeat {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Via {
-    Http(Http),
+    Http(Box<Http>),
     /// An order file is put into `outbox`; the delivery appears in `inbox`, named by the token.
     Folder {
         outbox: PathBuf,

@@ -12,15 +12,15 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// Longest that anything here may take.
-const LIMIT: Duration = Duration::from_secs(20);
+pub const LIMIT: Duration = Duration::from_secs(20);
 
 /// A folder with a configuration whose devices nobody plays.
-struct Place {
+pub struct Place {
     dir: TempDir,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let place = Self { dir: TempDir::new().unwrap() };
         let mut text = include_str!("../data/line.toml").to_string();
         let ports = ["17000", "19004", "19006", "19100", "19005", "15020"];
@@ -35,7 +35,7 @@ impl Place {
     }
 
     /// A line without an I/O module: its boots are in the book as soon as they are up.
-    fn bare() -> Self {
+    pub fn bare() -> Self {
         let place = Self { dir: TempDir::new().unwrap() };
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let text = format!(
@@ -65,11 +65,11 @@ impl Place {
         place
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    fn write(&self, name: &str, text: &str) -> PathBuf {
+    pub fn write(&self, name: &str, text: &str) -> PathBuf {
         std::fs::write(self.path(name), text).unwrap();
         self.path(name)
     }
@@ -81,7 +81,7 @@ impl Place {
         c
     }
 
-    fn start(&self) -> Daemon {
+    pub fn start(&self) -> Daemon {
         self.start_with(&[])
     }
 
@@ -119,14 +119,14 @@ impl Place {
     }
 }
 
-struct Daemon {
+pub struct Daemon {
     child: Child,
-    ready: Value,
+    pub ready: Value,
     log: Option<std::thread::JoinHandle<String>>,
 }
 
 impl Daemon {
-    fn talk(&self) -> Talk<UnixStream> {
+    pub fn talk(&self) -> Talk<UnixStream> {
         let path = self.ready["socket"].as_str().unwrap_or_else(|| panic!("not ready: {}", self.ready));
         let s = UnixStream::connect(path).unwrap();
         s.set_read_timeout(Some(LIMIT)).unwrap();
@@ -156,13 +156,13 @@ impl Daemon {
     }
 
     /// SIGTERM, and how it ended.
-    fn stop(mut self) -> (Option<i32>, String) {
+    pub fn stop(mut self) -> (Option<i32>, String) {
         self.signal(rustix::process::Signal::TERM);
         let status = self.wait();
         (status.code(), self.log())
     }
 
-    fn kill(mut self) {
+    pub fn kill(mut self) {
         self.signal(rustix::process::Signal::KILL);
         self.wait();
     }
@@ -180,7 +180,7 @@ impl Drop for Daemon {
 }
 
 /// One connection, a line at a time.
-struct Talk<S> {
+pub struct Talk<S> {
     reader: BufReader<S>,
     writer: S,
     hello: Value,
@@ -206,7 +206,7 @@ impl<S: Read + Write> Talk<S> {
     }
 
     /// The answer to one request; events and beats in between are passed over.
-    fn ask(&mut self, request: Value) -> Value {
+    pub fn ask(&mut self, request: Value) -> Value {
         self.say(format!("{request}\n").as_bytes());
         loop {
             let v = self.line();
@@ -217,7 +217,7 @@ impl<S: Read + Write> Talk<S> {
     }
 
     /// The next event of a kind.
-    fn event(&mut self, kind: &str) -> Value {
+    pub fn event(&mut self, kind: &str) -> Value {
         let until = Instant::now() + LIMIT;
         loop {
             let v = self.line();
