@@ -1,5 +1,7 @@
 //! Our side against programs that are not ours; run by `tests/outside/run.sh`, which says where python is.
 
+mod serialbox;
+
 use packmark::device::{Clock, Device, Driven, Told, spawn};
 use packmark::profile::Profiles;
 use packmark::vocab::plan::{Address, Setting};
