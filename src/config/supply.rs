@@ -6,6 +6,9 @@ use crate::vocab::plan::{CodeSource, Level, Product};
 use crate::vocab::supply::{Form, Http, Poll, Repeat, SupplyRule, Via};
 use std::path::Path;
 
+/// Bytes a code takes in an answer at the very least.
+const LEAST_CODE: u64 = 8;
+
 /// What may stand in braces in a template (`upstream/blanks.rs`).
 const BLANKS: &[&str] = &["count", "token", "level", "product", "gtin", "line"];
 
@@ -53,6 +56,11 @@ pub(super) fn supplies(root: &Table<'_>, base: &Path, line: &str, levels: &[Leve
         }
         if column.is_some() && over_http.is_some_and(|h| h.form != Form::Text) {
             t.complain(t.place("column"), "a JSON answer has no columns", "set form = \"text\", or remove column");
+        }
+        if let Some(h) = over_http
+            && order * LEAST_CODE > u64::from(h.max_mb) << 20
+        {
+            t.complain(t.place("order"), format_args!("{order} codes do not fit into an answer of {} MB", h.max_mb), "lower order, or raise max_mb");
         }
         out.push(SupplyRule {
             level: level.value.into(),

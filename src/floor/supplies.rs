@@ -81,6 +81,8 @@ pub struct Supplies {
     desks: Vec<Desk>,
     codebook: Codebook,
     boot: String,
+    /// Something came in since there was last nothing to do.
+    stirred: bool,
 }
 
 /// What the suppliers are built from.
@@ -100,12 +102,12 @@ impl Supplies {
     /// A line that orders nothing.
     #[cfg(test)]
     pub fn none(codebook: Codebook) -> Self {
-        Self { desks: Vec::new(), codebook, boot: String::new() }
+        Self { desks: Vec::new(), codebook, boot: String::new(), stirred: false }
     }
 
     /// Sweeps the spool, takes up the orders that were open, starts a thread for each source.
     pub fn start(s: &Setting<'_>) -> Result<Self, String> {
-        let mut all = Self { desks: Vec::new(), codebook: s.codebook.clone(), boot: s.boot.into() };
+        let mut all = Self { desks: Vec::new(), codebook: s.codebook.clone(), boot: s.boot.into(), stirred: true };
         if s.plan.supplies.is_empty() {
             return Ok(all);
         }
@@ -140,10 +142,12 @@ impl Supplies {
     }
 
     pub fn look(&mut self, desk: usize, codes: u64, minutes: Option<u64>, now_us: u64) {
+        self.stirred = true;
         self.desks[desk].supplier.handle(Input::Pool { codes, minutes }, now_us);
     }
 
     pub fn told(&mut self, told: Told, now_us: u64) {
+        self.stirred = true;
         let Told { desk, order, news } = told;
         let d = &mut self.desks[desk];
         let input = match news {
@@ -166,6 +170,7 @@ impl Supplies {
 
     /// An order or its end is in the book and on disk.
     pub fn on_disk(&mut self, order: OrderNo, ended: bool, book: &Book, now_us: u64) {
+        self.stirred = true;
         for d in &mut self.desks {
             if !ended && d.recording == Some(order) {
                 d.recording = None;
@@ -184,6 +189,7 @@ impl Supplies {
 
     /// Was this the import of a desk? Then it hears of the refusal, and nobody else has to.
     pub fn refused(&mut self, request: u64, answer: &Answer, now_us: u64) -> bool {
+        self.stirred = true;
         let Some(d) = self.desks.iter_mut().find(|d| d.import == Some(request)) else { return false };
         d.import = None;
         let Some(order) = d.supplier.open().map(|o| o.no) else { return true };
@@ -206,6 +212,7 @@ impl Supplies {
 
     /// An operator's wish to ask now.
     pub fn try_now(&mut self, level: &str, product: &str, now_us: u64) -> Answer {
+        self.stirred = true;
         let Some(d) = self.desks.iter_mut().find(|d| d.rule.level == level && d.rule.product == product) else {
             let what = format!("nothing is ordered for level {level} and product {product}");
             return Answer::refused("unknown-supply", what, "see packmark supply list, or add a [[supply]]");
@@ -229,6 +236,9 @@ impl Supplies {
 
     /// The next thing to do, until there is none.
     pub fn next_doing(&mut self, book: &Book) -> Option<Doing> {
+        if !self.stirred {
+            return None;
+        }
         for n in 0..self.desks.len() {
             while let Some(output) = self.desks[n].supplier.poll() {
                 if let Some(doing) = self.do_for(n, output, book) {
@@ -236,7 +246,9 @@ impl Supplies {
                 }
             }
         }
-        self.alarm(book)
+        let alarm = self.alarm(book);
+        self.stirred = alarm.is_some();
+        alarm
     }
 
     fn do_for(&mut self, n: usize, output: Output, book: &Book) -> Option<Doing> {

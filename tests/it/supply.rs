@@ -457,6 +457,10 @@ fn mistakes_in_the_configuration_are_named_with_their_line() {
         let complaints = said["complaints"].to_string();
         assert!(exit == Some(2) && complaints.contains(why), "{supply}: {complaints}");
     }
+    let place = line("url = \"https://pool.example/\"\nmax_mb = 1");
+    let text = std::fs::read_to_string(place.path("line.toml")).unwrap();
+    place.write("line.toml", &text.replace("order = 20", "order = 200000"));
+    assert!(packmark(&place, &["check"]).1.to_string().contains("do not fit"));
     let place = line("url = \"http://pool.example/\"\nplain_http = \"accepted\"");
     assert_eq!(packmark(&place, &["check"]).0, Some(0));
 }

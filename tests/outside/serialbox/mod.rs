@@ -4,12 +4,12 @@
 //! without a lock, and hands the same numbers to different requests; every one of them must be met by the import. What is a
 //! duplicate is told here by a set of our own, not by the store that is tested.
 
-use packmark::upstream::{Answer, Spool, Transport};
+use packmark::upstream::{Answer, Fault, Spool, Transport};
 use packmark::vocab::supply::{Form, Http, Repeat, SupplyRule, Via};
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -32,7 +32,10 @@ struct Pool {
 
 impl Pool {
     fn start(workers: u32) -> Self {
-        let dir = TempDir::new().unwrap();
+        Self::start_with(workers, TempDir::new().unwrap(), &[])
+    }
+
+    fn start_with(workers: u32, dir: TempDir, more: &[String]) -> Self {
         let made = Command::new(python()).arg("pool_site.py").arg(dir.path()).current_dir(FOLDER).status().unwrap();
         assert!(made.success(), "the pool's database is made");
         let mut child = Command::new(python())
@@ -46,6 +49,7 @@ impl Pool {
                 &workers.to_string(),
                 "pool_site:application",
             ])
+            .args(more)
             .env("POOL_FOLDER", dir.path())
             .current_dir(FOLDER)
             .stdin(Stdio::null())
@@ -162,8 +166,7 @@ fn serialbox_with_one_worker_feeds_a_line() {
     assert_eq!(packmark(dir, &["audit"]).1["ok"], true);
 }
 
-/// One reply: the codes as the transport wrote them.
-fn fetch(pool: &Pool, n: usize, spool: &Spool, count: u32) -> Option<Vec<String>> {
+fn rule(pool: &Pool, count: u32, ca: Option<PathBuf>) -> SupplyRule {
     let http = Http {
         post: false,
         url: pool.url("numbers"),
@@ -171,7 +174,7 @@ fn fetch(pool: &Pool, n: usize, spool: &Spool, count: u32) -> Option<Vec<String>
         header_files: vec![("Authorization".into(), pool.dir.path().join("word"))],
         body: None,
         form: Form::Json { codes: "/numbers".into(), code: None },
-        ca: None,
+        ca,
         connect_s: 10,
         timeout_s: 50,
         max_mb: 8,
@@ -179,9 +182,13 @@ fn fetch(pool: &Pool, n: usize, spool: &Spool, count: u32) -> Option<Vec<String>
     };
     let (level, product, line) = ("bottle".into(), "P1".into(), "L1".into());
     let via = Via::Http(Box::new(http));
-    let rule = SupplyRule { level, product, gtin: None, line, low: 1, order: count, column: None, repeat: Repeat::New, every_s: 1, via };
+    SupplyRule { level, product, gtin: None, line, low: 1, order: count, column: None, repeat: Repeat::New, every_s: 1, via }
+}
+
+/// One reply: the codes as the transport wrote them.
+fn fetch(pool: &Pool, n: usize, spool: &Spool, count: u32) -> Option<Vec<String>> {
     let token = format!("reply{n}");
-    let mut transport = Transport::new(rule, spool.clone());
+    let mut transport = Transport::new(rule(pool, count, None), spool.clone());
     match transport.ask(&token, count, false) {
         Answer::Delivered => {
             let text = std::fs::read_to_string(transport.delivery(&token)).unwrap();
@@ -237,4 +244,44 @@ fn serialbox_with_four_workers_gives_duplicates_and_every_one_is_met() {
     let packs = packmark(line.path(), &["pack", "list"]).1;
     let held: u64 = packs["packs"].as_array().unwrap().iter().map(|p| p["count"].as_u64().unwrap()).sum();
     assert_eq!(held, accepted.len() as u64);
+}
+
+/// A certificate of our own making is trusted when the configuration says so, and only then.
+#[test]
+fn serialbox_behind_a_certificate_of_our_own() {
+    let dir = TempDir::new().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    // A certificate may not be its own authority: two authorities, and one issued by the first.
+    let openssl = |name: &str, more: &[&str]| {
+        let (key, out) = (at(&format!("{name}.key")), at(&format!("{name}.pem")));
+        let made = Command::new("openssl")
+            .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", &format!("/CN={name}"), "-keyout"])
+            .arg(&key)
+            .arg("-out")
+            .arg(&out)
+            .args(more)
+            .current_dir(dir.path())
+            .stderr(Stdio::null())
+            .status();
+        assert!(made.expect("openssl is there").success());
+        (key, out)
+    };
+    let (_, authority) = openssl("office", &[]);
+    let (_, other) = openssl("other", &[]);
+    let issued = ["-CA", "office.pem", "-CAkey", "office.key", "-addext", "basicConstraints=critical,CA:FALSE", "-addext"];
+    let (key, certificate) = openssl("pool", &[&issued[..], &["subjectAltName=IP:127.0.0.1"]].concat());
+    let path = |p: &Path| p.to_str().unwrap().to_string();
+    let mut pool = Pool::start_with(1, dir, &["--keyfile".into(), path(&key), "--certfile".into(), path(&certificate)]);
+    pool.base = pool.base.replace("http://", "https://");
+    std::fs::write(pool.dir.path().join("word"), WORD).unwrap();
+    let spool = Spool::open(pool.dir.path()).unwrap();
+    let ask = |ca: Option<&Path>| Transport::new(rule(&pool, 10, ca.map(Into::into)), spool.clone()).ask("t", 10, false);
+    for stranger in [None, Some(&*other)] {
+        match ask(stranger) {
+            // Nothing was said, so nothing was given.
+            Answer::Failed(f) => assert!(f.fault == Fault::NotTaken && f.what.contains("certificate"), "{f:?}"),
+            a => panic!("{a:?}"),
+        }
+    }
+    assert_eq!(ask(Some(&authority)), Answer::Delivered);
 }
