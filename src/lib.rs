@@ -17,7 +17,7 @@
 //! | *balance* | codes by state add up to the codes received; passages decided and open add up to the trigger's count | `src/audit/damages/book.rs`; `completing_settles_everything_by_name` in `src/line/tests/boots.rs` |
 //! | *nothing-forgotten* | no acknowledged event is lost | `tests/it/book.rs`: a crash at every step; a full disk: `tests/it/refusals.rs` |
 //! | *told-once* | every event has an id (boot and seq) that makes a second arrival upstream harmless | `a_pack_is_imported_beside_the_running_line_and_watchers_see_it` in `tests/it/daemon.rs` |
-//! | *byte-exact* | a code is bytes, from pack to print to scan | `src/ledger/tests.rs`; transcripts in `src/wire/transcript/tests.rs` |
+//! | *byte-exact* | a code is bytes, from pack to print to scan | `src/ledger/tests.rs`; transcripts in `src/wire/transcript/tests.rs`; `the_bytes_judge_beyond_the_key` in `src/vocab/key/tests.rs`; symbols: `tests/outside/symbols.rs` |
 //! | *noise-is-noise* | no input can crash the daemon or fill its disk | `src/wire/fuzz.rs`; `tests/it/daemon.rs` |
 //!
 //! The seeded shift replays hundreds of shifts on virtual time with faults and a crash each, on the real ledger, and breaks
@@ -32,6 +32,7 @@
 //!                     ├→ config ──────────────────────┼→ vocab
 //!                     ├→ intake ──────────────────────┤
 //!                     ├→ upstream ────────────────────┤
+//!               cli ──┼→ symbol ──────────────────────┤
 //!                     └→ control ─────────────────────┘
 //! tui → control      sim → wire, profile, line, ledger, config, control      audit → vocab
 //! ```
@@ -41,10 +42,11 @@
 //!
 //! | room | holds | must never know |
 //! |---|---|---|
-//! | [`vocab`] | code, match key, SSCC, ids, states, reasons, events, time, the plan of a line | anything else |
+//! | [`vocab`] | code, match key, GS1 codes, SSCC, ids, states, reasons, events, time, the plan of a line | anything else |
 //! | [`profile`] | `firmware-profiles/*.toml` → a validated value ([`profile::Bound`]) | IO beyond reading the files |
 //! | [`config`] | the line's TOML → [`vocab::Plan`], every complaint at once | devices, SQL |
 //! | [`intake`] | deliveries of codes (text, tables, sealed containers) → rows | the store, the line |
+//! | [`symbol`] | Data Matrix and QR Code of a code, as PNG, SVG or on a terminal | printers, the store |
 //! | [`wire`] | sans-IO conversations with printers, readers and I/O modules | tokio, clocks, SQL |
 //! | [`mod@line`] | sans-IO heart: passages, verdicts, life of codes and parents, gates, feeding | tokio, clocks, SQL, protocols |
 //! | [`device`] | ports (TCP, serial, pty, listen) and one driver loop for any conversation | packing rules |
@@ -106,6 +108,7 @@ pub mod ledger;
 pub mod line;
 pub mod profile;
 pub mod sim;
+pub mod symbol;
 pub mod tui;
 pub mod upstream;
 pub mod vocab;

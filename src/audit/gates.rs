@@ -46,7 +46,12 @@ impl Unattended {
         // Where the link went just before, that is when the last request was; a daemon that hangs keeps its link.
         let hung = |t: &&u64| !truth.links.iter().any(|l| !l.2 && module(&l.1) && l.0 <= **t && **t - l.0 <= LINK_TO_SAFE_US);
         let safes = truth.safes.iter().filter(hung).map(|t| t.saturating_sub(WATCHDOG_US));
-        let spans = downs.chain(safes).map(|from| (from, belt_stands(truth, from).saturating_add(STOP_US))).collect();
+        // A permit written just before the end still starts a belt that stood.
+        let stands = |from: u64| {
+            let starts = truth.belt.iter().find(|b| b.1 && b.0 > from && b.0 - from <= WATCHDOG_US);
+            belt_stands(truth, starts.map_or(from, |b| b.0))
+        };
+        let spans = downs.chain(safes).map(|from| (from, stands(from).saturating_add(STOP_US))).collect();
         Self { spans }
     }
 
@@ -72,11 +77,30 @@ impl Unattended {
         if named && self.spans.iter().any(|s| g.t_us <= s.0 && s.0 - g.t_us <= DEATH_NEAR_US) {
             return Excuse::Warn("the daemon died a moment later");
         }
-        if at_restart && self.spans.iter().any(|s| g.t_us <= s.0 && s.0 - g.t_us <= HUNG_NEAR_US) {
+        if at_restart && self.spans.iter().any(|s| g.t_us <= s.0 && moving_us(truth, g.t_us, s.0) <= HUNG_NEAR_US) {
             return Excuse::Warn("the daemon died before it could write that the thing had gone by");
         }
         Excuse::None
     }
+}
+
+/// How long the belt moved between two moments: a thing that stands in a gate is not through for the line.
+fn moving_us(truth: &Truth, from_us: u64, to_us: u64) -> u64 {
+    if truth.belt.is_empty() {
+        return to_us - from_us;
+    }
+    let (mut moved, mut since) = (0, truth.belt.iter().rev().find(|b| b.0 <= from_us).filter(|b| b.1).map(|_| from_us));
+    for (at, on) in truth.belt.iter().filter(|b| b.0 > from_us && b.0 <= to_us) {
+        match (since, on) {
+            (None, true) => since = Some(*at),
+            (Some(began), false) => {
+                moved += at - began;
+                since = None;
+            }
+            _ => {}
+        }
+    }
+    moved + since.map_or(0, |began| to_us - began)
 }
 
 /// When the belt next stands, from a moment on.

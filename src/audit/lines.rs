@@ -113,6 +113,7 @@ pub struct DumpLine<'a> {
     pub product: Option<Text<'a>>,
     pub count: Option<u64>,
     pub untouched: Option<u64>,
+    pub used: Option<bool>,
 }
 
 /// A line of the journal.

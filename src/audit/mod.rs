@@ -112,6 +112,7 @@ impl Judge {
     /// Both sides are quiet: compares the accounts.
     pub fn finish(mut self) -> Verdict {
         self.replay.finish(&self.codes, &mut self.complaints);
+        self.replay.packs_close(&self.stand, &mut self.complaints);
         self.stand.check(&self.codes, &mut self.complaints);
         let codes = self.stand.compare(&self.replay, &self.codes, &mut self.complaints);
         let mut passages = self.replay.passages_off(&mut self.complaints);

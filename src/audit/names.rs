@@ -1,6 +1,7 @@
 //! Texts that stand for things, each kept once and spoken of by number.
 
-use crate::vocab::code::{KeyRule, hex, unhex};
+use crate::vocab::KeyRule;
+use crate::vocab::code::{hex, unhex};
 use std::collections::HashMap;
 
 /// A name's number within its list.

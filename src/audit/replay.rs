@@ -12,6 +12,7 @@ use crate::vocab::{ItemState as S, ParentState as P, Promise, Reason};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 mod codes;
+mod packs;
 mod parents;
 
 /// A code as the journal tells it.
@@ -125,6 +126,7 @@ pub struct Replay {
     /// Sent, printed or doubtful codes.
     unsettled: BTreeSet<No>,
     leases: HashMap<String, Vec<(u64, u64)>>,
+    packs: HashMap<String, packs::Told>,
     boots: Names,
     job: Option<No>,
     last: Option<Last>,
@@ -207,7 +209,20 @@ impl Replay {
             }
             ("printed", Some(c)) => self.printed(c, at),
             ("doubtful", Some(c)) => self.doubtful(c, l.why.as_deref() == Some("restored"), at),
-            ("void", Some(c)) => self.void(c, at),
+            ("void", Some(c)) => {
+                self.void(c, at);
+                if let Some(pack) = l.pack.as_deref() {
+                    self.withdrawn_with(pack, c, S::Void, at);
+                }
+            }
+            ("returned", Some(c)) => {
+                self.returned(c, at);
+                if let Some(pack) = l.pack.as_deref() {
+                    self.withdrawn_with(pack, c, S::Returned, at);
+                }
+            }
+            ("pack-used", _) => self.pack_used(l, at),
+            ("pack-withdrawn", _) => self.pack_withdrawn(l, at),
             ("missing", Some(c)) => self.missing(c, at),
             ("withdrawn", Some(c)) => {
                 self.rejected(c, l.reason.as_deref().and_then(Reason::from_word), at);
@@ -235,7 +250,11 @@ impl Replay {
             ("leased" | "unleased", _) => self.lease(l, at),
             ("restart", _) => self.restarts.push(l.missed.clone().unwrap_or_default()),
             ("job", _) => self.moved_job(id.as_deref(), l.to.as_deref(), at),
-            ("sent" | "printed" | "doubtful" | "void" | "missing" | "withdrawn" | "read" | "through" | "escaped" | "taken-out", None) => {
+            (
+                "sent" | "printed" | "doubtful" | "void" | "returned" | "missing" | "withdrawn" | "read" | "through" | "escaped"
+                | "taken-out",
+                None,
+            ) => {
                 at.blame(Promise::NothingForgotten, None, format!("an event “{}” names no code", &*l.k));
             }
             // What else the journal tells (alarms, the clock, the line's state) moves no code and no count.
@@ -295,8 +314,11 @@ impl Replay {
             return at.blame(Promise::Balance, None, "a lease without pack, from and count");
         };
         let to = from.saturating_add(count);
-        let leases = self.leases.entry(pack.to_string()).or_default();
         if &*l.k == "leased" {
+            if self.is_closed(pack) {
+                at.blame(Promise::Balance, None, format!("codes {from}..{to} of pack {pack} are leased, but it is closed"));
+            }
+            let leases = self.leases.entry(pack.to_string()).or_default();
             if leases.iter().any(|r| r.0 < to && from < r.1) {
                 at.blame(Promise::Balance, None, format!("codes {from}..{to} of pack {pack} are leased twice"));
             }
@@ -310,6 +332,7 @@ impl Replay {
             }
             return;
         }
+        let leases = self.leases.entry(pack.to_string()).or_default();
         match leases.iter().position(|r| r.0 <= from && to <= r.1) {
             Some(n) => {
                 let r = leases.remove(n);

@@ -34,6 +34,8 @@ struct PackRow {
     generated: bool,
     count: u64,
     untouched: u64,
+    /// Its codes are on the market already.
+    used: bool,
     lines: u64,
 }
 
@@ -59,6 +61,17 @@ impl Stand {
 
     pub fn pack_count(&self, pack: &str) -> Option<u64> {
         self.words.known(pack).and_then(|p| self.packs.get(&p)).map(|p| p.count)
+    }
+
+    pub fn pack_untouched(&self, pack: &str) -> Option<u64> {
+        self.words.known(pack).and_then(|p| self.packs.get(&p)).map(|p| p.untouched)
+    }
+
+    /// Every pack in the order of names, and whether its codes are used elsewhere.
+    pub fn packs_used(&self) -> Vec<(&str, bool)> {
+        let mut packs: Vec<(&str, bool)> = self.packs.iter().map(|(no, p)| (self.words.text(*no), p.used)).collect();
+        packs.sort_unstable();
+        packs
     }
 
     /// Does this code come from a range (a pack of product `*`)?
@@ -128,7 +141,7 @@ impl Stand {
         let pack = self.words.number(l.pack.as_deref()?);
         let level = self.words.number(l.level.as_deref()?);
         let generated = l.product.as_deref()? == "*";
-        let row = PackRow { level, generated, count: l.count?, untouched: l.untouched?, lines: 0 };
+        let row = PackRow { level, generated, count: l.count?, untouched: l.untouched?, used: l.used == Some(true), lines: 0 };
         self.packs.insert(pack, row);
         Some(())
     }

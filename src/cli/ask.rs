@@ -8,6 +8,7 @@ use crate::control::client::Client;
 use crate::control::protocol::Status;
 use crate::floor::clock::Clock;
 use crate::floor::terms::{Exit, Globals, Lang, say};
+use crate::ledger::import::UNSAID;
 use crate::ledger::offline::{self, Answer, NewJob, OfflineError, Parcel};
 use crate::ledger::{Holder, OpenHow};
 use crate::tui;
@@ -17,14 +18,14 @@ use serde_json::{Map, Value, json};
 use std::path::PathBuf;
 
 /// Who carries a request out.
-enum Way {
+pub(super) enum Way {
     Daemon(Client),
     /// Nobody holds this store.
     Store(PathBuf, Option<Box<Config>>),
 }
 
 /// The daemon that holds the store, else the store itself.
-fn way(g: &Globals) -> Result<Way, Exit> {
+pub(super) fn way(g: &Globals) -> Result<Way, Exit> {
     let config = place::config(g)?;
     if g.store.is_none()
         && config.is_none()
@@ -46,7 +47,7 @@ fn way(g: &Globals) -> Result<Way, Exit> {
     }
 }
 
-fn open_how(clock: Clock, create: bool) -> OpenHow {
+pub(super) fn open_how(clock: Clock, create: bool) -> OpenHow {
     let now = clock.now();
     OpenHow { create, boot: format!("cli-{:x}-{}", now.wall_us, std::process::id()), wall_us: now.wall_us, ..OpenHow::default() }
 }
@@ -61,21 +62,28 @@ pub fn pack_import(g: &Globals, args: &ImportArgs) -> Exit {
                 say("the current folder is gone: give whole paths");
                 return Exit::Refused;
             };
-            let mut fields = object(json!({"path": paths, "level": args.level, "product": args.product}));
+            let mut fields = object(json!({"path": paths}));
+            put(&mut fields, "level", args.level.as_deref());
+            put(&mut fields, "product", args.product.as_deref());
+            put(&mut fields, "expiry", args.expiry.as_deref());
+            if args.used {
+                fields.insert("used".into(), true.into());
+            }
             put(&mut fields, "pack", args.id.as_deref());
             put(&mut fields, "column", args.column.as_deref());
             put(&mut fields, "purpose", args.purpose.as_deref());
             ask(g, &mut client, "pack.import", fields, None, &|v| imported(g, v))
         }
         Ok(Way::Store(dir, config)) => {
-            let (level, product, files) = (args.level.clone(), args.product.clone(), args.files.clone());
-            let (id, column, purpose) = (args.id.clone(), args.column.clone(), args.purpose.clone());
-            let parcel = Parcel { files, level, product, id, column, purpose };
+            let said = |v: &Option<String>| v.clone().unwrap_or_else(|| UNSAID.into());
+            let (level, product, files) = (said(&args.level), said(&args.product), args.files.clone());
+            let (id, column, purpose, expiry) = (args.id.clone(), args.column.clone(), args.purpose.clone(), args.expiry.clone());
+            let parcel = Parcel { files, level, product, id, column, purpose, expiry, used: args.used };
             let clock = Clock::start(0);
             match offline::import(&dir, &open_how(clock, true), clock.now(), &parcel, config.as_ref().map(|c| &c.plan)) {
                 Ok(p) => {
                     let sha = match p.origin {
-                        Origin::Segments { sha256 } => hex(&sha256),
+                        Origin::Segments { sha256 } | Origin::Related { sha256, .. } => hex(&sha256),
                         Origin::Range(_) => String::new(),
                     };
                     imported(g, &object(json!({"pack": p.id, "count": p.count, "sha256": sha})))
@@ -98,7 +106,7 @@ fn imported(g: &Globals, v: &Map<String, Value>) -> Exit {
     }
 }
 
-fn offline_failed(g: &Globals, e: &OfflineError) -> Exit {
+pub(super) fn offline_failed(g: &Globals, e: &OfflineError) -> Exit {
     match e {
         OfflineError::Refused(a) => place::refused(g, &a.code, &a.message, &a.act),
         OfflineError::Open(_) => place::refused(g, "ledger", &e.to_string(), ""),
@@ -346,7 +354,7 @@ pub(super) fn object(v: Value) -> Map<String, Value> {
     }
 }
 
-fn put(m: &mut Map<String, Value>, key: &str, v: Option<&str>) {
+pub(super) fn put(m: &mut Map<String, Value>, key: &str, v: Option<&str>) {
     if let Some(v) = v {
         m.insert(key.into(), v.into());
     }

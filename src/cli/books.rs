@@ -3,6 +3,7 @@
 use super::TraceArgs;
 use super::place::{self, print, result};
 use crate::audit::{Account, Judge, Verdict, Violation};
+use crate::config::Config;
 use crate::floor::terms::{Exit, Globals, say};
 use crate::ledger::reader::{ReadError, Snapshot};
 use crate::vocab::Promise;
@@ -19,6 +20,10 @@ pub fn check(g: &Globals) -> Exit {
     };
     match place::load(g, file) {
         Ok(c) => {
+            let wrong = ranges_against_the_book(&c, file);
+            if !wrong.is_empty() {
+                return complaints(g, &wrong);
+            }
             let (stations, devices, levels) = (c.plan.stations.len(), c.plan.devices.len(), c.plan.levels.len());
             if g.json {
                 return result(&json!({"ok": true, "line": c.plan.line, "complaints": []}));
@@ -36,18 +41,35 @@ pub fn check(g: &Globals) -> Exit {
                 )),
             }
         }
-        Err(wrong) => {
-            match g.json {
-                true => {
-                    result(&json!({"ok": false, "complaints": wrong.iter().map(place::Wrong::json).collect::<Vec<_>>()}));
-                }
-                false => wrong.iter().for_each(|w| {
-                    print(w);
-                }),
-            }
-            Exit::Usage
-        }
+        Err(wrong) => complaints(g, &wrong),
     }
+}
+
+fn complaints(g: &Globals, wrong: &[place::Wrong]) -> Exit {
+    match g.json {
+        true => {
+            result(&json!({"ok": false, "complaints": wrong.iter().map(place::Wrong::json).collect::<Vec<_>>()}));
+        }
+        false => wrong.iter().for_each(|w| {
+            print(w);
+        }),
+    }
+    Exit::Usage
+}
+
+/// Where the store stands already: can the configured ranges be had, above what was issued? A store that cannot be read
+/// is no fault of the configuration.
+fn ranges_against_the_book(c: &Config, file: &Path) -> Vec<place::Wrong> {
+    let Ok(snapshot) = Snapshot::open(&c.store) else { return Vec::new() };
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let wrong = |sentence: String| {
+        let (what, right) = sentence.split_once("; ").map_or((sentence.as_str(), None), |(a, b)| (a, Some(b.to_string())));
+        let level = what.strip_prefix("[[level]] ").and_then(|w| w.split(':').next()).unwrap_or("");
+        let named = |l: &str| l.split('=').map(|p| p.trim().trim_matches('"')).eq(["name", level]);
+        let line = text.lines().position(named).map_or(0, |n| n + 1);
+        place::Wrong { file: file.into(), line, what: what.into(), right }
+    };
+    snapshot.ranges_fit(&c.plan).map_or_else(|all| all.into_iter().map(wrong).collect(), |()| Vec::new())
 }
 
 /// Opens the snapshot and hands it on; every refusal becomes a sentence.
@@ -83,33 +105,6 @@ pub fn journal(g: &Globals, since: Option<u64>) -> Exit {
     read(g, |s| stream(|out| s.journal(since.unwrap_or(0), out)))
 }
 
-pub fn pack_list(g: &Globals) -> Exit {
-    read(g, |s| {
-        let packs = s.pack_list()?;
-        if g.json {
-            return Ok(result(&json!({"packs": packs})));
-        }
-        if packs.is_empty() {
-            return Ok(print(g.either("no packs: import one with packmark pack import", "没有码包：请用 packmark pack import 导入")));
-        }
-        let untouched = g.either("untouched", "未用");
-        for p in &packs {
-            let states: Vec<String> = p["states"].as_object().into_iter().flatten().map(|(k, v)| format!("{k} {v}")).collect();
-            let line = format!(
-                "{}  {} × {}  {}  {untouched} {}",
-                text(p, "pack"),
-                text(p, "level"),
-                p["count"],
-                text(p, "product"),
-                p["untouched"]
-            );
-            let purpose = p["purpose"].as_str().map(|p| format!("  ({p})")).unwrap_or_default();
-            print(format_args!("{line}  {}{purpose}", states.join(", ")));
-        }
-        Ok(Exit::Done)
-    })
-}
-
 pub fn trace(g: &Globals, args: &TraceArgs) -> Exit {
     let bytes = match (&args.code, &args.hex) {
         (Some(t), _) => t.as_bytes().to_vec(),
@@ -136,7 +131,7 @@ pub fn trace(g: &Globals, args: &TraceArgs) -> Exit {
     })
 }
 
-fn text<'a>(v: &'a Value, key: &str) -> &'a str {
+pub(super) fn text<'a>(v: &'a Value, key: &str) -> &'a str {
     v.get(key).and_then(Value::as_str).unwrap_or("")
 }
 
@@ -157,6 +152,13 @@ fn trace_text(g: &Globals, v: &Value) -> Exit {
         }
     }
     print(format_args!("  {} {} #{}", word("pack", "码包"), text(v, "pack"), v["ordinal"].as_u64().unwrap_or(0) + 1));
+    for c in v["codes"].as_array().into_iter().flatten() {
+        print(format_args!("  {} {}  {}", word("carries", "附码"), named(c), text(c, "purpose")));
+    }
+    for p in v["made_for"].as_array().into_iter().flatten() {
+        let number = p["ordinal"].as_u64().unwrap_or(0) + 1;
+        print(format_args!("  {} {} {} ({} #{number})", word("made to be in", "预定装入"), text(p, "level"), named(p), text(p, "pack")));
+    }
     for p in v["parents"].as_array().into_iter().flatten() {
         print(format_args!("  {} {} {} ({}) {}", word("in", "装入"), text(p, "level"), named(p), p["id"], text(p, "state")));
     }

@@ -4,12 +4,16 @@
 
 mod ask;
 mod books;
+mod label;
+mod packs;
 mod place;
 mod simulate;
 mod supply;
+mod tokens;
 
 use crate::floor::run::RunArgs;
 use crate::floor::terms::{Exit, Globals};
+use crate::vocab::ItemState;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -53,6 +57,8 @@ pub enum Command {
     Tui,
     /// Everything the book knows of a code
     Trace(TraceArgs),
+    /// The symbol of a code, as it will be printed
+    Label(label::LabelArgs),
     /// Touched codes, parents and packs, a JSON line each
     Dump,
     /// Events in order, a JSON line each
@@ -81,6 +87,24 @@ pub enum PackCommand {
     Import(ImportArgs),
     /// Packs and what is left of them
     List,
+    /// One pack: its codes by state, where it came from, how long it lasts
+    Show { pack: String },
+    /// What became of a pack, event by event
+    History {
+        pack: String,
+        /// Only events after this number
+        #[arg(long, value_name = "SEQ", default_value_t = 0)]
+        since: u64,
+        /// At most so many events
+        #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        limit: u32,
+    },
+    /// Draw random tokens as a pack
+    Generate(tokens::GenerateArgs),
+    /// Take the unused codes of a pack out of use for ever
+    Void(packs::WithdrawArgs),
+    /// Give the unused codes of a pack back: never used here again, and listed in a file
+    Return(packs::WithdrawArgs),
 }
 
 #[derive(Args, Debug, Clone)]
@@ -89,11 +113,11 @@ pub struct ImportArgs {
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Level of the things that carry the codes
-    #[arg(long)]
-    pub level: String,
+    #[arg(long, required_unless_present = "used")]
+    pub level: Option<String>,
     /// Product they are for
-    #[arg(long)]
-    pub product: String,
+    #[arg(long, required_unless_present = "used")]
+    pub product: Option<String>,
     /// The pack's name (default: the next free p1, p2 …)
     #[arg(long)]
     pub id: Option<String>,
@@ -103,6 +127,12 @@ pub struct ImportArgs {
     /// What the codes are for; kept with the pack
     #[arg(long)]
     pub purpose: Option<String>,
+    /// The last day on which the codes may be put on things, as 2027-01-31
+    #[arg(long, value_name = "DATE")]
+    pub expiry: Option<String>,
+    /// The codes are on the market already: never used here, and refused when they turn up
+    #[arg(long)]
+    pub used: bool,
 }
 
 #[derive(Args, Debug, Clone)]
@@ -224,7 +254,12 @@ pub fn main() -> u8 {
         Command::Run(args) => crate::floor::run::run(g, &args),
         Command::Check => books::check(g),
         Command::Pack(PackCommand::Import(args)) => ask::pack_import(g, &args),
-        Command::Pack(PackCommand::List) => books::pack_list(g),
+        Command::Pack(PackCommand::List) => packs::list(g),
+        Command::Pack(PackCommand::Show { pack }) => packs::show(g, &pack),
+        Command::Pack(PackCommand::History { pack, since, limit }) => packs::history(g, &pack, since, limit),
+        Command::Pack(PackCommand::Generate(args)) => tokens::generate(g, &args),
+        Command::Pack(PackCommand::Void(args)) => packs::withdraw(g, &args, ItemState::Void),
+        Command::Pack(PackCommand::Return(args)) => packs::withdraw(g, &args, ItemState::Returned),
         Command::Job(job) => ask::job(g, &job),
         Command::Station(StationCommand::Clear { station, key }) => ask::station_clear(g, &station, key),
         Command::Supply(command) => supply::supply(g, &command),
@@ -232,6 +267,7 @@ pub fn main() -> u8 {
         Command::Tui => ask::tui(g),
         Command::Clock(ClockCommand::Trust { key }) => ask::clock_trust(g, key),
         Command::Trace(args) => books::trace(g, &args),
+        Command::Label(args) => label::label(g, &args),
         Command::Dump => books::dump(g),
         Command::Journal { since } => books::journal(g, since),
         Command::Report { job } => books::report(g, &job),

@@ -33,6 +33,16 @@ pub(super) fn check(c: &Config, at: &Places, report: &Report<'_>) {
             say("nothing packs this level", "add a [[station]] with role = \"pack\" for it");
         }
     }
+    for (i, l) in p.levels.iter().enumerate() {
+        let clash = |o: &&Level| o.range.as_ref().zip(l.range.as_ref()).is_some_and(|(a, b)| a.overlaps(b));
+        if let Some(other) = p.levels[..i].iter().find(clash) {
+            report.complain(
+                at.levels[i],
+                format!("[[level]] {}: its range overlaps that of level {}", l.name, other.name),
+                "take another extension or prefix, or give both an end and a start of their own",
+            );
+        }
+    }
     for (i, d) in p.devices.iter().enumerate() {
         if let Traits::Printer(t) = &d.traits
             && !t.label

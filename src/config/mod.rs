@@ -3,6 +3,7 @@
 //! Must never know: devices' protocols (a closure answers what a profile says), SQL, the line's state.
 
 mod check;
+mod codes;
 mod node;
 mod read;
 mod supply;

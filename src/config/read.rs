@@ -56,6 +56,7 @@ pub(super) fn config(root: &Table<'_>, base: &Path, profiles: Profiles<'_>) -> O
         devices: devices.0,
         stations,
         limits: limits(root),
+        codes: super::codes::codes(root),
         supplies: Vec::new(),
     };
     let supplies = super::supply::supplies(root, base, &plan.line, &plan.levels, &plan.products);
@@ -113,6 +114,10 @@ fn limits(root: &Table<'_>) -> Limits {
         commit_limit_ms: n("commit_limit_ms", 50, 60_000, d.commit_limit_ms),
         adopt_passages: n("adopt_passages", 0, 10_000, d.adopt_passages),
         consecutive_rejects: n("consecutive_rejects", 1, 100_000, d.consecutive_rejects),
+        pack_expiry_days: n("pack_expiry_days", 0, 3_650, d.pack_expiry_days),
+        pool_low_minutes: n("pool_low_minutes", 0, 100_000, d.pool_low_minutes),
+        pool_low_codes: n("pool_low_codes", 0, 1_000_000_000, d.pool_low_codes),
+        range_low_hours: n("range_low_hours", 0, 10_000, d.range_low_hours),
     };
     t.done();
     limits
@@ -182,6 +187,7 @@ fn range(t: &Table<'_>) -> Option<RangeRule> {
     let kind = t.needed_word("kind", &[("sscc", true), ("serial", false)])?;
     let prefix = t.needed_text("prefix", "\"6901234\"");
     let start = t.number("start", 0, 10_000_000_000_000_000).unwrap_or(1);
+    let end = t.number("end", 0, 10_000_000_000_000_000);
     let rule = if kind {
         let extension = t.number("extension", 0, 9).unwrap_or(0) as u8;
         let prefix = prefix?;
@@ -200,8 +206,12 @@ fn range(t: &Table<'_>) -> Option<RangeRule> {
         RangeRule::Serial { prefix: prefix.value.into(), digits, start }
     };
     t.done();
+    let rule = match end {
+        None => rule,
+        Some(end) => RangeRule::Block { of: Box::new(rule), end },
+    };
     if rule.count() == 0 {
-        t.complain(t.at, "the range holds no number", "lower start, or take more digits");
+        t.complain(t.at, "the range holds no number", "lower start, raise end, or take more digits");
         return None;
     }
     Some(rule)

@@ -60,7 +60,11 @@ pub(super) fn supplies(root: &Table<'_>, base: &Path, line: &str, levels: &[Leve
         if let Some(h) = over_http
             && order * LEAST_CODE > u64::from(h.max_mb) << 20
         {
-            t.complain(t.place("order"), format_args!("{order} codes do not fit into an answer of {} MB", h.max_mb), "lower order, or raise max_mb");
+            t.complain(
+                t.place("order"),
+                format_args!("{order} codes do not fit into an answer of {} MB", h.max_mb),
+                "lower order, or raise max_mb",
+            );
         }
         out.push(SupplyRule {
             level: level.value.into(),

@@ -124,3 +124,23 @@ fn not_toml_is_said_with_its_line() {
     let e = load("[line]\nid = \n").unwrap_err();
     assert_eq!(e[0].line, 2);
 }
+
+#[test]
+fn the_key_rule_of_the_store_is_read() {
+    let with = |codes: &str| load(&format!("{LINE}\n[codes]\n{codes}\n")).map(|c| c.plan.codes);
+    assert_eq!(load(LINE).unwrap().plan.codes, CodesPlan::default());
+    let codes = with("key = \"standard\"\ncompany_prefix_length = 7").unwrap();
+    assert_eq!((codes.key.to_string().as_str(), codes.company_prefix_len), ("standard", Some(7)));
+    let codes = with("key = \"pattern:https://q.example/{key}\"").unwrap();
+    assert_eq!(codes.key.to_string(), "pattern:https://q.example/{key}");
+    let line = LINE.lines().count() + 3;
+    for (codes, sentence) in [
+        ("key = \"gs1\"", "key = \"gs1\" is no key rule; it must be \"identity\", \"standard\" or \"pattern:…\""),
+        ("key = \"pattern:https://q.example/\"", "is no key rule; a pattern holds {key} exactly once"),
+        ("company_prefix_length = 5", "company_prefix_length is out of range; it must be a whole number from 6 to 12"),
+        ("keys = \"standard\"", "[codes]: unknown key keys; did you mean key?"),
+    ] {
+        let all = with(codes).expect_err("it is wrong").iter().map(|c| format!("{c}\n")).collect::<String>();
+        assert!(all.contains(sentence) && all.contains(&format!("line.toml:{line}:")), "{codes}: {all}");
+    }
+}

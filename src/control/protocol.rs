@@ -1,11 +1,16 @@
 //! The words on the wire, version 1.0.
 
+pub use super::mask::mask;
+use crate::vocab::token::TokenRule;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 pub const MAJOR: u32 = 1;
 pub const MINOR: u32 = 0;
+/// Tokens are drawn like this where nobody says otherwise: 57.7 bits.
+pub const DRAWN_ALPHABET: &str = "A28";
+pub const DRAWN_LENGTH: u8 = 12;
 /// Longest line in either direction, in bytes, with its end.
 pub const MAX_LINE: usize = 64 * 1024;
 
@@ -58,18 +63,78 @@ pub fn refused(id: &Value, r: &Refusal) -> Value {
 pub enum Op {
     Ping,
     Status,
-    Watch { since: Option<(String, u64)> },
-    JobCreate { job: String, product: String, lot: String, target: Option<u32>, expiry: Option<String> },
-    JobStart { job: String },
-    JobHold { job: String },
-    JobResume { job: String },
-    JobComplete { job: String, open_void: bool },
-    JobAbort { job: String },
-    PackImport { path: Vec<String>, level: String, product: String, pack: Option<String>, column: Option<String>, purpose: Option<String> },
-    StationClear { station: String },
+    Watch {
+        since: Option<(String, u64)>,
+    },
+    JobCreate {
+        job: String,
+        product: String,
+        lot: String,
+        target: Option<u32>,
+        expiry: Option<String>,
+    },
+    JobStart {
+        job: String,
+    },
+    JobHold {
+        job: String,
+    },
+    JobResume {
+        job: String,
+    },
+    JobComplete {
+        job: String,
+        open_void: bool,
+    },
+    JobAbort {
+        job: String,
+    },
+    PackImport {
+        path: Vec<String>,
+        level: String,
+        product: String,
+        pack: Option<String>,
+        column: Option<String>,
+        purpose: Option<String>,
+        expiry: Option<String>,
+        used: bool,
+    },
+    PackGenerate(Generate),
+    PackVoid(Withdraw),
+    PackReturn(Withdraw),
+    StationClear {
+        station: String,
+    },
     ClockTrust,
-    SupplyTry { level: String, product: String },
-    SupplyCancel { order: u32, reason: String },
+    SupplyTry {
+        level: String,
+        product: String,
+    },
+    SupplyCancel {
+        order: u32,
+        reason: String,
+    },
+}
+
+/// A pack whose unused codes are to be voided or given back, why, and who says so.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Withdraw {
+    pub pack: String,
+    pub reason: String,
+    pub who: Option<String>,
+}
+
+/// Tokens to draw as a pack.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Generate {
+    pub rule: TokenRule,
+    pub count: u32,
+    pub live: u64,
+    pub level: String,
+    pub product: String,
+    pub pack: Option<String>,
+    pub purpose: Option<String>,
+    pub expiry: Option<String>,
 }
 
 impl Op {
@@ -106,7 +171,7 @@ pub fn parse(line: &[u8]) -> Result<Request, (Value, Refusal)> {
     };
     let mut f = Fields(m);
     let op = f.op(&op).map_err(|what| if let Some(op) = what.strip_prefix("unknown-op ") {
-        (id.clone(), Refusal::new("unknown-op", format!("there is no operation {op}"), "use one of: ping status watch job.create job.start job.hold job.resume job.complete job.abort pack.import station.clear clock.trust supply.try supply.cancel"))
+        (id.clone(), Refusal::new("unknown-op", format!("there is no operation {op}"), "use one of: ping status watch job.create job.start job.hold job.resume job.complete job.abort pack.import pack.generate pack.void pack.return station.clear clock.trust supply.try supply.cancel"))
     } else {
         bad(&id, what, "see the README's table of operations")
     })?;
@@ -145,14 +210,10 @@ impl Fields {
             "job.resume" => Op::JobResume { job: self.job()? },
             "job.complete" => Op::JobComplete { job: self.job()?, open_void: self.open()? },
             "job.abort" => Op::JobAbort { job: self.job()? },
-            "pack.import" => Op::PackImport {
-                path: self.paths()?,
-                level: self.text("level")?,
-                product: self.text("product")?,
-                pack: self.maybe_text("pack")?,
-                column: self.maybe_text("column")?,
-                purpose: self.maybe_text("purpose")?,
-            },
+            "pack.import" => self.import()?,
+            "pack.generate" => Op::PackGenerate(self.generate()?),
+            "pack.void" => Op::PackVoid(self.withdraw()?),
+            "pack.return" => Op::PackReturn(self.withdraw()?),
             "clock.trust" => Op::ClockTrust,
             "supply.try" => Op::SupplyTry { level: self.text("level")?, product: self.text("product")? },
             "supply.cancel" => Op::SupplyCancel { order: self.order()?, reason: self.reason()? },
@@ -163,6 +224,58 @@ impl Fields {
             Some(k) => Err(format!("unknown field {k}")),
             None => Ok(op),
         }
+    }
+
+    fn import(&mut self) -> Result<Op, String> {
+        let used = match self.0.remove("used") {
+            None => false,
+            Some(Value::Bool(b)) => b,
+            Some(_) => return Err("used is neither true nor false".into()),
+        };
+        // Codes on the market already may be of no level or product that this line knows.
+        let named = |v: Option<String>, name: &str| match v {
+            None if used => Ok("-".to_string()),
+            None => Err(format!("{name} is missing")),
+            Some(v) => Ok(v),
+        };
+        Ok(Op::PackImport {
+            path: self.paths()?,
+            level: named(self.maybe_text("level")?, "level")?,
+            product: named(self.maybe_text("product")?, "product")?,
+            pack: self.maybe_text("pack")?,
+            column: self.maybe_text("column")?,
+            purpose: self.maybe_text("purpose")?,
+            expiry: self.maybe_text("expiry")?,
+            used,
+        })
+    }
+
+    fn generate(&mut self) -> Result<Generate, String> {
+        let whole = |v: Option<Value>, name: &str| match v {
+            None => Ok(None),
+            Some(v) => v.as_u64().map(Some).ok_or_else(|| format!("{name} is no whole number")),
+        };
+        let count = whole(self.0.remove("count"), "count")?.and_then(|n| u32::try_from(n).ok()).ok_or("count is missing, or above 2^32")?;
+        let live = whole(self.0.remove("live"), "live")?.unwrap_or(0);
+        let length =
+            whole(self.0.remove("length"), "length")?.map_or(Some(DRAWN_LENGTH), |n| u8::try_from(n).ok()).ok_or("length is too large")?;
+        let alphabet = self.maybe_text("alphabet")?;
+        let template = self.text("template")?;
+        let rule = TokenRule::new(alphabet.as_deref().unwrap_or(DRAWN_ALPHABET), length, &template).map_err(|e| e.to_string())?;
+        Ok(Generate {
+            rule,
+            count,
+            live,
+            level: self.text("level")?,
+            product: self.text("product")?,
+            pack: self.maybe_text("pack")?,
+            purpose: self.maybe_text("purpose")?,
+            expiry: self.maybe_text("expiry")?,
+        })
+    }
+
+    fn withdraw(&mut self) -> Result<Withdraw, String> {
+        Ok(Withdraw { pack: self.text("pack")?, reason: self.text("reason")?, who: self.maybe_text("who")? })
     }
 
     fn job(&mut self) -> Result<String, String> {
@@ -380,26 +493,6 @@ pub struct Last {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub tail: Option<String>,
     pub age_ms: u64,
-}
-
-/// Puts the last four characters in place of every code, for the port that only reads.
-pub fn mask(value: &mut Value) {
-    const CODES: &[&str] = &["hex", "text", "parent", "void", "next", "from"];
-    match value {
-        Value::Object(m) => {
-            let tail = m.get("text").and_then(Value::as_str).map(|t| crate::vocab::code::tail(t.as_bytes()));
-            let tail = tail
-                .or_else(|| m.get("hex").and_then(Value::as_str).and_then(crate::vocab::code::unhex).map(|b| crate::vocab::code::tail(&b)));
-            let had = m.contains_key("hex") || m.contains_key("text");
-            m.retain(|k, v| !(CODES.contains(&k.as_str()) && (k == "hex" || k == "text" || v.is_string())) && k != "children");
-            if had && let Some(t) = tail {
-                m.insert("tail".into(), t.into());
-            }
-            m.values_mut().for_each(mask);
-        }
-        Value::Array(a) => a.iter_mut().for_each(mask),
-        _ => {}
-    }
 }
 
 #[cfg(test)]

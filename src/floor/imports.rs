@@ -6,8 +6,10 @@
 //! nothing else meanwhile.
 
 use super::requests::Import;
+use crate::intake::Fault;
 use crate::ledger::Codebook;
 use crate::ledger::import::{self, ImportError};
+use crate::ledger::tokens;
 use crate::line::rows::OrderRow;
 use crate::line::{Answer, Book, NewPack};
 use crate::upstream::delivery_token;
@@ -53,7 +55,7 @@ impl Imports {
 
     /// Takes an import in; a refusal when it can be seen at once that it would not do.
     pub fn ask(&mut self, asker: Asker, wish: Import, plan: &Plan) -> Result<(), Answer> {
-        if let Some(answer) = import::unknown(plan, &wish.how.level, &wish.how.product) {
+        if let Some(answer) = import::unknown_to(plan, &wish.how.level, &wish.how.product, wish.how.used) {
             return Err(answer);
         }
         if self.waiting.len() >= WAITING {
@@ -73,6 +75,10 @@ impl Imports {
         if asker.key.as_ref().is_some_and(|k| book.answers.contains_key(k)) {
             return Some((asker, Turn::AnswerAgain));
         }
+        if let Some(Err(answer)) = wish.draw.as_ref().map(|d| tokens::check(book.packs.values(), d)) {
+            return Some((asker, Turn::Refused(answer)));
+        }
+        wish.how.pace = Some(import::LINE);
         wish.how.no = PackNo(book.packs.keys().next_back().map_or(1, |p| p.0 + 1));
         wish.how.id = match import::pack_id(book, wish.pack.as_deref()) {
             Ok(id) => id,
@@ -121,8 +127,14 @@ fn delivery_of(book: &Book, wish: &Import) -> Option<OrderNo> {
 
 /// On the import's own thread: opening a large segment reads its index, which the line must not wait for.
 fn prepare(codebook: &Codebook, wish: &Import) -> Result<NewPack, Answer> {
-    let pack = import::prepare(codebook, &wish.files, &wish.how).map_err(|e| refused(&e))?;
-    codebook.register(pack.row()).map_err(|e| Answer::refused("import-refused", e.to_string(), "check the disk, then import again"))?;
+    let pack = match &wish.draw {
+        Some(draw) => tokens::prepare(codebook, draw, &wish.how),
+        None => import::prepare_files(codebook, &wish.files, &wish.how),
+    };
+    let pack = pack.map_err(|e| refused(&e))?;
+    for row in pack.rows() {
+        codebook.register(row).map_err(|e| Answer::refused("import-refused", e.to_string(), "check the disk, then import again"))?;
+    }
     Ok(pack)
 }
 
@@ -132,10 +144,19 @@ fn refused(e: &ImportError) -> Answer {
         ImportError::IdInUse(_) => ("pack-exists", "choose another id, or leave it out"),
         ImportError::Column(_) => ("bad-column", "write code=2, or code= and a header's name"),
         ImportError::Purpose => ("bad-purpose", "say it in a few words, or leave it out"),
-        ImportError::Read { .. } | ImportError::Empty => ("unreadable", "give the path of a readable file with codes"),
+        ImportError::Expiry(_) => ("bad-expiry", "write the date as 2027-01-31, or leave it out"),
+        ImportError::Expired(_) => ("pack-expired", "ask for codes that may still be used"),
+        ImportError::Delivery(Fault::Read { .. }) | ImportError::Empty => ("unreadable", "give the path of a readable file with codes"),
+        ImportError::Delivery(Fault::Line { .. }) => ("bad-line", "mend the line, then import all files again"),
+        ImportError::Delivery(Fault::Delivery { .. }) | ImportError::Shape(_) => {
+            ("bad-delivery", "have the delivery mended, then import again")
+        }
         ImportError::Write(_) => ("disk", "check the disk, then import again"),
-        ImportError::Line { .. } => ("bad-line", "mend the line, then import all files again"),
-        ImportError::Duplicates(_) => ("duplicates", "ask whoever made the codes: none of them may be used twice"),
+        ImportError::Damaged(_) => ("damaged", "restore a backup, then import again"),
+        ImportError::Duplicates(_) | ImportError::NothingNew(_) => {
+            ("duplicates", "ask whoever made the codes: none of them may be used twice")
+        }
+        ImportError::OtherRule { .. } => ("other-rule", "import it into a store of its own"),
     };
     Answer::refused(code, e.to_string(), act)
 }

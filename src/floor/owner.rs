@@ -23,6 +23,7 @@ use crate::line::jobs::first_answer;
 use crate::line::{Decision, Effect, Input, Line, Mark, Reading, Release};
 use crate::vocab::event::Origin;
 use crate::vocab::plan::Polarity;
+use crate::vocab::time::day_of;
 use crate::vocab::{CodeRef, DeviceNo, Event, ItemState, Order, Report};
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
@@ -223,7 +224,7 @@ impl Owner {
     /// A range is a pack without files: from now on its numbers are found by a scan.
     fn know_ranges(&mut self, events: &[Event]) {
         for e in events {
-            if let Event::PackAccepted { pack, origin: Origin::Range(_), .. } = e
+            if let Event::PackAccepted { pack, origin: Origin::Range(_), .. } | Event::RangeCut { pack, .. } = e
                 && let Some(row) = self.line.book().packs.get(pack).cloned()
                 && let Err(e) = self.codebook.register(row)
             {
@@ -407,7 +408,7 @@ impl Owner {
         if self.replies.len() >= UNANSWERED {
             return refuse(reply, "busy", "too many requests wait for an answer", "send it again in a moment");
         }
-        let wanted = requests::wanted(op, &self.base);
+        let wanted = requests::wanted(op, &self.base, day_of(self.clock.now().wall_us));
         if key.as_ref().is_some_and(|k| self.imports.holds_key(k)) && !matches!(wanted, Wanted::Import(_)) {
             return refuse(reply, "busy", "an import with this key is under way", "wait for its answer, or use another key");
         }

@@ -2,7 +2,9 @@
 
 use crate::control::protocol::{self, Refusal};
 use crate::ledger::import::ImportHow;
-use crate::line::{Answer, Op};
+use crate::ledger::tokens::Draw;
+use crate::line::{Answer, Op, Withdrawal};
+use crate::vocab::ItemState;
 use crate::vocab::OrderNo;
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
@@ -34,20 +36,32 @@ pub enum SupplyWish {
 #[derive(Clone, Debug)]
 pub struct Import {
     pub files: Vec<PathBuf>,
+    /// No files: tokens are drawn instead.
+    pub draw: Option<Draw>,
     /// The id asked for.
     pub pack: Option<String>,
     /// Its `no` and `id` are chosen when its turn comes.
     pub how: ImportHow,
 }
 
-/// `base`: what a relative path of a file is relative to.
-pub fn wanted(op: protocol::Op, base: &Path) -> Wanted {
+fn withdrawal(w: protocol::Withdraw, to: ItemState) -> Withdrawal {
+    Withdrawal { pack: w.pack, to, reason: w.reason, who: w.who }
+}
+
+/// `base`: what a relative path of a file is relative to. `today`: days since 1970-01-01, UTC.
+pub fn wanted(op: protocol::Op, base: &Path, today: i64) -> Wanted {
     use protocol::Op as P;
     Wanted::Line(match op {
         P::Ping | P::Status | P::Watch { .. } => return Wanted::Reads,
-        P::PackImport { path, level, product, pack, column, purpose } => {
-            let how = ImportHow { level, product, column, purpose, ..ImportHow::default() };
-            return Wanted::Import(Import { files: path.into_iter().map(|p| base.join(p)).collect(), pack, how });
+        P::PackImport { path, level, product, pack, column, purpose, expiry, used } => {
+            let how = ImportHow { level, product, column, purpose, expiry, used, today, ..ImportHow::default() };
+            return Wanted::Import(Import { files: path.into_iter().map(|p| base.join(p)).collect(), draw: None, pack, how });
+        }
+        P::PackGenerate(g) => {
+            let (level, product, purpose, expiry) = (g.level, g.product, g.purpose, g.expiry);
+            let how = ImportHow { level, product, purpose, expiry, today, ..ImportHow::default() };
+            let draw = Draw { rule: g.rule, count: g.count, live: g.live };
+            return Wanted::Import(Import { files: Vec::new(), draw: Some(draw), pack: g.pack, how });
         }
         P::SupplyTry { level, product } => return Wanted::Supply(SupplyWish::Try { level, product }),
         P::SupplyCancel { order, reason } => return Wanted::Supply(SupplyWish::Cancel { order: OrderNo(order), reason }),
@@ -59,6 +73,8 @@ pub fn wanted(op: protocol::Op, base: &Path) -> Wanted {
         P::JobAbort { job } => Op::JobAbort { id: job },
         P::StationClear { station } => Op::StationClear { station },
         P::ClockTrust => Op::ClockTrust,
+        P::PackVoid(w) => Op::PackWithdraw(withdrawal(w, ItemState::Void)),
+        P::PackReturn(w) => Op::PackWithdraw(withdrawal(w, ItemState::Returned)),
     })
 }
 
@@ -67,7 +83,7 @@ pub fn answered(answer: Answer) -> Result<Map<String, Value>, Refusal> {
     if !answer.ok {
         return Err(Refusal { code: answer.code, message: answer.message, act: answer.act });
     }
-    let number = |k: &str, v: &str| matches!(k, "count" | "order" | "lost").then(|| v.parse::<u64>().ok()).flatten();
+    let number = |k: &str, v: &str| matches!(k, "count" | "seen" | "order" | "lost").then(|| v.parse::<u64>().ok()).flatten();
     Ok(answer
         .fields
         .into_iter()

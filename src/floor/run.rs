@@ -16,7 +16,7 @@ use super::terms::{Exit, Globals};
 use crate::config::Config;
 use crate::control::protocol::Status;
 use crate::control::server::{self, Desk};
-use crate::ledger::{Core, Hooks, OpenHow, Opened, Writer};
+use crate::ledger::{Core, Hooks, OpenHow, Opened, Writer, ranges};
 use crate::line::{Input, Line, start::number_plan};
 use crate::profile::Profiles;
 use std::net::SocketAddr;
@@ -134,6 +134,11 @@ async fn live(
     let was_restored = accept_restored || !restored.is_empty();
     let seed = u64::from_str_radix(&boot, 16).unwrap_or(0);
     number_plan(&mut config.plan, &book);
+    if let Err(sentences) = ranges::fit(&config.plan, &book, &codebook, &restored) {
+        // Nothing was begun: the ledger is closed in order.
+        let _ = core.close();
+        return Err(Refused { exit: Exit::Usage, sentences });
+    }
     let plan = Arc::new(config.plan.clone());
     let (commit, mut commits) = mpsc::channel(COMMITS);
     let writer = Writer::start(core, move |o| drop(commit.blocking_send(o)));

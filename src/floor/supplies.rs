@@ -272,7 +272,7 @@ impl Supplies {
                 let column = d.rule.column.clone();
                 let how = ImportHow { level: d.rule.level.clone(), product: d.rule.product.clone(), column, ..ImportHow::default() };
                 let pack = Some(format!("order-{}-{}", order.0, token_head(&token)));
-                Some(Doing::Import { desk: n, wish: Import { files, pack, how } })
+                Some(Doing::Import { desk: n, wish: Import { files, draw: None, pack, how } })
             }
             Output::End { order, outcome, pack, lost, why } => {
                 tracing::warn!(level = %d.rule.level, order = order.0, outcome = outcome.word(), lost, "an order is over without a pack of its own");

@@ -6,6 +6,9 @@
 //! Invariants: rows come in the order of the files; a code is handed out byte for byte as delivered (after the text's
 //! encoding and the form's quotes are taken off); the first fault of a delivery ends it.
 
+pub mod lines;
+pub mod tokens;
+
 use std::path::PathBuf;
 
 /// One item of a delivery: its codes, in the order of the delivery's [`Column`]s. A buffer that is used again.

@@ -2,7 +2,7 @@
 
 use super::schema;
 use crate::line::Row;
-use crate::line::rows::{JobRow, Lease, Life, OrderRow, PackRow, ParentRow};
+use crate::line::rows::{JobRow, Lease, Life, OrderRow, PackRow, ParentRow, Withdrawn};
 use crate::vocab::event::NameKind;
 use crate::vocab::{CodeRef, ItemState, JobNo, JobState, LevelNo, PackNo, ParentNo, ParentState, Passage, Reason, StationNo};
 use rusqlite::{Connection, OptionalExtension, Result, Row as Sql};
@@ -89,9 +89,13 @@ fn collect(c: &Connection, sql: &str, out: &mut Vec<Row>, f: impl Fn(&Sql<'_>) -
 }
 
 pub fn packs(c: &Connection) -> Result<Vec<PackRow>> {
-    // A store that is only read may be older than the column.
+    // A store that is only read may be older than the columns.
     let version: u32 = c.pragma_query_value(None, "user_version", |r| r.get(0))?;
-    let mut s = c.prepare(if version >= 2 { schema::ALL_PACKS } else { schema::ALL_PACKS_V1 })?;
+    let mut s = c.prepare(match version {
+        0 | 1 => schema::ALL_PACKS_V1,
+        2 => schema::ALL_PACKS_V2,
+        _ => schema::ALL_PACKS,
+    })?;
     let rows = s.query_map([], |r| {
         Ok(PackRow {
             no: PackNo(r.get(0)?),
@@ -102,6 +106,19 @@ pub fn packs(c: &Connection) -> Result<Vec<PackRow>> {
             origin: postcard::from_bytes(&r.get::<_, Vec<u8>>(5)?).map_err(|_| bad("pack"))?,
             next: r.get(6)?,
             purpose: r.get(7)?,
+            expiry: r.get(8)?,
+            used: r.get(9)?,
+            withdrawn: match r.get::<_, Option<u8>>(10)? {
+                None => None,
+                Some(n) => {
+                    let to = ItemState::from_number(n).ok_or_else(|| bad("withdrawn"))?;
+                    Some(Withdrawn { to, reason: r.get::<_, Option<String>>(11)?.unwrap_or_default() })
+                }
+            },
+            drawn: match r.get::<_, Option<Vec<u8>>>(12)? {
+                None => None,
+                Some(b) => Some(postcard::from_bytes(&b).map_err(|_| bad("drawn"))?),
+            },
         })
     })?;
     rows.collect()

@@ -4,11 +4,13 @@
 use super::core::{Core, OpenHow, Opened, Submission};
 use super::error::{CommitError, OpenError};
 use super::import::{self, ImportError, ImportHow};
-pub use crate::line::Answer;
+use super::tokens::{self, Draw};
 use crate::line::rows::PackRow;
-use crate::line::{NewPack, jobs};
+pub use crate::line::{Answer, Withdrawal};
+use crate::line::{NewPack, jobs, packs};
 use crate::vocab::event::Origin;
 use crate::vocab::plan::{CodeSource, Plan};
+use crate::vocab::time::day_of;
 use crate::vocab::{Event, Now, PackNo};
 use std::path::{Path, PathBuf};
 
@@ -34,12 +36,52 @@ pub struct Parcel {
     pub id: Option<String>,
     pub column: Option<String>,
     pub purpose: Option<String>,
+    pub expiry: Option<String>,
+    /// The codes are on the market already.
+    pub used: bool,
+}
+
+/// A pack to draw.
+#[derive(Clone, Debug)]
+pub struct NewTokens {
+    pub draw: Draw,
+    pub level: String,
+    pub product: String,
+    pub id: Option<String>,
+    pub purpose: Option<String>,
+    pub expiry: Option<String>,
+    pub key: Option<String>,
+}
+
+/// Draws a pack of tokens. A repeated key is answered as the first time.
+pub fn generate(dir: &Path, how: &OpenHow, now: Now, new: &NewTokens, plan: Option<&Plan>) -> Result<Answer, OfflineError> {
+    let refused = |r: Option<Answer>| r.map_or(Ok(()), |r| Err(OfflineError::Refused(Box::new(r))));
+    refused(plan.and_then(|p| import::unknown(p, &new.level, &new.product)))?;
+    let mut desk = Desk::open(dir, how, now)?;
+    if let Some(first) = new.key.as_ref().and_then(|k| desk.opened.book.answers.get(k)) {
+        return Ok(jobs::first_answer(first));
+    }
+    refused(tokens::check(desk.opened.book.packs.values(), &new.draw).err())?;
+    let id = import::pack_id(&desk.opened.book, new.id.as_deref())?;
+    let no = PackNo(desk.opened.book.packs.keys().next_back().map_or(1, |p| p.0 + 1));
+    let (level, product) = (new.level.clone(), new.product.clone());
+    let (purpose, expiry, today) = (new.purpose.clone(), new.expiry.clone(), day_of(now.wall_us));
+    let import = ImportHow { no, id, level, product, purpose, expiry, today, ..ImportHow::default() };
+    let pack = tokens::prepare(&desk.opened.codebook, &new.draw, &import)?;
+    let answer = jobs::accepted(&pack);
+    let answered = new.key.iter().map(|key| Event::Answered { key: key.clone(), answer: jobs::keep(&answer) });
+    for e in pack.events().into_iter().chain(answered) {
+        desk.submit(e);
+    }
+    desk.finish()?;
+    Ok(answer)
 }
 
 /// Imports a pack. With a plan, level and product must be known to it; without, they are recorded as given.
 pub fn import(dir: &Path, how: &OpenHow, now: Now, parcel: &Parcel, plan: Option<&Plan>) -> Result<NewPack, OfflineError> {
     let refused = |r: Option<Answer>| r.map_or(Ok(()), |r| Err(OfflineError::Refused(Box::new(r))));
-    refused(plan.and_then(|p| import::unknown(p, &parcel.level, &parcel.product)))?;
+    let known = |p: &Plan| import::unknown_to(p, &parcel.level, &parcel.product, parcel.used);
+    refused(plan.and_then(known))?;
     let mut desk = Desk::open(dir, how, now)?;
     let id = import::pack_id(&desk.opened.book, parcel.id.as_deref())?;
     let no = PackNo(desk.opened.book.packs.keys().next_back().map_or(1, |p| p.0 + 1));
@@ -52,8 +94,10 @@ pub fn import(dir: &Path, how: &OpenHow, now: Now, parcel: &Parcel, plan: Option
         desk.opened.codebook.register(row)?;
     }
     let (level, product) = (parcel.level.clone(), parcel.product.clone());
-    let import = ImportHow { no, id, level, product, column: parcel.column.clone(), purpose: parcel.purpose.clone() };
-    let pack = import::prepare(&desk.opened.codebook, &parcel.files, &import)?;
+    let (column, purpose, expiry) = (parcel.column.clone(), parcel.purpose.clone(), parcel.expiry.clone());
+    let (used, today) = (parcel.used, day_of(now.wall_us));
+    let import = ImportHow { no, id, level, product, column, purpose, expiry, used, today, ..ImportHow::default() };
+    let pack = import::prepare_files(&desk.opened.codebook, &parcel.files, &import)?;
     pack.events().into_iter().for_each(|e| desk.submit(e));
     desk.finish()?;
     Ok(pack)
@@ -88,6 +132,27 @@ pub fn create_job(dir: &Path, how: &OpenHow, now: Now, job: &NewJob, plan: Optio
         Err(answer) => (Vec::new(), answer),
     };
     let answered = job.key.iter().map(|key| Event::Answered { key: key.clone(), answer: jobs::keep(&answer) });
+    for e in events.into_iter().chain(answered) {
+        desk.submit(e);
+    }
+    desk.finish()?;
+    Ok(answer)
+}
+
+/// Takes the unused codes of a pack out of the pool for ever. A repeated key is answered as the first time.
+pub fn withdraw(dir: &Path, how: &OpenHow, now: Now, w: &Withdrawal, key: Option<&str>) -> Result<Answer, OfflineError> {
+    let mut desk = Desk::open(dir, how, now)?;
+    if let Some(first) = key.and_then(|k| desk.opened.book.answers.get(k)) {
+        return Ok(jobs::first_answer(first));
+    }
+    let (events, answer) = match packs::withdraw(&desk.opened.book, w) {
+        Ok(events) => {
+            let answer = packs::withdrawn(w, &events);
+            (events, answer)
+        }
+        Err(answer) => (Vec::new(), answer),
+    };
+    let answered = key.map(|key| Event::Answered { key: key.into(), answer: jobs::keep(&answer) });
     for e in events.into_iter().chain(answered) {
         desk.submit(e);
     }

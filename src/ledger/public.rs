@@ -108,12 +108,22 @@ impl Speaker {
                 let _ = self.codebook.register(row.clone());
                 self.packs.insert(*pack, row);
             }
-            Event::Purpose { pack, purpose } => {
-                if let Some(row) = self.packs.get_mut(pack) {
-                    row.purpose = Some(purpose.clone());
+            Event::Purpose { pack, purpose } => self.about(*pack, |row| row.purpose = Some(purpose.clone())),
+            Event::PackExpiry { pack, date } => self.about(*pack, |row| row.expiry = Some(date.clone())),
+            Event::PackUsed { pack } => self.about(*pack, |row| row.used = true),
+            Event::RangeCut { pack, count } => {
+                self.about(*pack, |row| row.count = *count);
+                if let Some(row) = self.packs.get(pack).cloned() {
+                    let _ = self.codebook.register(row);
                 }
             }
             _ => {}
+        }
+    }
+
+    fn about(&mut self, pack: PackNo, f: impl FnOnce(&mut PackRow)) {
+        if let Some(row) = self.packs.get_mut(&pack) {
+            f(row);
         }
     }
 
@@ -167,7 +177,7 @@ impl Speaker {
             Event::Stopped => one("stopped", json!({})),
             Event::PackAccepted { id, level, product, count, origin, .. } => {
                 let mut v = object(json!({"pack": id, "level": level, "product": product, "count": count}));
-                if let Origin::Segments { sha256 } = origin {
+                if let Origin::Segments { sha256 } | Origin::Related { sha256, .. } = origin {
                     v.insert("sha256".into(), hex(sha256).into());
                 }
                 vec![("pack", v)]
@@ -268,7 +278,26 @@ impl Speaker {
                 one("headline", json!({"stations": stations.iter().map(|s| self.station(*s)).collect::<Vec<_>>()}))
             }
             Event::Answered { key, .. } => one("answered", json!({"key": key})),
+            Event::DuplicatesSkipped { pack, within, earlier } => {
+                one("duplicates-skipped", json!({"pack": self.pack(*pack), "within": within, "earlier": earlier}))
+            }
             Event::Purpose { pack, purpose } => one("purpose", json!({"pack": self.pack(*pack), "purpose": purpose})),
+            Event::PackExpiry { pack, date } => one("pack-expiry", json!({"pack": self.pack(*pack), "date": date})),
+            Event::PackUsed { pack } => one("pack-used", json!({"pack": self.pack(*pack)})),
+            Event::PackDrawn { pack, rule } => one(
+                "pack-drawn",
+                json!({"pack": self.pack(*pack), "template": rule.template, "alphabet": rule.alphabet, "length": rule.length}),
+            ),
+            Event::PackWithdrawn { pack, to, count, reason, who } => {
+                let mut m = object(json!({"pack": self.pack(*pack), "to": to.word(), "count": count, "why": reason}));
+                put_some(&mut m, "who", who.clone().map(Value::from));
+                vec![("pack-withdrawn", m)]
+            }
+            Event::Withdrew { pack, from, count, to } => {
+                let codes: Vec<CodeRef> = (*from..from + count).map(|o| CodeRef::new(*pack, o)).collect();
+                each(to.word(), &codes, json!({"pack": self.pack(*pack)}))
+            }
+            Event::RangeCut { pack, count } => one("range-cut", json!({"pack": self.pack(*pack), "count": count})),
             Event::Ordered { order, level, product, count, token } => {
                 // The token fetches codes: the journal shows its beginning only.
                 one("ordered", json!({"order": order.0, "level": level, "product": product, "count": count, "token": token_head(token)}))

@@ -6,9 +6,9 @@ use super::error::OpenError;
 use super::public::{Speaker, Stamp, put_bytes};
 use super::survey::{damaged_or, immutable, refuse_newer};
 use super::{load, schema};
-use crate::line::rows::Life;
+use crate::line::rows::{Life, PackRow};
 use crate::vocab::code::hex;
-use crate::vocab::event::{Event, Origin};
+use crate::vocab::event::Event;
 use crate::vocab::supply::token_head;
 use crate::vocab::{CodeRef, ItemState, JobNo, LevelNo, PackNo, ParentNo, ParentState};
 use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, params};
@@ -21,6 +21,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Longest a single statement may run, in millions of virtual-machine steps.
 const STEPS_M: usize = 200;
 const PAGE: i64 = 2_000;
+/// A page of the journal ends with the event that reaches so many lines.
+const LINES: usize = 4_000;
 
 /// Levels of parents kept in memory while a journal is told.
 const PARENTS_KNOWN: usize = 10_000;
@@ -131,10 +133,37 @@ impl Snapshot {
             }
         }
         for (no, p) in &sp.packs {
-            let untouched = u64::from(p.count).saturating_sub(touched.get(no).copied().unwrap_or(0));
-            out(json!({"k": "pack", "pack": p.id, "level": p.level, "product": p.product, "count": p.count, "untouched": untouched}))?;
+            let mut untouched = u64::from(p.count).saturating_sub(touched.get(no).copied().unwrap_or(0));
+            if p.withdrawn.is_some() {
+                self.withdrawn_lines(p, out)?;
+                untouched = 0;
+            }
+            let mut m =
+                json!({"k": "pack", "pack": p.id, "level": p.level, "product": p.product, "count": p.count, "untouched": untouched});
+            if p.used {
+                m["used"] = true.into();
+            }
+            out(m)?;
         }
         Ok(())
+    }
+
+    /// The lines of a withdrawn pack's codes that have no row: they are settled as much as those that have one.
+    fn withdrawn_lines(&self, p: &PackRow, out: &mut dyn FnMut(Value) -> std::io::Result<()>) -> Result<(), ReadError> {
+        let life = Life::new(p.rest().unwrap_or(ItemState::Pooled), JobNo(0));
+        let mut s = self.statement(schema::IDS_OF_PACK)?;
+        let mut rows = s.query([CodeRef::new(p.no, 0).id()])?;
+        let mut at = 0;
+        loop {
+            let row = rows.next()?.map(|r| r.get(0)).transpose()?.map(CodeRef::from_id);
+            for o in at..row.map_or(p.count, |c| c.ordinal) {
+                out(self.code_line(CodeRef::new(p.no, o), &life, None))?;
+            }
+            match row {
+                Some(c) => at = c.ordinal + 1,
+                None => return self.undamaged(),
+            }
+        }
     }
 
     fn code_line(&self, code: CodeRef, life: &Life, parent: Option<CodeRef>) -> Value {
@@ -192,15 +221,19 @@ impl Snapshot {
     /// Lines of at most about `limit` events after `since`, each with its seq.
     pub fn page(&mut self, since: u64, limit: i64) -> Result<Vec<(u64, Value)>, ReadError> {
         let mut lines = Vec::new();
-        for (stamp, event) in self.stored(since, limit)? {
+        for (stamp, event) in self.stored(schema::EVENTS_AFTER, since, limit)? {
             lines.extend(self.speak(&stamp, &event)?.into_iter().map(|v| (stamp.seq, v)));
+            // An event of many codes has many lines: what is held at once stays bounded.
+            if lines.len() >= LINES {
+                break;
+            }
         }
         self.undamaged()?;
         Ok(lines)
     }
 
     /// What could not be read in a segment is a refusal, not a gap.
-    fn undamaged(&self) -> Result<(), ReadError> {
+    pub(super) fn undamaged(&self) -> Result<(), ReadError> {
         self.speaker
             .codebook
             .damage()
@@ -231,20 +264,20 @@ impl Snapshot {
     pub(super) fn events(&self, since: u64, f: &mut dyn FnMut(&Stamp, &Event)) -> Result<(), ReadError> {
         let mut at = since;
         loop {
-            let page = self.stored(at, PAGE)?;
+            let page = self.stored(schema::EVENTS_AFTER, at, PAGE)?;
             let Some((last, _)) = page.last() else { return Ok(()) };
             at = last.seq;
             page.iter().for_each(|(s, e)| f(s, e));
         }
     }
 
-    fn stored(&self, since: u64, limit: i64) -> Result<Vec<(Stamp, Event)>, ReadError> {
+    pub(super) fn stored(&self, sql: &str, since: u64, limit: i64) -> Result<Vec<(Stamp, Event)>, ReadError> {
         let boots: BTreeMap<i64, String> = {
             let mut s = self.statement("SELECT no,id FROM boot")?;
             s.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect::<Result<_, _>>()?
         };
         let mut page = Vec::new();
-        let mut s = self.statement(schema::EVENTS_AFTER)?;
+        let mut s = self.statement(sql)?;
         let mut rows = s.query(params![since as i64, limit])?;
         while let Some(r) = rows.next()? {
             let seq = r.get::<_, i64>(0)? as u64;
@@ -253,6 +286,23 @@ impl Snapshot {
             page.push((Stamp { seq, boot, mono_us: r.get::<_, i64>(2)? as u64, wall_us: r.get(3)?, suspect: r.get(4)? }, event));
         }
         Ok(page)
+    }
+
+    /// Orders for codes, oldest first: `order, level, product, count, token` (its beginning), `outcome` (`open` while it is).
+    pub fn orders(&self) -> Result<Vec<Value>, ReadError> {
+        let said = |o: crate::line::rows::OrderRow| {
+            let mut m = object(json!({
+                "order": o.no.0, "level": o.level, "product": o.product, "count": o.count, "token": token_head(&o.token),
+                "outcome": o.end.as_ref().map_or("open", |e| e.outcome.word())
+            }));
+            if let Some(e) = o.end {
+                m.insert("lost".into(), e.lost.into());
+                m.extend(e.pack.map(|p| ("pack".to_string(), self.speaker.pack(p).into())));
+                m.extend(e.why.map(|w| ("why".to_string(), w.into())));
+            }
+            Value::Object(m)
+        };
+        Ok(load::orders(&self.conn)?.into_iter().map(said).collect())
     }
 
     /// Recomputes the chain, its anchors and its head; the first seq at which they do not agree.
@@ -273,50 +323,6 @@ impl Snapshot {
         }
         let (seq, hash) = self.head()?;
         if (seq, hash) == (link.seq, link.hash) { Ok(None) } else { Ok(Some(link.seq.min(seq) + u64::from(seq != link.seq))) }
-    }
-
-    /// Orders for codes, oldest first: `order, level, product, count, token` (its beginning), `outcome` (`open` while it is).
-    pub fn orders(&self) -> Result<Vec<Value>, ReadError> {
-        let said = |o: crate::line::rows::OrderRow| {
-            let mut m = object(json!({
-                "order": o.no.0, "level": o.level, "product": o.product, "count": o.count, "token": token_head(&o.token),
-                "outcome": o.end.as_ref().map_or("open", |e| e.outcome.word())
-            }));
-            if let Some(e) = o.end {
-                m.insert("lost".into(), e.lost.into());
-                m.extend(e.pack.map(|p| ("pack".to_string(), self.speaker.pack(p).into())));
-                m.extend(e.why.map(|w| ("why".to_string(), w.into())));
-            }
-            Value::Object(m)
-        };
-        Ok(load::orders(&self.conn)?.into_iter().map(said).collect())
-    }
-
-    pub fn pack_list(&self) -> Result<Vec<Value>, ReadError> {
-        let mut out = Vec::new();
-        for p in self.speaker.packs.values() {
-            let mut states: BTreeMap<String, u64> = BTreeMap::new();
-            let mut touched = 0;
-            let (lo, hi) = (CodeRef::new(p.no, 0).id(), CodeRef::new(p.no, u32::MAX).id());
-            let mut s = self.statement(schema::STATES_OF_PACK)?;
-            for row in s.query_map([lo, hi], |r| Ok((r.get::<_, u8>(0)?, r.get::<_, i64>(1)?)))? {
-                let (state, n) = row?;
-                touched += n as u64;
-                states.insert(ItemState::from_number(state).map_or("?", ItemState::word).into(), n as u64);
-            }
-            let mut m = object(json!({
-                "pack": p.id, "level": p.level, "product": p.product, "count": p.count,
-                "untouched": u64::from(p.count).saturating_sub(touched), "states": states
-            }));
-            if let Origin::Segments { sha256 } = &p.origin {
-                m.insert("sha256".into(), hex(sha256).into());
-            }
-            if let Some(purpose) = &p.purpose {
-                m.insert("purpose".into(), purpose.clone().into());
-            }
-            out.push(Value::Object(m));
-        }
-        Ok(out)
     }
 }
 

@@ -136,8 +136,10 @@ impl Snapshot {
         let mut off = 0;
         for p in self.speaker.packs.values() {
             let first = i64::from(p.no.0) << 32;
+            // Codes of a closed pack that turn up get a row without ever having been leased.
+            let upto = if p.is_closed() { i64::from(p.next) } else { i64::from(u32::MAX) };
             let (touched, beyond): (i64, i64) =
-                self.statement(schema::TOUCHED)?.query_row(params![first, i64::from(p.count)], |r| Ok((r.get(0)?, r.get(1)?)))?;
+                self.statement(schema::TOUCHED)?.query_row(params![first, i64::from(p.count), upto], |r| Ok((r.get(0)?, r.get(1)?)))?;
             let unused: i64 = self.statement(schema::UNUSED)?.query_row([p.no.0], |r| r.get(0))?;
             let used = i64::from(p.next) - unused;
             off += beyond as u64 + if p.next > 0 { used.abs_diff(touched) } else { 0 };

@@ -32,6 +32,12 @@ CREATE INDEX parent_code ON parent(code) WHERE code IS NOT NULL;
 ", "
 ALTER TABLE pack ADD COLUMN purpose TEXT;
 ", "
+ALTER TABLE pack ADD COLUMN expiry TEXT;
+ALTER TABLE pack ADD COLUMN used INTEGER NOT NULL DEFAULT 0 CHECK(used IN (0,1));
+ALTER TABLE pack ADD COLUMN withdrawn INTEGER CHECK(withdrawn IN (11,12));
+ALTER TABLE pack ADD COLUMN why TEXT;
+ALTER TABLE pack ADD COLUMN drawn BLOB;
+", "
 CREATE TABLE supply_order(no INTEGER PRIMARY KEY, row BLOB NOT NULL);
 "];
 
@@ -41,9 +47,13 @@ pub const EVENT: &str = "INSERT INTO event(seq,boot,mono_us,wall_us,suspect,body
 pub const HEAD: &str = "INSERT INTO head(id,seq,hash) VALUES(1,?1,?2) ON CONFLICT(id) DO UPDATE SET seq=?1, hash=?2";
 pub const ANCHOR: &str = "INSERT INTO anchor(seq,hash) VALUES(?1,?2)";
 pub const NAME: &str = "INSERT INTO name(kind,no,name) VALUES(?1,?2,?3)";
-pub const PACK: &str = "INSERT INTO pack(no,id,level,product,count,origin,next,purpose) VALUES(?1,?2,?3,?4,?5,?6,?7,?8) ON CONFLICT(no) DO UPDATE SET next=?7,purpose=?8";
-pub const ALL_PACKS: &str = "SELECT no,id,level,product,count,origin,next,purpose FROM pack ORDER BY no";
-pub const ALL_PACKS_V1: &str = "SELECT no,id,level,product,count,origin,next,NULL FROM pack ORDER BY no";
+pub const PACK: &str = "INSERT INTO pack(no,id,level,product,count,origin,next,purpose,expiry,used,withdrawn,why,drawn)
+  VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)
+  ON CONFLICT(no) DO UPDATE SET count=?5,next=?7,purpose=?8,expiry=?9,used=?10,withdrawn=?11,why=?12,drawn=?13";
+pub const ALL_PACKS: &str = "SELECT no,id,level,product,count,origin,next,purpose,expiry,used,withdrawn,why,drawn FROM pack ORDER BY no";
+/// Of stores that are only read and were never brought up to this schema.
+pub const ALL_PACKS_V1: &str = "SELECT no,id,level,product,count,origin,next,NULL,NULL,0,NULL,NULL,NULL FROM pack ORDER BY no";
+pub const ALL_PACKS_V2: &str = "SELECT no,id,level,product,count,origin,next,purpose,NULL,0,NULL,NULL,NULL FROM pack ORDER BY no";
 pub const MARK: &str = "INSERT INTO mark(pack,intent) VALUES(?1,?2) ON CONFLICT(pack) DO UPDATE SET intent=?2";
 pub const CODE: &str = "INSERT INTO code(id,state,reason,through,seen,parent,job,station,passage) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)
   ON CONFLICT(id) DO UPDATE SET state=?2,reason=?3,through=?4,seen=?5,parent=?6,job=?7,station=?8,passage=?9";
@@ -67,6 +77,9 @@ pub const FORGET: &str = "DELETE FROM answer WHERE key=?1";
 pub const STALE_ANSWERS: &str = "SELECT key FROM answer WHERE at_us<?1 ORDER BY at_us DESC, key LIMIT -1
   OFFSET max(0, ?2-(SELECT count(*) FROM answer WHERE at_us>=?1))";
 pub const EVENTS_AFTER: &str = "SELECT seq,boot,mono_us,wall_us,suspect,body FROM event WHERE seq>?1 ORDER BY seq LIMIT ?2";
+/// Events about packs, told by the number of their variant, the first byte.
+pub const PACK_EVENTS_AFTER: &str = "SELECT seq,boot,mono_us,wall_us,suspect,body FROM event WHERE seq>?1
+  AND substr(body,1,1) IN (x'03',x'06',x'07',x'24',x'25',x'26',x'27',x'28',x'29',x'2a') ORDER BY seq LIMIT ?2";
 pub const EVENTS_WITH_ANCHORS: &str = "SELECT e.seq,e.boot,e.mono_us,e.wall_us,e.suspect,e.body,a.hash
   FROM event e LEFT JOIN anchor a ON a.seq=e.seq WHERE e.seq>?1 ORDER BY e.seq LIMIT ?2";
 pub const ALL_CODES: &str = "SELECT id,state,reason,through,seen,parent,job,station,passage FROM code";
@@ -86,11 +99,13 @@ pub const JOB_NAMED: &str = "SELECT no,id,product,lot,target,expiry,state,counts
 pub const CODES_OF_JOB: &str = "SELECT id>>32,state,count(*) FROM code WHERE job=?1 GROUP BY 1,2";
 pub const UNUSED_OF_JOB: &str = "SELECT pack,sum(count-used) FROM lease WHERE job=?1 GROUP BY pack";
 pub const PARENTS_OF_JOB: &str = "SELECT level,state,count(*) FROM parent WHERE job=?1 GROUP BY 1,2";
-/// Codes of a pack that left the pool, and rows beyond its count. Parameters: the first row id, the count.
-pub const TOUCHED: &str = "SELECT count(*) FILTER (WHERE state>1), count(*) FILTER (WHERE id>=?1+?2)
+/// Codes of a pack that left the pool, of the first ?3, and rows beyond its count. Parameters: the first row id, the count.
+pub const TOUCHED: &str = "SELECT count(*) FILTER (WHERE state>1 AND id<?1+?3), count(*) FILTER (WHERE id>=?1+?2)
   FROM code WHERE id BETWEEN ?1 AND ?1+4294967295";
 /// Codes of a pack that are leased and not used.
 pub const UNUSED: &str = "SELECT coalesce(sum(count-used),0) FROM lease WHERE pack=?1";
+/// Rows of a pack in order.
+pub const IDS_OF_PACK: &str = "SELECT id FROM code WHERE id BETWEEN ?1 AND ?1+4294967295 ORDER BY id";
 pub const LAST_ANCHOR: &str = "SELECT seq,hash FROM anchor WHERE seq<=?1 ORDER BY seq DESC LIMIT 1";
 pub const HEAD_NOW: &str = "SELECT seq,hash FROM head";
 pub const META: &str = "SELECT value FROM meta WHERE key=?1";

@@ -2,7 +2,6 @@
 
 use super::import::{self, ImportError, ImportHow};
 use super::reader::Snapshot;
-use super::segment::Hasher;
 use super::*;
 use crate::line::rows::Life;
 use crate::line::{Book, NewPack, Row};
@@ -46,7 +45,7 @@ fn file(dir: &Path, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
 
 fn import_how(no: u32, id: &str, column: Option<&str>) -> ImportHow {
     let (level, product, column) = ("bottle".into(), "P1".into(), column.map(Into::into));
-    ImportHow { no: PackNo(no), id: id.into(), level, product, column, purpose: None }
+    ImportHow { no: PackNo(no), id: id.into(), level, product, column, ..ImportHow::default() }
 }
 
 fn codes(o: &Opened, no: u32, count: u32) -> Vec<String> {
@@ -59,7 +58,7 @@ fn import_takes_a_code_a_line_and_trims_nothing() {
     let mut o = open(&dir.path().join("s"));
     let a = file(dir.path(), "a.txt", b"\xef\xbb\xbfone\r\n\r\n two \nGS\x1dhere\n\n");
     let b = file(dir.path(), "b.txt", "last, \"as it is\"");
-    let pack = import::prepare(&o.codebook, &[a.clone(), b.clone()], &import_how(1, "x", None)).unwrap();
+    let pack = import::prepare_files(&o.codebook, &[a.clone(), b.clone()], &import_how(1, "x", None)).unwrap();
     let mut whole = std::fs::read(a).unwrap();
     whole.extend(std::fs::read(b).unwrap());
     let crate::vocab::event::Origin::Segments { sha256 } = &pack.origin else { panic!("a file's pack is segments") };
@@ -75,7 +74,7 @@ fn a_packs_purpose_is_kept() {
     let mut o = open(&store);
     let f = file(dir.path(), "a.txt", "one\n");
     let how = |purpose: &str| ImportHow { purpose: Some(purpose.into()), ..import_how(1, "x", None) };
-    let prepare = |how| import::prepare(&o.codebook, std::slice::from_ref(&f), &how);
+    let prepare = |how| import::prepare_files(&o.codebook, std::slice::from_ref(&f), &how);
     for bad in ["", "two\nlines", &"防".repeat(43)] {
         assert!(matches!(prepare(how(bad)), Err(ImportError::Purpose)), "{bad:?}");
     }
@@ -107,7 +106,7 @@ fn import_finds_its_column_by_number_or_header() {
     let dir = tempfile::tempdir().unwrap();
     let o = open(&dir.path().join("s"));
     let f = file(dir.path(), "a.csv", "no,the code\n1,\"a,b\"\n2,\"say \"\"so\"\"\"\n3, c\n");
-    let read = |column: &str| import::prepare(&o.codebook, std::slice::from_ref(&f), &import_how(1, "x", Some(column)));
+    let read = |column: &str| import::prepare_files(&o.codebook, std::slice::from_ref(&f), &import_how(1, "x", Some(column)));
     assert_eq!(read("code=the code").unwrap().count, 3);
     assert_eq!(read("code=2").unwrap().count, 4, "by number the header is a line like any other");
     for (column, says) in [
@@ -136,7 +135,7 @@ fn import_refuses_with_file_and_line() {
         (b"same\nother\nsame\n", None, "a.txt line 3 stands at"),
     ] {
         let f = file(dir.path(), "a.txt", text);
-        let e = import::prepare(&o.codebook, &[f], &import_how(1, "x", column)).unwrap_err().to_string();
+        let e = import::prepare_files(&o.codebook, &[f], &import_how(1, "x", column)).unwrap_err().to_string();
         assert!(e.contains(says), "{says}: {e}");
         assert!(e.contains("nothing was imported"), "{e}");
     }
@@ -161,54 +160,6 @@ fn ids_of_packs() {
     assert!(matches!(id(&book, Some("x")), Err(ImportError::IdInUse(_))));
 }
 
-/// With 16 bits of hash nearly every run holds strangers: every duplicate must be found among them, and no stranger.
-#[test]
-fn every_duplicate_is_found_in_crowded_runs() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut o = open(&dir.path().join("s"));
-    let narrow = Hasher { bits: 16, ..o.codebook.hasher() };
-    let line = |n: u32| format!("https://t.example/{n:08}");
-    let text = |from: u32, to: u32| (from..to).map(|n| line(n) + "\n").collect::<String>();
-    let first = file(dir.path(), "first.txt", text(0, 100_000));
-    let pack = import::prepare_with(&o.codebook, &narrow, &[first], &import_how(1, "x", None)).unwrap();
-    accept(&mut o, &pack);
-    let mut rng = crate::vocab::rng::Rng::new(7);
-    for round in 0..200 {
-        // One old code among strangers: found, and named with both places.
-        let old = rng.below(100_000) as u32;
-        let at = rng.below(50) as u32;
-        let mut lines: Vec<String> = (0..50).map(|n| line(1_000_000 + round * 100 + n)).collect();
-        lines[at as usize] = line(old);
-        let f = file(dir.path(), "again.txt", lines.join("\n"));
-        let e = import::prepare_with(&o.codebook, &narrow, &[f], &import_how(2, "y", None)).unwrap_err().to_string();
-        let says = format!("again.txt line {} is in pack x already (its code {})", at + 1, old + 1);
-        assert!(e.contains(&says) && e.matches("already").count() == 1, "{says}: {e}");
-    }
-    let strangers = file(dir.path(), "new.txt", text(200_000, 300_000));
-    let pack = import::prepare_with(&o.codebook, &narrow, &[strangers], &import_how(2, "y", None)).unwrap();
-    assert_eq!(pack.count, 100_000);
-    // The whole pack once more, counted without the limit of the sentence.
-    let all: Vec<Vec<u8>> = (0..100_000).map(|n| line(n).into_bytes()).collect();
-    let index = super::segment::index(&all, KeyRule::Identity, &narrow);
-    let mut found = 0;
-    let count = |id: &str, s: &super::segment::Segment, _| {
-        assert_eq!(id, "x");
-        import::against(
-            &index,
-            |i| &all[i],
-            s,
-            KeyRule::Identity,
-            |mine, theirs| {
-                assert_eq!(mine as u32, theirs);
-                found += 1;
-                true
-            },
-        )
-    };
-    o.codebook.each_segment(count).unwrap();
-    assert_eq!(found, 100_000, "all of them, each once");
-}
-
 #[test]
 fn a_ranges_number_may_not_come_in_a_file() {
     let dir = tempfile::tempdir().unwrap();
@@ -217,12 +168,12 @@ fn a_ranges_number_may_not_come_in_a_file() {
     let number = rule.code(41).unwrap();
     let origin = crate::vocab::event::Origin::Range(rule);
     let (id, level, product) = ("range-case".into(), "case".into(), "*".into());
-    let range = NewPack { no: PackNo(1), id, level, product, count: 1000, origin, purpose: None };
+    let range = NewPack { id, level, product, ..NewPack::new(PackNo(1), 1000, origin) };
     accept(&mut o, &range);
     let mut text = b"https://t/1\n".to_vec();
     text.extend([&b"00"[..], &number].concat());
     let f = file(dir.path(), "a.txt", text);
-    let e = import::prepare(&o.codebook, &[f], &import_how(2, "x", None)).unwrap_err().to_string();
+    let e = import::prepare_files(&o.codebook, &[f], &import_how(2, "x", None)).unwrap_err().to_string();
     assert!(e.contains("line 2 is a number of range-case"), "{e}");
 }
 
@@ -232,18 +183,18 @@ fn what_an_import_left_half_done_is_swept_at_the_next_start() {
     let store = dir.path().join("s");
     let mut o = open(&store);
     let f = file(dir.path(), "a.txt", "a\nb\n");
-    let kept = import::prepare(&o.codebook, std::slice::from_ref(&f), &import_how(1, "kept", None)).unwrap();
+    let kept = import::prepare_files(&o.codebook, std::slice::from_ref(&f), &import_how(1, "kept", None)).unwrap();
     accept(&mut o, &kept);
     let g = file(dir.path(), "b.txt", "c\nd\n");
     // Killed after the files stood and before the commit; and killed in the middle of writing.
-    import::prepare(&o.codebook, std::slice::from_ref(&g), &import_how(2, "half", None)).unwrap();
-    std::fs::write(store.join("packs/other-0.tmp"), b"half a header").unwrap();
+    import::prepare_files(&o.codebook, std::slice::from_ref(&g), &import_how(2, "half", None)).unwrap();
+    std::fs::write(store.join("packs/other-0.seg.tmp"), b"half a header").unwrap();
     assert!(store.join("packs/half-0.seg").exists());
     drop(o);
     let o = open(&store);
-    assert!(!store.join("packs/half-0.seg").exists() && !store.join("packs/other-0.tmp").exists());
+    assert!(!store.join("packs/half-0.seg").exists() && !store.join("packs/other-0.seg.tmp").exists());
     assert_eq!(codes(&o, 1, 2), ["a", "b"]);
-    import::prepare(&o.codebook, &[g], &import_how(2, "half", None)).expect("its codes are free again");
+    import::prepare_files(&o.codebook, &[g], &import_how(2, "half", None)).expect("its codes are free again");
 }
 
 #[test]
@@ -441,7 +392,7 @@ fn a_reader_beside_a_writer_sees_one_moment() {
     let dir = tempfile::tempdir().unwrap();
     let mut o = open(dir.path());
     let f = file(dir.path(), "a.txt", (0..6_000).map(|n| format!("c{n:06}\n")).collect::<String>());
-    let pack = import::prepare(&o.codebook, &[f], &import_how(1, "x", None)).unwrap();
+    let pack = import::prepare_files(&o.codebook, &[f], &import_how(1, "x", None)).unwrap();
     accept(&mut o, &pack);
     let state = |n: u32, state| Row::Code(CodeRef::new(PackNo(1), n), Life::new(state, JobNo(0)));
     let write = |o: &mut Opened, s: ItemState| {

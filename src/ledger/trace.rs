@@ -19,6 +19,7 @@ impl Snapshot {
     pub fn trace(&mut self, bytes: &[u8]) -> Result<Option<Value>, ReadError> {
         let Some(code) = self.speaker.codebook.resolve(bytes).first().map(|h| h.code) else { return Ok(None) };
         let mut m = self.life(code)?;
+        self.put_codes(&mut m, code);
         let mut above = Vec::new();
         let mut child = code;
         while let Some((no, own)) = self.parent_of(child)? {
@@ -56,6 +57,33 @@ impl Snapshot {
         Ok(Some(Value::Object(m)))
     }
 
+    /// The other codes of an item that carries several, and what its delivery said that it was made for.
+    fn put_codes(&self, m: &mut Map<String, Value>, code: CodeRef) {
+        let book = &self.speaker.codebook;
+        let codes = book.codes(code);
+        if codes.len() > 1 {
+            let one = |(purpose, bytes): (String, Vec<u8>)| {
+                let mut m = Map::new();
+                put_bytes(&mut m, &bytes);
+                if !purpose.is_empty() {
+                    m.insert("purpose".into(), purpose.into());
+                }
+                Value::Object(m)
+            };
+            m.insert("codes".into(), codes.into_iter().map(one).collect());
+        }
+        let outer = |code: &CodeRef| book.made_for(*code);
+        let one = |c: CodeRef| {
+            let mut m = object(json!({"level": self.speaker.level_of(c), "pack": self.speaker.pack(c.pack), "ordinal": c.ordinal}));
+            put_bytes(&mut m, &self.speaker.code(c));
+            Value::Object(m)
+        };
+        let made_for: Vec<Value> = std::iter::successors(outer(&code), outer).take(DEPTH).map(one).collect();
+        if !made_for.is_empty() {
+            m.insert("made_for".into(), made_for.into());
+        }
+    }
+
     fn life(&self, code: CodeRef) -> Result<Map<String, Value>, ReadError> {
         let mut m = Map::new();
         put_bytes(&mut m, &self.speaker.code(code));
@@ -76,7 +104,8 @@ impl Snapshot {
             }
             Err(rusqlite::Error::QueryReturnedNoRows) => {
                 let leased = self.statement(schema::LEASED)?.query_row(params![code.pack.0, code.ordinal], |r| r.get::<_, i64>(0))?;
-                let state = if leased > 0 { ItemState::Leased } else { ItemState::Pooled };
+                let rest = self.speaker.packs.get(&code.pack).and_then(crate::line::rows::PackRow::rest);
+                let state = if leased > 0 { ItemState::Leased } else { rest.unwrap_or(ItemState::Pooled) };
                 m.insert("state".into(), state.word().into());
             }
             Err(e) => return Err(e.into()),
@@ -124,7 +153,9 @@ impl About {
             | Event::Void { codes }
             | Event::Missing { codes }
             | Event::Withdrawn { codes, .. } => (codes.contains(&c), None),
-            Event::Leased { pack, from, count, .. } | Event::Unleased { pack, from, count, .. } => {
+            Event::Leased { pack, from, count, .. }
+            | Event::Unleased { pack, from, count, .. }
+            | Event::Withdrew { pack, from, count, .. } => {
                 (*pack == c.pack && (*from..from.saturating_add(*count)).contains(&c.ordinal), None)
             }
             Event::Read { seen, .. } => (*seen == Seen::Known(c), None),

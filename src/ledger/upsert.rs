@@ -54,7 +54,9 @@ pub fn upsert(tx: &Transaction<'_>, batch: &[Submission]) -> rusqlite::Result<()
             Row::Name { kind, no, name } => drop(tx.prepare_cached(schema::NAME)?.execute(params![*kind as u8, no, name])?),
             Row::Pack(p) => {
                 let origin = postcard::to_stdvec(&p.origin).expect("an origin encodes");
-                let p = params![p.no.0, p.id, p.level, p.product, p.count, origin, p.next, p.purpose];
+                let (to, why) = p.withdrawn.as_ref().map(|w| (w.to.number(), &w.reason)).unzip();
+                let drawn = p.drawn.as_ref().map(|r| postcard::to_stdvec(r).expect("a rule encodes"));
+                let p = params![p.no.0, p.id, p.level, p.product, p.count, origin, p.next, p.purpose, p.expiry, p.used, to, why, drawn];
                 tx.prepare_cached(schema::PACK)?.execute(p)?;
             }
             Row::Parent(no, p) => {

@@ -6,6 +6,7 @@
 mod codes;
 mod counts;
 mod index;
+mod packs;
 mod parents;
 mod tables;
 
@@ -262,10 +263,10 @@ impl Book {
                 self.answers.insert(key.clone(), answer.clone());
                 self.dirty.answers.push(key.clone());
             }
-            Event::Purpose { pack, purpose } => {
-                self.packs.get_mut(pack).expect("a pack is accepted before its purpose is told").purpose = Some(purpose.clone());
-                self.dirty.packs.insert(*pack);
-            }
+            Event::Purpose { pack, purpose } => self.about_pack(*pack, |p| p.purpose = Some(purpose.clone())),
+            Event::PackExpiry { pack, date } => self.about_pack(*pack, |p| p.expiry = Some(date.clone())),
+            Event::PackUsed { pack } => self.about_pack(*pack, |p| p.used = true),
+            Event::PackDrawn { pack, rule } => self.about_pack(*pack, |p| p.drawn = Some(rule.clone())),
             Event::Ordered { order, level, product, count, token } => {
                 let (level, product, token) = (level.clone(), product.clone(), token.clone());
                 let row = OrderRow { no: *order, level, product, count: *count, token, end: None };
@@ -278,6 +279,15 @@ impl Book {
                 assert!(row.end.replace(end).is_none(), "an order ends once");
                 self.dirty.orders.insert(*order);
             }
+            Event::PackWithdrawn { pack, to, reason, .. } => self.withdraw(*pack, *to, reason),
+            Event::Withdrew { pack, from, count, to } => {
+                let rest = self.rest(*pack);
+                assert_eq!(rest, Some(*to), "codes are withdrawn with their pack");
+                assert!(self.packs[pack].count >= from + count, "codes are withdrawn from within their pack");
+            }
+            Event::RangeCut { pack, count } => self.cut_range(*pack, *count),
+            // What was left out is the journal's to tell.
+            Event::DuplicatesSkipped { .. } => {}
             Event::Forgotten { keys } => {
                 keys.iter().for_each(|k| drop(self.answers.remove(k)));
                 self.dirty.answers.extend(keys.iter().cloned());

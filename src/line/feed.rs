@@ -101,6 +101,7 @@ impl<L: Law> Line<L> {
                 l.job == job
                     && l.count > l.used
                     && self.book.packs[&l.pack].level == name
+                    && self.may_use(&self.book.packs[&l.pack])
                     && !codes.iter().any(|c: &CodeRef| c.pack == l.pack && c.ordinal + 1 == l.from + l.count)
             });
             match lease.map(|l| (l.pack, l.from + l.used, l.from + l.count)) {
@@ -122,7 +123,8 @@ impl<L: Law> Line<L> {
     /// Leases the next run of a level's oldest pack with codes left.
     pub(super) fn lease_more(&mut self, level: &str) -> bool {
         let Some(job) = self.book.current_job().map(|j| (j.no, j.product.clone())) else { return false };
-        let pack = self.book.packs.values().find(|p| p.level == level && p.product == job.1 && p.next < p.count);
+        let fit = |p: &&super::rows::PackRow| p.level == level && p.product == job.1 && p.next < p.count && self.may_use(p);
+        let pack = self.book.packs.values().find(fit);
         let Some((pack, from, count)) = pack.map(|p| (p.no, p.next, LEASE.min(p.count - p.next))) else { return false };
         self.emit(Event::Leased { job: job.0, pack, from, count });
         true

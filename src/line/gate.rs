@@ -54,6 +54,11 @@ const POLL_US: u64 = 5 * MS;
 /// Most that a pulse begins earlier for a module that takes its time.
 const LEAD_US: u64 = 20 * MS;
 
+/// Where a thing stands is known so well.
+const SEEN_US: u64 = 10 * MS;
+/// Nearer to a gate's pulse than this a person may take it for a thing that is through.
+const NEAR_US: u64 = 40 * MS;
+
 #[derive(Clone, Debug, Default)]
 pub struct GateLane {
     jobs: VecDeque<Job>,
@@ -372,13 +377,40 @@ impl<L: Law> Line<L> {
         }
     }
 
+    /// Somebody empties a sequence station and the belt back to the gate before it: what stands about that gate gets its
+    /// word now, so that line and people mean the same things. Past the middle it has gone by (and is taken away with
+    /// the others), nearly there it will not be let through any more, further back it comes as ever.
+    pub(super) fn settle_before(&mut self, sequence: StationNo) {
+        let now_us = self.now.mono_us;
+        for s in self.plan.clone().stations.iter() {
+            let Some(gate) = s.gate.filter(|_| self.sequence_after(s.no) == Some(sequence)) else { continue };
+            if self.permit_given() || self.moves(&gate) {
+                continue;
+            }
+            let here = self.position(&gate, now_us);
+            let near = here + self.travel(&gate, u64::from(gate.pulse_ms) * MS / 2 + NEAR_US);
+            let past = here + self.travel(&gate, SEEN_US);
+            let jobs: Vec<Job> = self.gates[&s.no].jobs.iter().filter(|j| j.due <= near).cloned().collect();
+            for j in jobs {
+                match j.word {
+                    Word::Good { code, .. } if j.fired.is_some() && past >= j.due && !j.unsure => {
+                        self.pass_through(s.no, code);
+                        self.gates.get_mut(&s.no).expect("a gated station has a gate lane").jobs.retain(|x| x.no != j.no);
+                    }
+                    Word::Good { .. } => self.take_back(s.no, j.no, Reason::Late),
+                    Word::None | Word::Reject => {}
+                }
+            }
+        }
+    }
+
     pub(super) fn gates_due(&mut self) {
         let now_us = self.now.mono_us;
         for s in self.plan.clone().stations.iter() {
             let Some(gate) = s.gate else { continue };
             let here = self.position(&gate, now_us);
             let half = self.travel(&gate, u64::from(gate.pulse_ms) * MS / 2);
-            let moves = self.permit_wanted || self.plan.run_permit.is_none() || self.moves(&gate);
+            let moves = self.permit_given() || self.plan.run_permit.is_none() || self.moves(&gate);
             self.fire(s, &gate, here, half);
             // The level the coil must have now: in the pulse of a thing that needs it, or flushing.
             let lane = self.gates.get_mut(&s.no).expect("a gated station has a gate lane");

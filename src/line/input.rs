@@ -4,7 +4,8 @@ use super::rows::PackRow;
 use super::supply::Supplied;
 use crate::vocab::event::Origin;
 use crate::vocab::report::Poll;
-use crate::vocab::{CodeRef, DeviceNo, Event, Order, OrderNo, PackNo, Report};
+use crate::vocab::token::TokenRule;
+use crate::vocab::{CodeRef, DeviceNo, Event, ItemState, Order, OrderNo, PackNo, Report};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug)]
@@ -99,21 +100,61 @@ pub struct NewPack {
     pub count: u32,
     pub origin: Origin,
     pub purpose: Option<String>,
+    /// The last day (UTC) on which its codes may be put on things, as 2027-01-31.
+    pub expiry: Option<String>,
+    /// Its codes are on the market already.
+    pub used: bool,
+    /// Its tokens were drawn at random here.
+    pub drawn: Option<TokenRule>,
+    /// What was left out of it.
+    pub skipped: Skipped,
+    /// The pack of what its items were made to be packed in, which came with it.
+    pub above: Option<Box<NewPack>>,
+}
+
+/// Codes of a delivery that were left out because they were there before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Skipped {
+    /// They stood in the delivery before.
+    pub within: u32,
+    /// An accepted pack or range holds them.
+    pub earlier: u32,
 }
 
 impl NewPack {
-    /// What its acceptance says, in one commit.
+    /// A pack of which nothing is said but its codes.
+    pub fn new(no: PackNo, count: u32, origin: Origin) -> Self {
+        let (id, level, product) = (String::new(), String::new(), String::new());
+        let skipped = Skipped::default();
+        Self { no, id, level, product, count, origin, purpose: None, expiry: None, used: false, drawn: None, skipped, above: None }
+    }
+
+    /// What its acceptance says, and that of the packs above it, in one commit.
     pub fn events(&self) -> Vec<Event> {
-        let Self { no: pack, id, level, product, count, origin, purpose } = self.clone();
-        let mut events = vec![Event::PackAccepted { pack, id, level, product, count, origin }];
+        let mut events = self.above.as_ref().map_or(Vec::new(), |a| a.events());
+        let Self { no: pack, id, level, product, count, origin, purpose, expiry, used, drawn, skipped, .. } = self.clone();
+        events.push(Event::PackAccepted { pack, id, level, product, count, origin });
         events.extend(purpose.map(|purpose| Event::Purpose { pack, purpose }));
+        events.extend(expiry.map(|date| Event::PackExpiry { pack, date }));
+        events.extend(used.then_some(Event::PackUsed { pack }));
+        events.extend(drawn.map(|rule| Event::PackDrawn { pack, rule }));
+        if skipped != Skipped::default() {
+            events.push(Event::DuplicatesSkipped { pack, within: skipped.within, earlier: skipped.earlier });
+        }
         events
+    }
+
+    /// The rows of this pack and of those above it, so that their codes are found from then on.
+    pub fn rows(&self) -> Vec<PackRow> {
+        let mut rows = self.above.as_ref().map_or(Vec::new(), |a| a.rows());
+        rows.push(self.row());
+        rows
     }
 
     /// The row it will have, so that its codes are found from then on.
     pub fn row(&self) -> PackRow {
-        let Self { no, id, level, product, count, origin, purpose } = self.clone();
-        PackRow { purpose, ..PackRow::new(no, id, level, product, count, origin) }
+        let Self { no, id, level, product, count, origin, purpose, expiry, used, drawn, .. } = self.clone();
+        PackRow { purpose, expiry, used, drawn, ..PackRow::new(no, id, level, product, count, origin) }
     }
 }
 
@@ -147,6 +188,18 @@ pub enum Op {
     },
     /// The wall clock was looked at and is right now.
     ClockTrust,
+    /// The unused codes of a pack leave the pool for ever.
+    PackWithdraw(Withdrawal),
+}
+
+/// A pack to void or to give back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Withdrawal {
+    pub pack: String,
+    /// Void or returned.
+    pub to: ItemState,
+    pub reason: String,
+    pub who: Option<String>,
 }
 
 /// A reply. A refusal of a business rule is a value, not an error.

@@ -61,6 +61,17 @@ pub fn new_job(
     Ok(Event::JobCreated { job, id: id.into(), product: product.into(), lot: lot.into(), target, expiry })
 }
 
+/// The good answer to an import.
+pub fn accepted(pack: &NewPack) -> Answer {
+    let sha = match &pack.origin {
+        crate::vocab::event::Origin::Segments { sha256 } | crate::vocab::event::Origin::Related { sha256, .. } => {
+            crate::vocab::code::hex(sha256)
+        }
+        crate::vocab::event::Origin::Range(_) => String::new(),
+    };
+    Answer::ok().with("pack", &pack.id).with("count", pack.count).with("sha256", sha)
+}
+
 /// An answer as it is kept for a repeated key.
 pub fn keep(answer: &Answer) -> String {
     serde_json::to_string(answer).expect("an answer encodes")
@@ -92,6 +103,7 @@ impl<L: Law> Line<L> {
             },
             Op::StationClear { station } => self.clear_station(&station),
             Op::ClockTrust => self.trust_clock(),
+            Op::PackWithdraw(w) => self.withdraw_pack(&w),
         };
         self.reply(&to, answer);
     }
@@ -109,13 +121,13 @@ impl<L: Law> Line<L> {
         if self.answer_again(&to) {
             return;
         }
-        let sha = match &pack.origin {
-            crate::vocab::event::Origin::Segments { sha256 } => crate::vocab::code::hex(sha256),
-            crate::vocab::event::Origin::Range(_) => String::new(),
-        };
+        let answer = accepted(&pack);
         pack.events().into_iter().for_each(|e| self.emit(e));
-        self.lower(&format!("pool-empty:{}", pack.level));
-        self.reply(&to, Answer::ok().with("pack", pack.id).with("count", pack.count).with("sha256", sha));
+        if !pack.used {
+            self.lower(&format!("pool-empty:{}", pack.level));
+        }
+        self.packs_reviewed = None;
+        self.reply(&to, answer);
     }
 
     fn create(&mut self, id: String, product: String, lot: String, target: Option<u32>, expiry: Option<String>) -> Answer {
@@ -167,7 +179,12 @@ impl<L: Law> Line<L> {
         for l in &self.plan.levels {
             let left: u64 = self.pool_left(&l.name, product);
             if left == 0 && self.plan.stations.iter().any(|s| s.level == l.no) {
-                missing.push(format!("no {} codes are left for product {product}: import a pack for this level and product", l.name));
+                missing.push(match l.codes {
+                    CodeSource::Generated => {
+                        format!("no {} numbers are left: give the level another range in the configuration, then restart", l.name)
+                    }
+                    _ => format!("no {} codes are left for product {product}: import a pack for this level and product", l.name),
+                });
             }
         }
         for (no, r) in &self.book.stations {
@@ -178,23 +195,6 @@ impl<L: Law> Line<L> {
             }
         }
         missing
-    }
-
-    /// Codes of a level that this product's jobs could still use.
-    pub(super) fn pool_left(&self, level: &str, product: &str) -> u64 {
-        let mine = |p: &&super::rows::PackRow| p.level == level && (p.product == product || p.product == "*");
-        let preprinted = self.plan.level_named(level).is_some_and(|l| l.codes == CodeSource::Preprinted);
-        let job = self.book.current_job().map(|j| j.no);
-        let packs = self.book.packs.values().filter(mine);
-        if preprinted {
-            return packs.map(|p| u64::from(p.count) - self.book.used(p.no)).sum();
-        }
-        packs
-            .map(|p| {
-                let leased = self.book.leases.iter().filter(|l| l.pack == p.no && Some(l.job) == job);
-                u64::from(p.count - p.next) + leased.map(|l| u64::from(l.count - l.used)).sum::<u64>()
-            })
-            .sum()
     }
 
     fn operator_hold(&mut self, id: &str) -> Answer {
@@ -424,6 +424,7 @@ impl<L: Law> Line<L> {
         }
         self.orders.clear();
         self.missing_at.clear();
+        self.packs_reviewed = None;
         self.emit(Event::JobMoved { job: job.no, to: e.to });
         self.move_line(if e.to == JobState::Completed { PackMl::Complete } else { PackMl::Aborted }, None);
         for device in self.item_printers().iter().map(|p| p.device) {
@@ -453,6 +454,7 @@ impl<L: Law> Line<L> {
         if let Some(parent) = self.open_parent(s.no) {
             self.undo(parent, false, None);
         }
+        self.settle_before(s.no);
         self.emit(Event::StationCleared { station: s.no });
         self.lower(&format!("out-of-step:{id}"));
         if self.book.line.state == PackMl::Held

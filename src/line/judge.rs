@@ -80,6 +80,9 @@ impl<L: Law> Line<L> {
         if !exact {
             return Err((Reason::Altered, seen));
         }
+        if let Some(reason) = self.closed_reason(code) {
+            return Err((reason, seen));
+        }
         let pack = &self.book.packs[&code.pack];
         if pack.level != self.plan.level(level).name {
             return Err((Reason::WrongLevel, seen));
@@ -230,7 +233,7 @@ pub(super) fn unknown(bytes: &[u8]) -> Seen {
 fn standing(state: ItemState) -> Reason {
     match state {
         ItemState::Pooled | ItemState::Leased => Reason::NotPrinted,
-        ItemState::Void => Reason::Void,
+        ItemState::Void | ItemState::Returned => Reason::Void,
         _ => Reason::Duplicate,
     }
 }

@@ -18,8 +18,8 @@ impl<L: Law> Line<L> {
     pub(super) fn close_generated(&mut self, s: &Station, parent: ParentNo) -> Option<CodeRef> {
         let Some(code) = self.burn_number(s.level) else {
             let name = self.plan.level(s.level).name.clone();
-            self.raise(format!("pool-empty:{name}"));
-            self.hold("pool-empty");
+            self.raise(format!("range-empty:{name}"));
+            self.hold("range-empty");
             return None;
         };
         let children = self.book.parents[&parent].children.iter().copied().collect();
@@ -30,8 +30,7 @@ impl<L: Law> Line<L> {
 
     fn burn_number(&mut self, level: LevelNo) -> Option<CodeRef> {
         let job = self.book.current_job()?.no;
-        let id = format!("range-{}", self.plan.level(level).name);
-        let pack = self.book.packs.values().find(|p| p.id == id)?;
+        let pack = super::ranges::active(&self.book, self.plan.level(level))?;
         let (no, from) = (pack.no, pack.next);
         if from >= pack.count {
             return None;
@@ -64,7 +63,7 @@ impl<L: Law> Line<L> {
             let job = self.book.current_job().expect("a parent closes in a job");
             let label = Label {
                 template: station.label.clone(),
-                sscc: matches!(plan.level(level).range, Some(RangeRule::Sscc { .. })),
+                sscc: plan.level(level).range.as_ref().is_some_and(RangeRule::is_sscc),
                 lot: job.lot.clone(),
                 count: self.book.parents[&parent].children.len() as u32,
             };

@@ -14,6 +14,9 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+/// A belt that stands after its permit went is seen to stand at the next poll or two.
+const COAST_SEEN_US: u64 = 100 * MS;
+
 /// A device as this boot knows it.
 #[derive(Clone, Debug, Default)]
 pub struct DeviceLive {
@@ -80,6 +83,7 @@ pub struct Line<L: Law = Sound> {
     pub(super) missing_at: HashMap<CodeRef, (StationNo, crate::vocab::Passage)>,
     pub(super) queued_at: HashMap<CodeRef, u64>,
     pub(super) permit_wanted: bool,
+    permit_ended_us: Option<u64>,
     pub(super) permit_due_us: u64,
     pub(super) running_us: u64,
     pub(super) running_since: Option<u64>,
@@ -98,6 +102,11 @@ pub struct Line<L: Law = Sound> {
     /// When each I/O module was last polled, and how many polls in a row came too far apart.
     pub(super) polled_us: BTreeMap<DeviceNo, u64>,
     pub(super) slow_polls: BTreeMap<DeviceNo, u32>,
+    /// The latest wall time that was believed.
+    pub(super) trusted_us: i64,
+    /// The day for which the packs' expiry was looked at; `None`: look again.
+    pub(super) packs_reviewed: Option<i64>,
+    pub(super) pools_due_us: u64,
     law: PhantomData<L>,
 }
 
@@ -128,6 +137,7 @@ impl<L: Law> Line<L> {
             missing_at: HashMap::new(),
             queued_at: HashMap::new(),
             permit_wanted: false,
+            permit_ended_us: None,
             permit_due_us: 0,
             running_us: 0,
             running_since: None,
@@ -145,6 +155,9 @@ impl<L: Law> Line<L> {
             item_printers,
             polled_us: BTreeMap::new(),
             slow_polls: BTreeMap::new(),
+            trusted_us: 0,
+            packs_reviewed: None,
+            pools_due_us: 0,
             law: PhantomData,
         }
     }
@@ -190,6 +203,9 @@ impl<L: Law> Line<L> {
             Input::Stop => self.begin_stop(),
             Input::Tick => {}
         }
+        if !self.book.line.clock_suspect {
+            self.trusted_us = self.now.wall_us;
+        }
         self.due();
         self.finish()
     }
@@ -211,6 +227,7 @@ impl<L: Law> Line<L> {
         }
         self.passages_due();
         self.labels_due();
+        self.packs_due();
         self.starting_due();
         self.ending_due();
         self.io_due();
@@ -229,6 +246,10 @@ impl<L: Law> Line<L> {
     }
 
     pub(super) fn emit(&mut self, event: Event) {
+        if let Some(first) = self.first_seen(&event) {
+            self.book.apply(&first);
+            self.out.events.push(first);
+        }
         self.book.apply(&event);
         self.out.events.push(event);
     }
@@ -401,7 +422,19 @@ impl<L: Law> Line<L> {
         if self.permit_wanted != on {
             self.permit_wanted = on;
             self.permit_due_us = self.now.mono_us;
+            if !on {
+                self.permit_ended_us = Some(self.now.mono_us);
+            }
         }
+    }
+
+    /// The permit is on, or was so lately that the belt may still move by it, whatever its input said last.
+    pub(super) fn permit_given(&self) -> bool {
+        let coasts = |ended: u64| {
+            let stop_ms = self.plan.run_permit.map_or(0, |p| p.belt_stop_ms);
+            self.now.mono_us < ended + u64::from(stop_ms) * MS + COAST_SEEN_US
+        };
+        self.permit_wanted || self.permit_ended_us.is_some_and(coasts)
     }
 
     fn permit_due(&mut self) {

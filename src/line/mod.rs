@@ -17,7 +17,9 @@ pub mod law;
 pub mod life;
 mod live;
 mod packing;
+pub mod packs;
 mod passage;
+pub mod ranges;
 pub mod release;
 pub mod rows;
 pub mod start;
@@ -27,7 +29,7 @@ pub mod supply;
 mod tests;
 
 pub use book::Book;
-pub use input::{Answer, Decision, Effect, Input, Label, Mark, NewPack, Op, Reading};
+pub use input::{Answer, Decision, Effect, Input, Label, Mark, NewPack, Op, Reading, Skipped, Withdrawal};
 pub use law::{Law, Sound};
 pub use live::Line;
 pub use release::Release;

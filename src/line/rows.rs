@@ -3,6 +3,7 @@
 
 use crate::vocab::event::{NameKind, Origin};
 use crate::vocab::supply::OrderOutcome;
+use crate::vocab::token::TokenRule;
 use crate::vocab::{
     CodeRef, ItemState, JobNo, JobState, LevelNo, OrderNo, PackMl, PackNo, ParentNo, ParentState, Passage, Reason, StationNo,
 };
@@ -73,12 +74,50 @@ pub struct PackRow {
     pub next: u32,
     /// What its codes are for, if the importer said so.
     pub purpose: Option<String>,
+    /// The last day (UTC) on which its codes may be put on things, as 2027-01-31.
+    pub expiry: Option<String>,
+    /// Its codes are on the market already; none is used here.
+    pub used: bool,
+    /// Its unused codes left the pool for ever.
+    pub withdrawn: Option<Withdrawn>,
+    /// Its tokens were drawn at random here.
+    pub drawn: Option<TokenRule>,
+}
+
+/// What became of a pack's unused codes.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Withdrawn {
+    /// Void or returned.
+    pub to: ItemState,
+    pub reason: String,
 }
 
 impl PackRow {
     /// A pack of which nothing is leased yet.
     pub fn new(no: PackNo, id: String, level: String, product: String, count: u32, origin: Origin) -> Self {
-        Self { no, id, level, product, count, origin, next: 0, purpose: None }
+        Self { no, id, level, product, count, origin, next: 0, purpose: None, expiry: None, used: false, withdrawn: None, drawn: None }
+    }
+
+    /// No code of it will ever be used (again).
+    pub const fn is_closed(&self) -> bool {
+        self.used || self.withdrawn.is_some()
+    }
+
+    /// The state of its codes that have no row, where that is not the pool.
+    pub fn rest(&self) -> Option<ItemState> {
+        match &self.withdrawn {
+            Some(w) => Some(w.to),
+            None => self.used.then_some(ItemState::Void),
+        }
+    }
+
+    /// Its last day is over on `day` (days since 1970-01-01, UTC).
+    pub fn expired_on(&self, day: i64) -> bool {
+        self.expiry.as_deref().and_then(crate::vocab::time::day).is_some_and(|last| last < day)
+    }
+
+    pub const fn is_range(&self) -> bool {
+        matches!(self.origin, Origin::Range(_))
     }
 }
 

@@ -2,10 +2,11 @@
 
 use super::law::Law;
 use super::live::Line;
-use crate::vocab::event::{Event, NameKind, Origin, Seen};
-use crate::vocab::plan::{CodeSource, PointKind, Polarity, Role, Station};
+use super::ranges;
+use crate::vocab::event::{Event, NameKind, Seen};
+use crate::vocab::plan::{PointKind, Polarity, Role, Station};
 use crate::vocab::report::Poll;
-use crate::vocab::{CodeRef, DeviceNo, Doubt, ItemState, JobState, LevelNo, PackMl, PackNo, ParentState, Plan, Reason, StationNo};
+use crate::vocab::{CodeRef, DeviceNo, Doubt, ItemState, JobState, LevelNo, PackMl, ParentState, Plan, Reason, StationNo};
 
 /// Passages without a frame that a lost module may have counted; more is a disturbed counter, and unknown.
 const MISSED_AT_ONCE: u32 = 1_000;
@@ -50,7 +51,7 @@ impl<L: Law> Line<L> {
         for e in number_plan(&mut plan, &self.book) {
             self.emit(e);
         }
-        self.register_ranges();
+        self.trusted_us = last_wall_us.unwrap_or(self.now.wall_us);
         let headline = self.headline_stations();
         if self.book.line.headline != headline {
             self.emit(Event::Headline { stations: headline });
@@ -65,6 +66,9 @@ impl<L: Law> Line<L> {
             self.emit(Event::Doubtful { device: None, codes, why: Doubt::Restored });
             self.raise("restored".into());
         }
+        // After what an older copy does not know: those numbers count as issued. The shell has looked before whether
+        // the ranges can be had; where they cannot, a level has none and says so at its job's start.
+        ranges::changes(&self.plan, &self.book, &[]).unwrap_or_default().into_iter().for_each(|e| self.emit(e));
         let sent: Vec<CodeRef> = self.book.unsettled().filter(|c| self.book.state(*c) == ItemState::Sent).collect();
         if !sent.is_empty() {
             self.emit(Event::Doubtful { device: None, codes: sent, why: Doubt::Restart });
@@ -87,19 +91,6 @@ impl<L: Law> Line<L> {
             self.arm_printers();
         }
         self.flush_gates(None);
-    }
-
-    fn register_ranges(&mut self) {
-        for l in self.plan.clone().levels.iter().filter(|l| l.codes == CodeSource::Generated) {
-            let id = format!("range-{}", l.name);
-            let Some(rule) = l.range.clone() else { continue };
-            if self.book.packs.values().any(|p| p.id == id) {
-                continue;
-            }
-            let pack = PackNo(self.book.packs.keys().next_back().map_or(1, |p| p.0 + 1));
-            let (level, product, count) = (l.name.clone(), "*".to_string(), rule.count());
-            self.emit(Event::PackAccepted { pack, id, level, product, count, origin: Origin::Range(rule) });
-        }
     }
 
     /// The lowest level that has a verify station.
@@ -164,7 +155,9 @@ impl<L: Law> Line<L> {
             .packs
             .values()
             .filter(|p| {
-                self.plan.level_named(&p.level).is_none() || (p.product != "*" && !self.plan.products.iter().any(|x| x.id == p.product))
+                !p.is_closed()
+                    && (self.plan.level_named(&p.level).is_none()
+                        || (p.product != "*" && !self.plan.products.iter().any(|x| x.id == p.product)))
             })
             .map(|p| p.id.clone())
             .collect();
@@ -230,8 +223,8 @@ impl<L: Law> Line<L> {
         let plan = self.plan.clone();
         let s = plan.station(station);
         if s.gather == Some(crate::vocab::plan::Gather::Sequence) {
-            let expected = self.open_parent(station).is_some() || self.book.queues.contains_key(&station);
-            if self.book.current_job().is_some() && expected && !self.book.stations.get(&station).is_some_and(|r| r.out_of_step) {
+            // Whether anything was expected or not: something lies in a physical parent that the book holds for empty.
+            if self.book.current_job().is_some() && !self.book.stations.get(&station).is_some_and(|r| r.out_of_step) {
                 self.lose_step(s);
             }
         } else if s.gate.is_some_and(|g| g.polarity == Polarity::Reject) {

@@ -146,7 +146,7 @@ impl<L: Law> Line<L> {
     }
 
     /// Verdicts at the headline stations over the last ten seconds.
-    fn speed_per_min(&self) -> u32 {
+    pub(super) fn speed_per_min(&self) -> u32 {
         let since = self.now.mono_us.saturating_sub(10_000_000);
         let recent: Vec<u64> = self.verdict_times.iter().copied().filter(|t| *t >= since).collect();
         match (recent.first(), recent.last()) {

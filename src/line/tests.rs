@@ -2,6 +2,7 @@
 
 mod boots;
 mod packing;
+mod packs;
 mod verdicts;
 
 use super::input::*;
@@ -11,7 +12,7 @@ use crate::vocab::plan::*;
 use crate::vocab::report::Poll;
 use crate::vocab::sscc::RangeRule;
 use crate::vocab::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 const PRINTER: DeviceNo = DeviceNo(0);
@@ -123,8 +124,9 @@ fn plan() -> Plan {
                 ..station(5, "case-check", Role::Verify, 2)
             },
         ],
-        limits: Limits::default(),
         supplies: Vec::new(),
+        limits: Limits::default(),
+        codes: CodesPlan::default(),
     }
 }
 
@@ -141,6 +143,7 @@ struct World {
     labels: Vec<CodeRef>,
     answers: Vec<Answer>,
     auto_commit: bool,
+    inbox: VecDeque<Input>,
 }
 
 impl World {
@@ -157,7 +160,11 @@ impl World {
     }
 
     fn raw(book: Book, clean: bool) -> Self {
-        let line = Line::new(Arc::new(plan()), book);
+        Self::with(plan(), book, clean)
+    }
+
+    fn with(plan: Plan, book: Book, clean: bool) -> Self {
+        let line = Line::new(Arc::new(plan), book);
         let mut w = Self {
             line,
             now_us: 1_000_000,
@@ -170,6 +177,7 @@ impl World {
             labels: Vec::new(),
             answers: Vec::new(),
             auto_commit: true,
+            inbox: VecDeque::new(),
         };
         w.give(Input::Booted { clean, last_wall_us: None, restored: Vec::new() });
         w
@@ -185,7 +193,7 @@ impl World {
 
     fn pack(&mut self, no: PackNo, level: &str, count: u32) {
         let origin = Origin::Segments { sha256: [0; 32] };
-        let pack = NewPack { no, id: format!("{level}s"), level: level.into(), product: "P1".into(), count, origin, purpose: None };
+        let pack = NewPack { id: format!("{level}s"), level: level.into(), product: "P1".into(), ..NewPack::new(no, count, origin) };
         self.give(Input::PackReady { id: 0, key: None, pack });
     }
 
@@ -193,7 +201,18 @@ impl World {
         self.give(Input::Command { id: 1, key: None, op });
     }
 
+    /// What answers come of it are given in their turn, as the floor does it.
     fn give(&mut self, input: Input) {
+        self.inbox.push_back(input);
+        if self.inbox.len() == 1 {
+            while let Some(next) = self.inbox.front().cloned() {
+                self.one(next);
+                self.inbox.pop_front();
+            }
+        }
+    }
+
+    fn one(&mut self, input: Input) {
         let now = Now::new(self.now_us, 1_700_000_000_000_000 + self.now_us as i64);
         let d = self.line.handle(input, now);
         self.rows.extend(self.line.take_rows());
@@ -202,10 +221,10 @@ impl World {
         self.after.extend(d.after.into_iter().map(|e| (d.ticket, e)));
         if self.auto_commit && !self.after.is_empty() {
             let due: Vec<Effect> = self.after.drain(..).map(|a| a.1).collect();
-            self.give(Input::Committed { ticket: d.ticket });
+            self.one(Input::Committed { ticket: d.ticket });
             due.into_iter().for_each(|e| self.carry_out(e));
         } else if self.auto_commit && d.wait {
-            self.give(Input::Committed { ticket: d.ticket });
+            self.one(Input::Committed { ticket: d.ticket });
         }
     }
 

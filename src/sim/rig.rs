@@ -309,10 +309,13 @@ fn modbus_how(plan: &Plan, no: DeviceNo, bound: &Bound) -> ModbusHow {
 }
 
 fn sscc_heads(plan: &Plan) -> Vec<Vec<u8>> {
-    let head = |r: &RangeRule| match r {
-        RangeRule::Sscc { prefix, extension, .. } => Some(format!("{extension}{prefix}").into_bytes()),
-        RangeRule::Serial { .. } => None,
-    };
+    fn head(r: &RangeRule) -> Option<Vec<u8>> {
+        match r {
+            RangeRule::Sscc { prefix, extension, .. } => Some(format!("{extension}{prefix}").into_bytes()),
+            RangeRule::Serial { .. } => None,
+            RangeRule::Block { of, .. } => head(of),
+        }
+    }
     plan.levels.iter().filter_map(|l| head(l.range.as_ref()?)).collect()
 }
 

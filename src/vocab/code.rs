@@ -93,46 +93,6 @@ impl fmt::Debug for MatchKey {
     }
 }
 
-/// How a match key is made from a code's bytes. The number stands in every segment's header.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[repr(u16)]
-pub enum KeyRule {
-    /// The bytes themselves, after removing a symbology identifier (`]cm`) and a leading FNC1 (GS).
-    Identity = 1,
-    /// As `Identity`, and a leading application identifier `00` before 18 digits is removed.
-    Sscc = 2,
-}
-
-impl KeyRule {
-    pub const fn from_number(n: u16) -> Option<Self> {
-        match n {
-            1 => Some(Self::Identity),
-            2 => Some(Self::Sscc),
-            _ => None,
-        }
-    }
-
-    /// The part of scanned `bytes` that is the code: without symbology identifier, leading FNC1 and, for an SSCC, AI 00.
-    pub fn strip(self, bytes: &[u8]) -> &[u8] {
-        let mut b = bytes;
-        // ISO/IEC 15424: ']' + code character + modifier.
-        if b.len() > 3 && b[0] == b']' && b[1].is_ascii_alphabetic() && b[2].is_ascii_alphanumeric() {
-            b = &b[3..];
-        }
-        if b.len() > 1 && b[0] == 0x1d {
-            b = &b[1..];
-        }
-        if self == Self::Sscc && b.len() == 20 && b.starts_with(b"00") && b.iter().all(u8::is_ascii_digit) {
-            b = &b[2..];
-        }
-        b
-    }
-
-    pub fn key(self, bytes: &[u8]) -> MatchKey {
-        MatchKey(self.strip(bytes).into())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,14 +108,5 @@ mod tests {
         assert_eq!(unhex(&hex(&[0, 0x1d, 0xff])).unwrap(), vec![0, 0x1d, 0xff]);
         assert_eq!(unhex("0"), None);
         assert_eq!(unhex("zz"), None);
-    }
-
-    #[test]
-    fn sscc_key_ignores_aim_fnc1_and_ai() {
-        let want = MatchKey((*b"069012340000000014").into());
-        for scan in [&b"069012340000000014"[..], b"00069012340000000014", b"]C100069012340000000014", b"]C1\x1d00069012340000000014"] {
-            assert_eq!(KeyRule::Sscc.key(scan), want);
-        }
-        assert_ne!(KeyRule::Identity.key(b"00069012340000000014"), want);
     }
 }

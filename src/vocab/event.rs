@@ -7,6 +7,7 @@ use super::ids::{CodeRef, DeviceNo, JobNo, LevelNo, OrderNo, PackNo, ParentNo, P
 use super::sscc::RangeRule;
 use super::states::{Doubt, ItemState, JobState, PackMl, Reason};
 use super::supply::OrderOutcome;
+use super::token::TokenRule;
 use serde::{Deserialize, Serialize};
 
 /// At most this many bytes of something unrecognised are kept, in hex, inside an event (promise noise-is-noise).
@@ -34,6 +35,9 @@ pub enum Origin {
     Segments { sha256: [u8; 32] },
     /// A formula.
     Range(RangeRule),
+    /// As `Segments`; beside them `packs/<id>.rel` says which code of the pack `parents` each item was made to be packed
+    /// in. The pack `parents` came with the same delivery.
+    Related { sha256: [u8; 32], parents: PackNo },
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -239,6 +243,50 @@ pub enum Event {
         pack: PackNo,
         purpose: String,
     },
+    /// The last day (UTC, `2027-01-31`) on which codes of a pack may be put on things.
+    PackExpiry {
+        pack: PackNo,
+        date: String,
+    },
+    /// The codes of a pack are on the market already, from the system before this one: none is ever used here, and a
+    /// carrier of one that turns up on the line is a second one.
+    PackUsed {
+        pack: PackNo,
+    },
+    /// The tokens of a pack were drawn at random here.
+    PackDrawn {
+        pack: PackNo,
+        rule: TokenRule,
+    },
+    /// Every code of a pack that was neither used nor seen leaves the pool for ever: `to` is void or returned, `count`
+    /// how many they are. `Withdrew` events of the same commit name them.
+    PackWithdrawn {
+        pack: PackNo,
+        to: ItemState,
+        count: u32,
+        reason: String,
+        who: Option<String>,
+    },
+    /// `count` codes of a withdrawn pack from ordinal `from`, at most `MAX_RUN`. Journal: a line a code, `void` or
+    /// `returned`.
+    Withdrew {
+        pack: PackNo,
+        from: u32,
+        count: u32,
+        to: ItemState,
+    },
+    /// A range ends with its first `count` numbers: the rest was never issued and is given up, to another range.
+    RangeCut {
+        pack: PackNo,
+        count: u32,
+    },
+    /// Codes of this pack's delivery that somebody chose to leave out, because they stood in it before (`within`) or in
+    /// an earlier pack or range (`earlier`). Journal: `duplicates-skipped`.
+    DuplicatesSkipped {
+        pack: PackNo,
+        within: u32,
+        earlier: u32,
+    },
     /// Codes are asked for upstream. On disk before the request leaves, so that it can be asked again by its token.
     Ordered {
         order: OrderNo,
@@ -255,6 +303,28 @@ pub enum Event {
         lost: u32,
         why: Option<String>,
     },
+}
+
+/// Most codes in one `Withdrew`: what a reader of the journal must hold at once.
+pub const MAX_RUN: u32 = 1 << 14;
+
+impl Event {
+    /// The pack whose life this event is about; events about single codes are none.
+    pub const fn pack(&self) -> Option<PackNo> {
+        match self {
+            Self::PackAccepted { pack, .. }
+            | Self::Purpose { pack, .. }
+            | Self::Leased { pack, .. }
+            | Self::Unleased { pack, .. }
+            | Self::PackExpiry { pack, .. }
+            | Self::PackUsed { pack }
+            | Self::PackDrawn { pack, .. }
+            | Self::PackWithdrawn { pack, .. }
+            | Self::RangeCut { pack, .. }
+            | Self::DuplicatesSkipped { pack, .. } => Some(*pack),
+            _ => None,
+        }
+    }
 }
 
 #[cfg(test)]

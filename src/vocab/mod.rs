@@ -4,7 +4,9 @@
 
 pub mod code;
 pub mod event;
+pub mod gs1;
 pub mod ids;
+pub mod key;
 pub mod plan;
 pub mod report;
 pub mod rng;
@@ -12,10 +14,12 @@ pub mod sscc;
 pub mod states;
 pub mod supply;
 pub mod time;
+pub mod token;
 
-pub use code::{Code, KeyRule, MatchKey};
+pub use code::{Code, MatchKey};
 pub use event::{Event, Seen};
 pub use ids::{CodeRef, DeviceNo, JobNo, LevelNo, OrderNo, PackNo, ParentNo, Passage, StationNo};
+pub use key::KeyRule;
 pub use plan::Plan;
 pub use report::{Order, Report};
 pub use states::{Doubt, ItemState, JobState, PackMl, ParentState, Promise, Reason};

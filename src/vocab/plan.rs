@@ -1,6 +1,7 @@
 //! The plan of a line: what the configuration says, checked, with numbers instead of names. Built by `config`, read by
 //! everybody, changed by nobody while the line runs.
 
+use super::KeyRule;
 use super::ids::{DeviceNo, LevelNo, StationNo};
 use super::sscc::RangeRule;
 use super::supply::SupplyRule;
@@ -27,6 +28,22 @@ pub struct Plan {
     pub limits: Limits,
     /// Where packs are ordered from.
     pub supplies: Vec<SupplyRule>,
+    pub codes: CodesPlan,
+}
+
+/// What holds for every code of the line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CodesPlan {
+    /// How codes are found again; one rule for the whole store.
+    pub key: KeyRule,
+    /// Digits of the company's GS1 prefix, 6 to 12; an EPC URN cannot be written without it.
+    pub company_prefix_len: Option<u8>,
+}
+
+impl Default for CodesPlan {
+    fn default() -> Self {
+        Self { key: KeyRule::Identity, company_prefix_len: None }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -231,11 +248,29 @@ pub struct Limits {
     /// Passages after which a printer that cannot be cleared counts as empty.
     pub adopt_passages: u32,
     pub consecutive_rejects: u32,
+    /// Days before a pack's last one from which it is warned of.
+    pub pack_expiry_days: u32,
+    /// A level's pool is low when it lasts less than this at the current speed; 0: never.
+    pub pool_low_minutes: u32,
+    /// A level's pool is low when it holds fewer codes; 0: never.
+    pub pool_low_codes: u32,
+    /// A range is low when it lasts less than this at the current speed; 0: never.
+    pub range_low_hours: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_burn: 32, feed_ahead_ms: 300, commit_limit_ms: 2000, adopt_passages: 32, consecutive_rejects: 10 }
+        Self {
+            max_burn: 32,
+            feed_ahead_ms: 300,
+            commit_limit_ms: 2000,
+            adopt_passages: 32,
+            consecutive_rejects: 10,
+            pack_expiry_days: 14,
+            pool_low_minutes: 0,
+            pool_low_codes: 0,
+            range_low_hours: 8,
+        }
     }
 }
 

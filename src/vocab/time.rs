@@ -25,18 +25,43 @@ pub fn rfc3339(wall_us: i64) -> String {
 
 /// Is this a calendar date, as 2027-01-31, 20270131 or 270131 (GS1's YYMMDD)?
 pub fn is_date(text: &str) -> bool {
+    day(text).is_some()
+}
+
+/// Days since 1970-01-01 of a calendar date in one of the forms of `is_date`.
+pub fn day(text: &str) -> Option<i64> {
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
     let form = match (text.len(), digits) {
         (10, 8) => "%Y-%m-%d",
         (8, 8) => "%Y%m%d",
         (6, 6) => "%y%m%d",
-        _ => return false,
+        _ => return None,
     };
-    chrono::NaiveDate::parse_from_str(text, form).is_ok()
+    let date = chrono::NaiveDate::parse_from_str(text, form).ok()?;
+    Some(date.signed_duration_since(chrono::NaiveDate::default()).num_days())
+}
+
+/// The UTC day of a wall reading, in days since 1970-01-01.
+pub const fn day_of(wall_us: i64) -> i64 {
+    wall_us.div_euclid(86_400_000_000)
+}
+
+/// A day as 2027-01-31.
+pub fn iso_date(day: i64) -> String {
+    let date = chrono::NaiveDate::default().checked_add_signed(chrono::TimeDelta::days(day)).unwrap_or_default();
+    date.format("%Y-%m-%d").to_string()
 }
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn days_and_dates() {
+        assert_eq!(super::day("1970-01-02"), Some(1));
+        assert_eq!(super::day("270131"), super::day("2027-01-31"));
+        assert_eq!(super::iso_date(super::day("20270131").unwrap()), "2027-01-31");
+        assert_eq!((super::day_of(0), super::day_of(-1), super::day_of(86_400_000_000)), (0, -1, 1));
+    }
+
     #[test]
     fn dates_are_dates() {
         for good in ["2027-01-31", "20270131", "270131"] {

@@ -111,7 +111,7 @@ impl Place {
     }
 
     /// Runs it to its end, which must come by itself: exit code and stderr.
-    fn refused(&self, extra: &[&str]) -> (i32, String) {
+    pub fn refused(&self, extra: &[&str]) -> (i32, String) {
         let mut d = self.start_with(extra);
         assert_eq!(d.ready, Value::Null, "it must not come up");
         let status = d.wait();

@@ -91,7 +91,7 @@ impl Driven {
         std::fs::write(&file, (0..count).map(|n| format!("{stem}{n:05}\n")).collect::<String>()).unwrap();
         let no = PackNo(self.line.book().packs.keys().next_back().map_or(1, |p| p.0 + 1));
         let how = ImportHow { no, id: id.into(), level: level.into(), product: "P1".into(), ..ImportHow::default() };
-        let pack: NewPack = import::prepare(&self.codebook, std::slice::from_ref(&file), &how).unwrap();
+        let pack: NewPack = import::prepare_files(&self.codebook, std::slice::from_ref(&file), &how).unwrap();
         std::fs::remove_file(file).unwrap();
         self.give(Input::PackReady { id: 1, key: Some(format!("import {id}")), pack });
         let row = self.line.book().packs[&no].clone();

@@ -6,6 +6,7 @@ use packmark::vocab::code::{hex, unhex};
 use packmark::vocab::event::{Event, NameKind, Origin, Seen};
 use packmark::vocab::sscc::RangeRule;
 use packmark::vocab::supply::OrderOutcome;
+use packmark::vocab::token::TokenRule;
 use packmark::vocab::*;
 
 fn c(ordinal: u32) -> CodeRef {
@@ -16,6 +17,8 @@ fn events() -> Vec<(Event, &'static str)> {
     let codes = || vec![c(0), c(300)];
     let sscc = RangeRule::Sscc { prefix: "6901234".into(), extension: 1, start: 7 };
     let serial = RangeRule::Serial { prefix: "C".into(), digits: 8, start: 200 };
+    let block = RangeRule::Block { of: Box::new(serial.clone()), end: 300 };
+    let token = TokenRule { alphabet: "AB".into(), length: 8, template: "q/{token}.".into() };
     let accepted =
         |origin| Event::PackAccepted { pack: PackNo(3), id: "p3".into(), level: "box".into(), product: "P1".into(), count: 1000, origin };
     let verdict =
@@ -31,8 +34,13 @@ fn events() -> Vec<(Event, &'static str)> {
             accepted(Origin::Segments { sha256: [0xab; 32] }),
             "030302703303626f78025031e80700abababababababababababababababababababababababababababababababab",
         ),
+        (
+            accepted(Origin::Related { sha256: [0xab; 32], parents: PackNo(4) }),
+            "030302703303626f78025031e80702abababababababababababababababababababababababababababababababab04",
+        ),
         (accepted(Origin::Range(sscc)), "030302703303626f78025031e807010007363930313233340107"),
         (accepted(Origin::Range(serial)), "030302703303626f78025031e8070101014308c801"),
+        (accepted(Origin::Range(block)), "030302703303626f78025031e807010201014308c801ac02"),
         (job(None, None), "0402014a02503101410000"),
         (job(Some(500), Some("2027-01-31".into())), "0402014a025031014101f403010a323032372d30312d3331"),
         (Event::JobMoved { job: JobNo(2), to: JobState::Completing }, "050203"),
@@ -70,17 +78,28 @@ fn events() -> Vec<(Event, &'static str)> {
         (Event::Answered { key: "k".into(), answer: "{}".into() }, "22016b027b7d"),
         (Event::Forgotten { keys: vec!["k".into()] }, "2301016b"),
         (Event::Purpose { pack: PackNo(3), purpose: "p".into() }, "24030170"),
+        (Event::PackExpiry { pack: PackNo(3), date: "2027-01-31".into() }, "25030a323032372d30312d3331"),
+        (Event::PackUsed { pack: PackNo(3) }, "2603"),
+        (Event::PackDrawn { pack: PackNo(3), rule: token }, "2703024142080a712f7b746f6b656e7d2e"),
+        (
+            Event::PackWithdrawn { pack: PackNo(3), to: ItemState::Returned, count: 300, reason: "r".into(), who: Some("w".into()) },
+            "28030cac020172010177",
+        ),
+        (Event::PackWithdrawn { pack: PackNo(3), to: ItemState::Void, count: 1, reason: "r".into(), who: None }, "28030b01017200"),
+        (Event::Withdrew { pack: PackNo(3), from: 5, count: 256, to: ItemState::Void }, "29030580020b"),
+        (Event::RangeCut { pack: PackNo(3), count: 300 }, "2a03ac02"),
+        (Event::DuplicatesSkipped { pack: PackNo(3), within: 300, earlier: 2 }, "2b03ac0202"),
         (
             Event::Ordered { order: OrderNo(2), level: "box".into(), product: "P1".into(), count: 300, token: "ab".into() },
-            "250203626f78025031ac02026162",
+            "2c0203626f78025031ac02026162",
         ),
         (
             Event::OrderEnded { order: OrderNo(2), outcome: OrderOutcome::FetchedTwice, pack: Some(PackNo(3)), lost: 0, why: None },
-            "26020101030000",
+            "2d020101030000",
         ),
         (
             Event::OrderEnded { order: OrderNo(2), outcome: OrderOutcome::Cancelled, pack: None, lost: 300, why: Some("w".into()) },
-            "26020300ac02010177",
+            "2d020300ac02010177",
         ),
     ]
 }

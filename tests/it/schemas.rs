@@ -26,7 +26,7 @@ fn strict(v: &mut Value) {
     }
 }
 
-fn validator(name: &str, part: Option<&str>) -> jsonschema::Validator {
+pub fn validator(name: &str, part: Option<&str>) -> jsonschema::Validator {
     let mut s = schema(name);
     if let Some(part) = part {
         s = json!({"$schema": s["$schema"], "$ref": format!("#/$defs/{part}"), "$defs": s["$defs"]});
@@ -35,11 +35,16 @@ fn validator(name: &str, part: Option<&str>) -> jsonschema::Validator {
     jsonschema::validator_for(&s).unwrap_or_else(|e| panic!("{name}: {e}"))
 }
 
-fn agree(v: &jsonschema::Validator, line: &Value) {
+pub fn agree(v: &jsonschema::Validator, line: &Value) {
     assert!(!line.to_string().contains(":null"), "no nulls: {line}");
     if let Err(e) = v.validate(line) {
         panic!("{line}\n{e}");
     }
+}
+
+/// What a command answered with `--json` agrees with the schema of that name.
+pub fn of_command(name: &str, answer: &Value) {
+    agree(&validator(name, None), answer);
 }
 
 /// What a command wrote agrees with what is published under this name.
@@ -263,6 +268,10 @@ fn the_sockets_words() {
         r#"{"id":1,"op":"job.create","job":"J","product":"P1","lot":"A","target":5,"expiry":"2027-01-31","key":"k"}"#,
         r#"{"id":1,"op":"job.complete","job":"J","open":"void"}"#,
         r#"{"id":1,"op":"pack.import","path":["/a","/b"],"level":"bottle","product":"P1","pack":"p","column":"code=1"}"#,
+        r#"{"id":1,"op":"pack.import","path":"/a","used":true,"expiry":"2027-01-31"}"#,
+        r#"{"id":1,"op":"pack.generate","count":5,"level":"bottle","product":"P1","template":"q/{token}","length":12,"live":7}"#,
+        r#"{"id":1,"op":"pack.void","pack":"p1","reason":"stolen","who":"w","key":"k"}"#,
+        r#"{"id":1,"op":"pack.return","pack":"p1","reason":"not needed"}"#,
         r#"{"id":1,"op":"station.clear","station":"case-pack"}"#,
     ] {
         protocol::parse(text.as_bytes()).unwrap_or_else(|e| panic!("{text}: {e:?}"));

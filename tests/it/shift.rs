@@ -7,6 +7,7 @@
 use packmark::audit::{self, Account};
 use packmark::ledger::reader::Snapshot;
 use packmark::line::{Law, Sound};
+use packmark::sim::example::LINE;
 use packmark::sim::shift::store::OnDisk;
 use packmark::sim::shift::{Shift, ShiftHow};
 use packmark::sim::world::Faults;
@@ -75,9 +76,14 @@ fn shift<L: Law>(how: &ShiftHow, dir: &Path) -> Result<Judged, String> {
 
 /// What was wrong with a seed, with the command that repeats it.
 fn sound(seed: u64) -> Result<(), String> {
+    run_sound(&how(seed), &format!("PACKMARK_SEED={seed} cargo test --test it shift::one_seed"))
+}
+
+fn run_sound(how: &ShiftHow, again: &str) -> Result<(), String> {
     let dir = folder();
-    let again = format!("again: PACKMARK_SEED={seed} cargo test --test it shift::one_seed -- --nocapture");
-    let j = std::panic::catch_unwind(|| shift::<Sound>(&how(seed), dir.path()))
+    let seed = how.seed;
+    let again = format!("again: {again} -- --nocapture");
+    let j = std::panic::catch_unwind(|| shift::<Sound>(how, dir.path()))
         .unwrap_or_else(|_| Err("it panicked".into()))
         .map_err(|e| format!("seed {seed} did not run: {e}\n{again}"))?;
     if !j.violations.is_empty() {
@@ -105,6 +111,30 @@ macro_rules! thirty {
 }
 
 thirty!(seeds_0 = 0, seeds_1 = 1, seeds_2 = 2, seeds_3 = 3, seeds_4 = 4, seeds_5 = 5, seeds_6 = 6, seeds_7 = 7, seeds_8 = 8, seeds_9 = 9);
+
+/// The kill test's line (`tests/kill.rs`) on virtual time: 15 items a second, no faults but the crashes, one after another.
+fn battered(seed: u64) -> ShiftHow {
+    let polarity = if seed.is_multiple_of(2) { "pass" } else { "reject" };
+    let line = LINE.replace("polarity = \"pass\"", &format!("polarity = \"{polarity}\""));
+    ShiftHow {
+        seed,
+        bottles: 1_500,
+        rate_per_min: 900,
+        faults: Faults::None,
+        crashes: 25,
+        crash_within_us: Some(11_500_000),
+        line,
+        ..ShiftHow::default()
+    }
+}
+
+#[test]
+fn crash_after_crash() {
+    let read = |name: &str| std::env::var(name).ok().and_then(|s| s.parse::<u64>().ok());
+    let (from, to) = (read("PACKMARK_FROM").unwrap_or(0), read("PACKMARK_TO").unwrap_or(20));
+    let wrong: Vec<String> = (from..to).filter_map(|s| run_sound(&battered(s), "crash_after_crash").err()).collect();
+    assert!(wrong.is_empty(), "{} seeds:\n{}", wrong.len(), wrong.join("\n"));
+}
 
 #[test]
 fn one_seed() {

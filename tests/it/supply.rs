@@ -404,9 +404,9 @@ fn a_folder_takes_the_order_and_brings_the_delivery() {
         std::fs::create_dir(place.path(folder)).unwrap();
     }
     let d = place.start();
-    until(&d, "the order lies there", |_| names(&place.path("orders")).iter().any(|n| n.ends_with(".json")));
-    let order: Value =
-        serde_json::from_slice(&std::fs::read(place.path("orders").join(&names(&place.path("orders"))[0])).unwrap()).unwrap();
+    let lying = || names(&place.path("orders")).into_iter().find(|n| n.ends_with(".json"));
+    until(&d, "the order lies there", |_| lying().is_some());
+    let order: Value = serde_json::from_slice(&std::fs::read(place.path("orders").join(lying().unwrap())).unwrap()).unwrap();
     let token = order["token"].as_str().unwrap();
     assert_eq!(order, json!({"token": token, "level": "bottle", "product": "P1", "count": 20, "line": "L2"}));
     // The other side takes the order away; nothing is ordered twice for that.
@@ -419,8 +419,8 @@ fn a_folder_takes_the_order_and_brings_the_delivery() {
     until(&d, "it is cleared away", |_| names(&place.path("deliveries")) == ["another.txt"]);
     // By hand, under its name: the order is over as well.
     packmark(&place, &["supply", "try", "--level", "bottle", "--product", "P1"]);
-    until(&d, "the next order lies there", |_| !names(&place.path("orders")).is_empty());
-    let next = names(&place.path("orders"))[0].clone();
+    until(&d, "the next order lies there", |_| lying().is_some());
+    let next = lying().unwrap();
     let file = place.write(&next.replace(".json", ".csv"), "https://t.example/hand\n");
     let (exit, _) = packmark(&place, &["pack", "import", file.to_str().unwrap(), "--level", "bottle", "--product", "P1"]);
     assert_eq!(exit, Some(0));

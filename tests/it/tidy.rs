@@ -9,6 +9,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("profile", &[]),
     ("config", &[]),
     ("intake", &[]),
+    ("symbol", &[]),
     ("wire", &["profile"]),
     ("line", &[]),
     ("device", &["wire"]),
@@ -20,7 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sim", &["wire", "profile", "line", "ledger", "config", "control"]),
     // The demo, in the floor, is simulator, daemon, console and auditor together.
     ("floor", &["device", "wire", "profile", "line", "ledger", "intake", "control", "config", "sim", "audit", "tui", "upstream"]),
-    ("cli", &["floor", "ledger", "intake", "control", "config", "profile", "audit", "sim", "tui"]),
+    ("cli", &["floor", "ledger", "intake", "control", "config", "profile", "audit", "sim", "symbol", "tui"]),
 ];
 
 /// Words and the rooms (or files) where they may stand, outside of tests.
@@ -46,10 +47,13 @@ const WORDS: &[(&str, &[&str])] = &[
     ("ureq", &["upstream/http.rs"]),
     ("SystemTime::now", &["floor/clock.rs"]),
     ("Utc::now", &[]),
-    // The writer and the console measure waiting; the simulator's shell is a world of its own.
-    ("Instant::now", &["floor/clock.rs", "floor/demo/", "ledger/writer.rs", "sim/process/stage.rs", "tui/live.rs", "tui/mod.rs"]),
+    // The writer and the console measure waiting, bulk writing its pace; the simulator's shell is a world of its own.
+    (
+        "Instant::now",
+        &["floor/clock.rs", "floor/demo/", "ledger/pace.rs", "ledger/writer.rs", "sim/process/stage.rs", "tui/live.rs", "tui/mod.rs"],
+    ),
     ("println!(", &["cli/", "floor/demo/", "floor/run.rs", "floor/terms.rs"]),
-    ("thread::sleep", &["floor/demo/", "ledger/core.rs", "ledger/lock.rs", "tui/source.rs"]),
+    ("thread::sleep", &["floor/demo/", "ledger/core.rs", "ledger/lock.rs", "ledger/pace.rs", "tui/source.rs"]),
     ("Mutex", &["floor/tail.rs"]),
     ("process::exit", &[]),
     (".unwrap()", &[]),

@@ -1,5 +1,7 @@
 //! Our side against programs that are not ours; run by `tests/outside/run.sh`, which says where python is.
 
+mod symbols;
+
 mod serialbox;
 
 use packmark::device::{Clock, Device, Driven, Told, spawn};
@@ -22,12 +24,17 @@ struct Server {
 }
 
 impl Server {
-    fn start() -> (Self, u16) {
+    /// One of the scripts beside this file.
+    fn of(script: &str) -> Self {
         let python = std::env::var("PACKMARK_PYTHON").expect("run tests/outside/run.sh: it sets PACKMARK_PYTHON");
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/outside/modbus.py");
+        let script = format!("{}/tests/outside/{script}", env!("CARGO_MANIFEST_DIR"));
         let mut child = Command::new(python).arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("python starts");
         let says = BufReader::new(child.stdout.take().expect("piped")).lines();
-        let mut server = Self { child, says };
+        Self { child, says }
+    }
+
+    fn start() -> (Self, u16) {
+        let mut server = Self::of("modbus.py");
         let port = server.next().strip_prefix("port ").and_then(|p| p.parse().ok()).expect("port N");
         (server, port)
     }

@@ -113,6 +113,7 @@ impl Replay {
     }
 
     fn good(&mut self, code: No, station: No, state: S, numbers: Option<No>, at: &mut At<'_>) {
+        self.not_used_elsewhere(code, at);
         // The number of a parent that waits for its label: only its seal moves it.
         let waiting = numbers.and_then(|p| self.parents.get(&p)).is_some_and(|p| matches!(p.state, P::Closed | P::Labelling));
         match state {

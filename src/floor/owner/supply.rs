@@ -6,6 +6,7 @@ use crate::floor::requests::SupplyWish;
 use crate::floor::supplies::Doing;
 use crate::line::Answer;
 use crate::line::supply::Supplied;
+use crate::vocab::time::day_of;
 
 impl Owner {
     /// Carries out what the suppliers want. Called after every input: usually there is nothing.
@@ -14,7 +15,8 @@ impl Owner {
             match self.supplies.next_doing(self.line.book()) {
                 None => return,
                 Some(Doing::Line(what)) => self.step(Input::Supply(what)),
-                Some(Doing::Import { desk, wish }) => {
+                Some(Doing::Import { desk, mut wish }) => {
+                    wish.how.today = day_of(self.clock.now().wall_us);
                     let id = self.next_id;
                     self.next_id += 1;
                     self.supplies.import_asked(desk, id);

@@ -10,9 +10,15 @@ use crate::vocab::{CodeRef, ItemState, JobNo, PackNo};
 
 impl Book {
     pub(super) fn touch(&mut self, code: CodeRef) -> &mut Life {
-        let fresh = self.life(code);
         self.dirty.codes.push(code);
-        self.codes.entry(code).or_insert(fresh)
+        if !self.codes.contains_key(&code) {
+            let fresh = self.life(code);
+            if matches!(fresh.state, ItemState::Pooled | ItemState::Leased) {
+                self.index.looked_at.insert(code);
+            }
+            self.codes.insert(code, fresh);
+        }
+        self.codes.get_mut(&code).expect("just touched")
     }
 
     pub(super) fn move_item(&mut self, code: CodeRef, to: ItemState) -> &mut Life {
@@ -33,6 +39,7 @@ impl Book {
     pub(super) fn lease(&mut self, job: JobNo, pack: PackNo, from: u32, count: u32) {
         let p = self.packs.get_mut(&pack).expect("a lease is of an accepted pack");
         assert!(p.next == from && from + count <= p.count, "leases are cut from the front of a pack");
+        assert!(!p.is_closed(), "nothing is leased from a closed pack");
         p.next = from + count;
         self.dirty.packs.insert(pack);
         // A lease that goes on where the job's last one ended is the same lease, longer.
@@ -85,8 +92,14 @@ impl Book {
     }
 
     pub(super) fn void(&mut self, code: CodeRef) {
-        if self.state(code) == ItemState::Leased {
-            self.use_lease(code);
+        match self.state(code) {
+            ItemState::Leased => drop(self.use_lease(code)),
+            // Of a pack whose codes are used elsewhere, and seen here for the first time: now it has a row.
+            ItemState::Void if !self.codes.contains_key(&code) => {
+                self.touch(code);
+                return;
+            }
+            _ => {}
         }
         self.move_item(code, ItemState::Void);
     }

@@ -3,6 +3,7 @@
 //! Must never know: an event. Invariant: the index says what a walk over all codes and parents would say.
 
 use super::Book;
+use super::packs::Spans;
 use crate::line::rows::{JobRow, Lease, Life};
 use crate::vocab::{CodeRef, ItemState, JobNo, JobState, PackNo, ParentNo, ParentState, StationNo};
 use std::collections::{BTreeSet, HashMap};
@@ -18,16 +19,21 @@ pub(super) struct Index {
     pub(super) live: BTreeSet<ParentNo>,
     /// The parent that carries (or last carried) a number.
     pub(super) number: HashMap<CodeRef, ParentNo>,
-    /// Touched codes beyond the pool, per pack.
-    pub(super) used: HashMap<PackNo, u64>,
+    /// Codes that left the pool, per pack.
+    pub(super) used: HashMap<PackNo, Spans>,
+    /// Touched codes that are in the pool or leased: only looked at.
+    pub(super) looked_at: BTreeSet<CodeRef>,
 }
 
 impl Book {
     pub(super) fn index_code(&mut self, code: CodeRef, from: ItemState) {
         let life = self.codes[&code];
         let pooled = |s| matches!(s, ItemState::Pooled | ItemState::Leased);
-        if pooled(from) && !pooled(life.state) {
-            *self.index.used.entry(code.pack).or_default() += 1;
+        if !pooled(life.state) {
+            self.index.looked_at.remove(&code);
+            if pooled(from) {
+                self.index.used.entry(code.pack).or_default().insert(code.ordinal);
+            }
         }
         if matches!(life.state, ItemState::Sent | ItemState::Printed | ItemState::Doubtful) {
             self.index.unsettled.insert(code);
@@ -75,7 +81,7 @@ impl Book {
 
     /// Codes of a pack that left the pool.
     pub fn used(&self, pack: PackNo) -> u64 {
-        self.index.used.get(&pack).copied().unwrap_or(0)
+        self.index.used.get(&pack).map_or(0, Spans::len)
     }
 
     /// The state of any code of an accepted pack, touched or not.
@@ -83,7 +89,7 @@ impl Book {
         if let Some(l) = self.codes.get(&code) {
             return l.state;
         }
-        if self.lease_of(code).is_some() { ItemState::Leased } else { ItemState::Pooled }
+        if self.lease_of(code).is_some() { ItemState::Leased } else { self.rest(code.pack).unwrap_or(ItemState::Pooled) }
     }
 
     pub fn life(&self, code: CodeRef) -> Life {

@@ -56,8 +56,15 @@ impl Book {
                 b.parents.get_mut(&life.parent).expect("a child's parent is in the book").children.insert(*code);
             }
         }
-        let codes: Vec<CodeRef> = b.codes.keys().copied().collect();
-        codes.into_iter().for_each(|c| b.index_code(c, ItemState::Pooled));
+        let mut codes: Vec<CodeRef> = b.codes.keys().copied().collect();
+        // In order, so that the runs of used codes grow at their end.
+        codes.sort_unstable();
+        for c in codes {
+            if matches!(b.codes[&c].state, ItemState::Pooled | ItemState::Leased) {
+                b.index.looked_at.insert(c);
+            }
+            b.index_code(c, ItemState::Pooled);
+        }
         let parents: Vec<ParentNo> = b.parents.keys().copied().collect();
         parents.into_iter().for_each(|p| b.index_parent(p));
         b

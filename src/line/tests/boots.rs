@@ -108,3 +108,59 @@ fn an_expiry_is_a_date() {
     w.op(create("J", "2027-01-31"));
     assert!(w.answers.last().unwrap().ok);
 }
+
+#[test]
+fn a_thing_missed_at_an_empty_sequence_station_is_loss_of_step() {
+    let w = World::start();
+    let mut again = World::raw(w.line.book().clone(), false);
+    again.counters = w.counters.clone();
+    *again.counters.get_mut(&7).unwrap() += 1;
+    again.connect();
+    let line = &again.line.book().line;
+    assert_eq!((line.state, line.reason.as_deref()), (PackMl::Held, Some("out-of-step")));
+    assert!(line.alarms.contains("out-of-step:case-pack"));
+}
+
+#[test]
+fn a_gate_that_flushes_stays_set_while_the_belt_may_still_coast() {
+    let w = World::start();
+    let mut again = World::raw(w.line.book().clone(), false);
+    again.counters = w.counters.clone();
+    again.connect();
+    again.settle(30);
+    assert_eq!((again.outputs[&8], again.outputs[&1]), (true, true), "it moves, and what is unknown is rejected");
+    again.op(Op::JobHold { id: "J".into() });
+    again.settle(150);
+    assert_eq!((again.outputs[&8], again.outputs[&1]), (false, true), "the belt's input says that it stands, but it lags");
+    again.settle(100);
+    assert!(!again.outputs[&1], "no coil is on for nothing");
+}
+
+/// A sealed box `ms` of running belt behind the eye; then the line is held and its case station cleared.
+fn cleared_with_a_box_at(ms: u64) -> (World, CodeRef) {
+    let mut w = World::start();
+    let children = [w.bottle(0), w.bottle(1)];
+    w.settle(500);
+    let code = w.boxed(0, &children);
+    assert_eq!(w.state(code), ItemState::Verified);
+    w.settle(ms);
+    w.op(Op::JobHold { id: "J".into() });
+    w.settle(300);
+    w.op(Op::StationClear { station: "case-pack".into() });
+    w.op(Op::JobResume { id: "J".into() });
+    w.settle(600);
+    w.check_folds();
+    (w, code)
+}
+
+#[test]
+fn what_stands_about_the_gate_gets_its_word_when_the_station_behind_is_cleared() {
+    let (w, back) = cleared_with_a_box_at(200);
+    assert_eq!((w.state(back), w.rejected(2, Reason::Late)), (ItemState::Verified, 0), "further back it comes as ever");
+    assert_eq!(w.line.book().queues[&StationNo(3)], [back], "and is expected");
+    let (w, near) = cleared_with_a_box_at(365);
+    assert_eq!((w.state(near), w.rejected(2, Reason::Late)), (ItemState::Rejected, 1), "nearly there: not let through any more");
+    let (w, past) = cleared_with_a_box_at(412);
+    assert_eq!((w.state(past), w.rejected(2, Reason::Late)), (ItemState::Verified, 0), "gone by");
+    assert!(!w.line.book().queues.contains_key(&StationNo(3)), "and taken away with the others");
+}

@@ -258,7 +258,7 @@ impl<L: Law, S: Store> Host<L, S> {
     }
 
     pub fn import(&mut self, pack: NewPack, now_us: u64) {
-        self.codebook.register(pack.row()).expect("the segment was just written");
+        pack.rows().into_iter().for_each(|r| self.codebook.register(r).expect("the segment was just written"));
         self.give(Input::PackReady { id: 0, key: None, pack }, now_us);
     }
 
@@ -337,12 +337,14 @@ impl<L: Law, S: Store> Host<L, S> {
         self.writer.hangs_until = until_us;
     }
 
-    /// The power goes: what was not on disk is gone, but the commit under way may just have made it.
-    pub fn crash(mut self) -> Result<(), String> {
+    /// The power goes: what was not on disk is gone, but the commit under way may just have made it. What was committed
+    /// and not told yet waits among the news; whoever watches gets it from the next boot.
+    pub fn crash(&mut self) -> Result<(), String> {
         if let Some((_, _, batch)) = self.writer.flying.take()
             && self.rng.chance(500_000)
         {
             self.writer.store.commit(&batch)?;
+            self.news.extend(batch.into_iter().flat_map(|s| s.events));
         }
         Ok(())
     }

@@ -38,6 +38,9 @@ pub struct ShiftHow {
     pub faults: Faults,
     /// Crashes of the daemon, at steps drawn from the seed.
     pub crashes: u32,
+    /// Each crash falls so soon (µs, and half a second) after the start before it, as the kill test's do; else they are
+    /// spread over the shift.
+    pub crash_within_us: Option<u64>,
     /// Bytes take no time on the wire (for the bench).
     pub instant: bool,
     /// The text of the line's configuration.
@@ -46,7 +49,16 @@ pub struct ShiftHow {
 
 impl Default for ShiftHow {
     fn default() -> Self {
-        Self { seed: 1, bottles: 1_000, rate_per_min: 500, faults: Faults::Normal, crashes: 1, instant: false, line: LINE.into() }
+        Self {
+            seed: 1,
+            bottles: 1_000,
+            rate_per_min: 500,
+            faults: Faults::Normal,
+            crashes: 1,
+            crash_within_us: None,
+            instant: false,
+            line: LINE.into(),
+        }
     }
 }
 
@@ -153,6 +165,8 @@ pub struct Shift<L: Law, O: Opener> {
     boots: u32,
     wall_us: i64,
     truth: Vec<String>,
+    /// Committed as the power went, and told to whoever watches after the next start.
+    untold: Vec<Value>,
 }
 
 impl<L: Law, O: Opener> Shift<L, O> {
@@ -199,6 +213,7 @@ impl<L: Law, O: Opener> Shift<L, O> {
             boots: 0,
             wall_us: EPOCH_US,
             truth: Vec::new(),
+            untold: Vec::new(),
             how,
         };
         shift.boot()?;
@@ -213,6 +228,7 @@ impl<L: Law, O: Opener> Shift<L, O> {
         let rng = self.rng.fork(u64::from(self.boots));
         self.host = Some(Host::boot(&self.plan, &self.bound, opened, self.now_us, self.wall_us, rng));
         self.world.operator_hears(&serde_json::json!({"type": "hello", "boot": format!("boot{}", self.boots)}));
+        std::mem::take(&mut self.untold).iter().for_each(|v| self.world.operator_hears(v));
         Ok(())
     }
 
@@ -232,7 +248,7 @@ impl<L: Law, O: Opener> Shift<L, O> {
                 product: "P1".into(),
                 ..ImportHow::default()
             };
-            let pack = import::prepare(&host.codebook, &[file], &how).map_err(|e| e.to_string())?;
+            let pack = import::prepare_files(&host.codebook, &[file], &how).map_err(|e| e.to_string())?;
             host.import(pack, self.now_us);
         }
         Ok(())
@@ -250,13 +266,13 @@ impl<L: Law, O: Opener> Shift<L, O> {
     pub fn run(mut self) -> Result<Outcome, String> {
         // A world step is 5 ms and a bottle takes at least as long as its spacing.
         let expected = self.how.bottles * 60_000_000 / u64::from(self.how.rate_per_min.max(1));
-        let crash_at: Vec<u64> = {
-            let mut c: Vec<u64> = (0..self.how.crashes).map(|_| self.now_us + expected / 10 + self.rng.below(expected * 8 / 10)).collect();
-            c.sort_unstable();
-            c
+        let mut crash_at: Vec<u64> = match self.how.crash_within_us {
+            Some(within) => vec![self.now_us + 2 * SECOND + self.rng.below(within)],
+            None => (0..self.how.crashes).map(|_| self.now_us + expected / 10 + self.rng.below(expected * 8 / 10)).collect(),
         };
+        crash_at.sort_unstable();
         let clock_steps = if self.how.faults == Faults::Hard { vec![self.now_us + self.rng.below(expected)] } else { Vec::new() };
-        let limit = self.now_us + expected * 4 + 240 * SECOND;
+        let limit = self.now_us + expected * 4 + (240 + 20 * u64::from(self.how.crashes)) * SECOND;
         let (mut crash_next, mut clock_next, mut crashes) = (0, 0, 0);
         self.ask(Op::JobCreate { id: "J1".into(), product: "P1".into(), lot: "A1".into(), target: None, expiry: None });
         let mut start_at = self.now_us + SECOND;
@@ -301,6 +317,9 @@ impl<L: Law, O: Opener> Shift<L, O> {
             if back_at.is_some_and(|t| self.now_us >= t) {
                 back_at = None;
                 self.boot()?;
+                if let Some(within) = self.how.crash_within_us.filter(|_| crashes < self.how.crashes) {
+                    crash_at.push(self.now_us + SECOND / 2 + self.rng.below(within));
+                }
             }
         }
         if self.host.is_none() {
@@ -345,8 +364,10 @@ impl<L: Law, O: Opener> Shift<L, O> {
     }
 
     fn crash(&mut self) -> Result<(), String> {
-        if let Some(host) = self.host.take() {
+        if let Some(mut host) = self.host.take() {
             host.crash()?;
+            let news = host.take_news();
+            self.untold.extend(news.iter().filter_map(|e| office::news(&host, e)));
         }
         for d in self.plan.devices.iter().map(|d| d.no).collect::<Vec<_>>() {
             if self.links.is_up(d) {

@@ -20,8 +20,8 @@ pub struct EyeLive {
     pub trail_us: u64,
     /// The next thing may come no earlier.
     free_us: u64,
-    /// At a sequence eye: things past the gate before it, with the position at which they left that gate.
-    pub coming: VecDeque<(ThingNo, u64)>,
+    /// At a sequence eye: things past the gate before it.
+    pub coming: VecDeque<ThingNo>,
 }
 
 impl World {
@@ -32,7 +32,7 @@ impl World {
         let at_us = at_us.max(live.free_us);
         live.free_us = at_us + place.spacing_us + 2 * MS;
         if place.sequence {
-            live.coming.push_back((thing, self.belt.pos_us));
+            live.coming.push_back(thing);
         }
         self.belt.at(at_us, Act::EyeOn { eye, thing, again: false });
     }
@@ -56,7 +56,7 @@ impl World {
 
     pub(super) fn eye_on(&mut self, eye: usize, thing: ThingNo, again: bool, bench: &mut impl Bench) {
         let place = &self.lay.eyes[eye];
-        if let Some(i) = self.eyes[eye].coming.iter().position(|c| c.0 == thing) {
+        if let Some(i) = self.eyes[eye].coming.iter().position(|c| *c == thing) {
             self.eyes[eye].coming.remove(i);
         }
         if !self.things.on_belt(thing) {

@@ -23,8 +23,6 @@ const FORLORN_US: u64 = 30_000 * MS;
 #[derive(Debug, Default)]
 pub struct Stretch {
     pub waiting: VecDeque<Waiting>,
-    /// Parents of this level that the line counts as closed and unread, as the console showed them last.
-    pub expected: usize,
     loose: Option<(Vec<u8>, u64)>,
     /// A label kept back, to end on the wrong thing.
     kept: Option<(Vec<u8>, ThingNo)>,

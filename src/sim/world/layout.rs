@@ -83,7 +83,6 @@ pub struct GatePlace {
     pub output: Point,
     pub polarity: Polarity,
     pub after_us: u64,
-    pub half_pulse_us: u64,
     pub confirm: Option<Point>,
 }
 
@@ -170,7 +169,7 @@ impl Layout {
             },
             None => End::Open,
         };
-        let sscc = matches!(level.range, Some(crate::vocab::sscc::RangeRule::Sscc { .. }));
+        let sscc = level.range.as_ref().is_some_and(crate::vocab::sscc::RangeRule::is_sscc);
         LevelWay { name: level.name.clone(), holds: level.holds as usize, codes: level.codes, sscc, route, end }
     }
 
@@ -184,7 +183,6 @@ impl Layout {
                 After::Ms { ms, .. } => u64::from(ms) * MS,
                 After::Pulses { n, encoder } => u64::from(n) * self.pitch(encoder),
             },
-            half_pulse_us: u64::from(g.pulse_ms) * MS / 2,
             confirm: g.confirm.map(input_of),
         });
         self.eyes.push(Eye {

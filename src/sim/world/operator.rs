@@ -16,8 +16,6 @@ const PATIENCE_US: u64 = 3_000 * MS;
 /// A look at the line before it is touched or resumed, and the pause after a try.
 const LOOK_US: u64 = 1_000 * MS;
 const RETRY_US: u64 = 1_500 * MS;
-/// A thing whose middle is nearer to its gate than pulse and this much may still count as in front of it.
-const CLEAR_OF_GATE_US: u64 = 40 * MS;
 
 /// Holds that the operator ends when nothing else is wrong.
 const RESUMABLE: &[&str] =
@@ -39,8 +37,9 @@ pub struct Operator {
     busy_until: u64,
     /// The line's closed parents by number. Forgotten when sealed or given up.
     closed: BTreeMap<u64, Closed>,
-    /// New numbers on their way, and the void ones they replace, in hex.
-    instead_of: BTreeMap<String, String>,
+    /// Every new number, and the void ones it replaces one after the other, in hex. Never forgotten: a crash may hide
+    /// what became of the one before.
+    instead_of: BTreeMap<String, Vec<String>>,
     /// The job is on its way out: what is given up now is left as it is.
     ending: bool,
 }
@@ -164,7 +163,9 @@ impl World {
                 if let Some(void) = e["void"].as_str() {
                     self.discard_label(void);
                     if let Some(next) = e["next"].as_str() {
-                        self.operator.instead_of.insert(next.to_string(), void.to_string());
+                        let mut before = self.operator.instead_of.get(void).cloned().unwrap_or_default();
+                        before.push(void.to_string());
+                        self.operator.instead_of.insert(next.to_string(), before);
                     }
                 }
                 if let (Some(c), Some(next)) = (id.and_then(|id| self.operator.closed.get_mut(&id)), e["next"].as_str()) {
@@ -202,8 +203,8 @@ impl World {
     /// Whose label this is, as far as the person at the applicator knows.
     pub(super) fn whose_label(&mut self, level: usize, hex: &str) -> Whose {
         let reach = |w: &Self, t: ThingNo| w.stretches[level].waiting.iter().any(|x| x.thing == t);
-        if let Some(void) = self.operator.instead_of.remove(hex) {
-            let bears = |t: &ThingNo| self.things[*t].level == level && self.things.code(*t).as_deref() == Some(void.as_str());
+        if let Some(void) = self.operator.instead_of.get(hex) {
+            let bears = |t: &ThingNo| self.things[*t].level == level && self.things.code(*t).is_some_and(|c| void.contains(&c));
             match self.things.all().find(bears) {
                 Some(t) if reach(self, t) => return Whose::Of(t),
                 Some(_) => return Whose::Nobodys,
@@ -260,10 +261,6 @@ impl World {
             }
         }
         lost.into_iter().for_each(|id| self.given_up(id));
-        for (level, way) in self.lay.levels.iter().enumerate() {
-            let due = |o: &&&Value| o["level"] == way.name.as_str() && matches!(o["state"].as_str(), Some("closed" | "labelling"));
-            self.stretches[level].expected = open.iter().filter(due).count();
-        }
     }
 
     fn see_state(&mut self, s: &Value) {
@@ -321,21 +318,16 @@ impl World {
         if let Some(parent) = self.filling[below + 1] {
             self.things[parent].children.clone().into_iter().for_each(|c| self.take(c));
         }
-        let gates = self.lay.eyes.iter().filter(|e| e.level == below && !e.sequence).filter_map(|e| e.gate.as_ref());
-        let clear_us = gates.map(|g| g.half_pulse_us).max().unwrap_or(0) + CLEAR_OF_GATE_US;
-        let pos = self.belt.pos_us;
-        let coming: Vec<ThingNo> =
-            self.eyes[eye].coming.iter().filter(|c| c.1 + clear_us <= pos && self.things.on_belt(c.0)).map(|c| c.0).collect();
+        let coming: Vec<ThingNo> = self.eyes[eye].coming.iter().copied().filter(|t| self.things.on_belt(*t)).collect();
         coming.into_iter().for_each(|t| self.take(t));
-        // A parent that filled up after the line lost step is none of the line's.
+        // A parent that the line never told of (it filled up after the line lost step, or as a daemon died) is none of
+        // the line's; counting would not do, for the line may wait for things that are long gone.
         let known = |t: &ThingNo| {
             let mut codes = self.things[*t].children.iter().filter_map(|c| self.things.code(*c));
             codes.any(|hex| self.operator.closed.values().any(|c| c.children.contains(&hex)))
         };
-        let stretch = &self.stretches[below + 1];
-        let too_many = stretch.waiting.len().saturating_sub(stretch.expected);
-        let bare = stretch.waiting.iter().rev().map(|w| w.thing).filter(|t| self.things[*t].symbol.is_none() && !known(t));
-        let surplus: Vec<ThingNo> = bare.take(too_many).collect();
+        let waiting = self.stretches[below + 1].waiting.iter().map(|w| w.thing);
+        let surplus: Vec<ThingNo> = waiting.filter(|t| self.things[*t].symbol.is_none() && !known(t)).collect();
         surplus.into_iter().for_each(|t| self.take(t));
     }
 }

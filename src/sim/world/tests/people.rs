@@ -92,10 +92,10 @@ fn out_of_step_the_station_is_emptied_before_it_is_cleared() {
         pass_time(&mut world, &mut bench, 20, false);
     }
     // A third box stands between its gate and the case.
-    while world.eyes.iter().all(|e| e.coming.front().is_none_or(|c| c.1 + 150 * MS > world.belt.pos_us)) {
+    while world.eyes.iter().all(|e| e.coming.is_empty()) {
         pass_time(&mut world, &mut bench, 20, false);
     }
-    let on_the_way = world.eyes.iter().find_map(|e| e.coming.front()).expect("a box comes").0;
+    let on_the_way = *world.eyes.iter().find_map(|e| e.coming.front()).expect("a box comes");
     let case = world.filling[2].expect("a case is open");
     let inside = world.things[case].children.clone();
     world.take_truth();

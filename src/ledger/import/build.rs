@@ -1,0 +1,344 @@
+//! One pack in the making: rows in, segments aside out, every duplicate on the way found.
+
+use super::super::codebook::{Codebook, Placed};
+use super::super::pace::Pace;
+use super::super::segment::{Analysis, Hasher, MAX_RUNS, Places, Plan, Run, SegmentWriter, key};
+use super::compare::{Cursor, Own, against, pairs, within};
+use super::spool::{BUCKETS, Buckets, Origins, Spool};
+use super::{ImportError, NAMED};
+use crate::vocab::sscc::RangeRule;
+use crate::vocab::{KeyRule, PackNo};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Rows that are looked up as soon as they came: a pack that was imported before is refused after these.
+const SAMPLE: u32 = 4_096;
+/// Looking an entry up costs as much as merging about so many earlier ones.
+const LOOKUP_WORTH: u64 = 200;
+
+/// What all packs of one import share.
+pub struct Shop<'a> {
+    pub book: &'a Codebook,
+    pub hasher: Hasher,
+    pub rule: KeyRule,
+    pub pace: Pace,
+    /// Most rows of a segment.
+    pub capacity: u32,
+    pub files: Vec<PathBuf>,
+    pub ranges: Vec<(String, RangeRule, KeyRule, u32)>,
+    /// Segments written by this import, not yet published.
+    pub done: Vec<Placed>,
+    /// Duplicates are left out instead of refused.
+    pub skip: bool,
+}
+
+/// Rows that are left out, and why.
+#[derive(Default)]
+pub struct Dropped {
+    bits: Vec<u64>,
+    pub within: u32,
+    pub earlier: u32,
+}
+
+impl Dropped {
+    pub fn has(&self, row: u32) -> bool {
+        self.bits.get(row as usize / 64).is_some_and(|w| w >> (row % 64) & 1 == 1)
+    }
+
+    fn put(&mut self, row: u32, within: bool) {
+        if self.has(row) {
+            return;
+        }
+        let at = row as usize / 64;
+        if self.bits.len() <= at {
+            self.bits.resize(at + 1, 0);
+        }
+        self.bits[at] |= 1 << (row % 64);
+        *if within { &mut self.within } else { &mut self.earlier } += 1;
+    }
+
+    pub fn count(&self) -> u32 {
+        self.within + self.earlier
+    }
+}
+
+pub struct Build {
+    pub no: PackNo,
+    pub id: Arc<str>,
+    /// Purposes, one a column.
+    columns: Vec<String>,
+    spool: Spool,
+    origins: Origins,
+    buckets: Buckets,
+    analyses: Vec<Analysis>,
+    pub rows: u32,
+    /// First row of the segment in the making, and where the spool holds it.
+    first: u32,
+    first_at: u64,
+    segments: u32,
+    verdict: Verdict,
+    sample: Vec<Vec<u8>>,
+}
+
+/// What was found.
+#[derive(Default)]
+struct Verdict {
+    named: Vec<(u32, String)>,
+    dropped: Dropped,
+}
+
+impl Build {
+    /// `aside`: what its files on the way are called.
+    pub fn new(shop: &Shop<'_>, no: PackNo, id: &str, aside: &str, columns: Vec<String>) -> Result<Self, ImportError> {
+        let dir = shop.book.dir();
+        Ok(Self {
+            no,
+            id: id.into(),
+            spool: Spool::create(dir, aside).map_err(ImportError::Write)?,
+            origins: Origins::new(dir, aside),
+            buckets: Buckets::new(dir, aside),
+            analyses: columns.iter().map(|_| Analysis::default()).collect(),
+            columns,
+            rows: 0,
+            first: 0,
+            first_at: 0,
+            segments: 0,
+            verdict: Verdict::default(),
+            sample: Vec::new(),
+        })
+    }
+
+    pub fn push(&mut self, shop: &mut Shop<'_>, codes: &[&[u8]], file: u32, line: u64) -> Result<(), ImportError> {
+        let row = self.rows;
+        self.origins.put(row, file, line, &mut shop.pace).map_err(ImportError::Write)?;
+        self.spool.put(codes, &mut shop.pace).map_err(ImportError::Write)?;
+        for (code, analysis) in codes.iter().zip(&mut self.analyses) {
+            analysis.see(code);
+            let hash = shop.hasher.hash(&key(shop.rule, code));
+            self.buckets.put(hash, row - self.first, &mut shop.pace).map_err(ImportError::Write)?;
+        }
+        for (id, rule, key_rule, count) in &shop.ranges {
+            if codes.iter().any(|c| rule.ordinal(&key(*key_rule, c)).is_some_and(|o| o < *count)) {
+                match shop.skip {
+                    true => self.verdict.dropped.put(row, false),
+                    false => self.verdict.named.push((row, format!("{} is a number of {id}", self.place(shop, row)?))),
+                }
+            }
+        }
+        self.rows = row.checked_add(1).ok_or_else(|| ImportError::Shape("a pack holds at most 2^32 - 1 codes".into()))?;
+        if row < SAMPLE && !shop.skip {
+            self.sample.extend(codes.iter().map(|c| c.to_vec()));
+            if row + 1 == SAMPLE {
+                self.look_at_sample(shop)?;
+            }
+        }
+        if self.verdict.named.len() >= NAMED {
+            return self.refuse();
+        }
+        if self.rows - self.first == shop.capacity { self.end_segment(shop) } else { Ok(()) }
+    }
+
+    /// `file line n` of a row.
+    fn place(&self, shop: &Shop<'_>, row: u32) -> Result<String, ImportError> {
+        let (file, line) = self.origins.of(row).map_err(ImportError::Write)?;
+        Ok(format!("{} line {line}", shop.files[file as usize].display()))
+    }
+
+    fn refuse(&mut self) -> Result<(), ImportError> {
+        let mut named = std::mem::take(&mut self.verdict.named);
+        named.sort();
+        named.dedup();
+        let mut text: Vec<String> = named.into_iter().map(|n| n.1).collect();
+        if text.len() >= NAMED {
+            text.push("and perhaps more".into());
+        }
+        Err(ImportError::Duplicates(text))
+    }
+
+    /// The first rows against everything that is stored: the rest need not be read if they were here before.
+    fn look_at_sample(&mut self, shop: &Shop<'_>) -> Result<(), ImportError> {
+        for (i, code) in std::mem::take(&mut self.sample).iter().enumerate() {
+            let row = (i / self.columns.len()) as u32;
+            let k = key(shop.rule, code);
+            for (placed, ordinal) in shop.book.candidates(shop.hasher.hash(&k)).map_err(ImportError::Damaged)? {
+                for column in 0..placed.segment.columns() {
+                    let theirs = placed.segment.code(ordinal, column).map_err(ImportError::Damaged)?;
+                    if key(placed.segment.rule, &theirs) == k {
+                        self.verdict.named.push((row, earlier(&self.place(shop, row)?, &placed, ordinal)));
+                    }
+                }
+            }
+            if self.verdict.named.len() >= NAMED {
+                return self.refuse();
+            }
+        }
+        // They are met again, with all the others, when the segment ends.
+        self.verdict.named.retain(|n| n.1.contains(" is a number of "));
+        Ok(())
+    }
+
+    /// Ends the last segment; `Err` if there were duplicates.
+    pub fn finish(&mut self, shop: &mut Shop<'_>) -> Result<(), ImportError> {
+        if self.rows > self.first {
+            self.end_segment(shop)?;
+        }
+        self.buckets.remove(&mut shop.pace).map_err(ImportError::Write)?;
+        if self.verdict.named.is_empty() { Ok(()) } else { self.refuse() }
+    }
+
+    fn end_segment(&mut self, shop: &mut Shop<'_>) -> Result<(), ImportError> {
+        let rows = self.rows - self.first;
+        let pace = &mut shop.pace;
+        let io = ImportError::Write;
+        self.spool.flush(pace).map_err(io)?;
+        self.buckets.flush(pace).map_err(io)?;
+        self.origins.flush(pace).map_err(io)?;
+        let places = self.places(shop)?;
+        let pace = &mut shop.pace;
+        let forms = self.columns.iter().cloned().zip(self.analyses.iter_mut().map(|a| std::mem::take(a).choose())).collect();
+        let plan = Plan {
+            dir: shop.book.dir(),
+            pack_id: &self.id,
+            n: self.segments,
+            store: shop.book.store,
+            rule: shop.rule,
+            rows,
+            columns: forms,
+            places: &places,
+        };
+        let mut w = SegmentWriter::create(plan).map_err(io)?;
+        let mut reading = self.spool.read(self.first_at, self.columns.len());
+        for _ in 0..rows {
+            reading.step().map_err(io)?;
+            w.row(reading.codes(), pace).map_err(io)?;
+        }
+        w.codes_done(pace).map_err(io)?;
+        if !self.index(shop, &mut w)? {
+            return self.refuse();
+        }
+        let segment = w.finish(&mut shop.pace).map_err(ImportError::Damaged)?;
+        shop.done.push(Placed { no: self.no, id: self.id.clone(), first: self.first, segment: Arc::new(segment) });
+        self.first = self.rows;
+        self.segments += 1;
+        self.buckets.rewind();
+        if !shop.skip {
+            self.spool.rewind();
+        }
+        self.first_at = self.spool.position();
+        Ok(())
+    }
+
+    /// Sorts bucket after bucket, holds each against itself and everything earlier, and writes it. `false`: enough
+    /// duplicates are named.
+    fn index(&mut self, shop: &mut Shop<'_>, w: &mut SegmentWriter) -> Result<bool, ImportError> {
+        let mine = u64::from(self.rows - self.first) * self.columns.len() as u64;
+        let singly = mine * LOOKUP_WORTH < shop.book.entries();
+        let mut others = if singly { Vec::new() } else { shop.book.segments() };
+        others.extend(shop.done.iter().cloned());
+        let n = others.len();
+        let mut cursors: Vec<Cursor> = others.into_iter().map(|p| Cursor::new(p, mine, n)).collect();
+        let mut entries = Vec::new();
+        for b in 0..BUCKETS {
+            self.buckets.take(b, &mut entries).map_err(ImportError::Write)?;
+            if !self.judge(shop, w, &entries, &mut cursors, singly)? {
+                return Ok(false);
+            }
+            w.entries(&entries, &mut shop.pace).map_err(ImportError::Write)?;
+        }
+        Ok(true)
+    }
+
+    fn judge(
+        &mut self,
+        shop: &Shop<'_>,
+        w: &SegmentWriter,
+        entries: &[u64],
+        cursors: &mut [Cursor],
+        singly: bool,
+    ) -> Result<bool, ImportError> {
+        let mut verdict = std::mem::take(&mut self.verdict);
+        let read = |o, c| w.code(o, c).map_err(ImportError::Write);
+        let own = Own { columns: w.columns(), rule: shop.rule, hasher: &shop.hasher, read: &read };
+        let first = self.first;
+        let mut twice = |a: u32, b: u32| {
+            let (a, b) = (first + a, first + b);
+            if shop.skip {
+                verdict.dropped.put(b, true);
+                return Ok(true);
+            }
+            let text = match a == b {
+                true => format!("{} holds the same code twice", self.place(shop, b)?),
+                false => format!("{} stands at {} too", self.place(shop, b)?, self.place(shop, a)?),
+            };
+            verdict.named.push((b, text));
+            Ok(verdict.named.len() < NAMED)
+        };
+        let mut go_on = within(entries, &own, &mut twice)?;
+        let mut before = |mine: u32, placed: &Placed, ordinal: u32| {
+            let row = first + mine;
+            if shop.skip {
+                verdict.dropped.put(row, placed.no == self.no);
+                return Ok(true);
+            }
+            let place = self.place(shop, row)?;
+            let text = match placed.no == self.no {
+                true => format!("{place} stands at {} too", self.place(shop, placed.first + ordinal)?),
+                false => earlier(&place, placed, ordinal),
+            };
+            verdict.named.push((row, text));
+            Ok(verdict.named.len() < NAMED)
+        };
+        for c in cursors {
+            go_on = go_on && against(entries, &own, c, &mut before)?;
+        }
+        if singly && go_on {
+            for run in entries.chunk_by(|a, b| a >> 24 == b >> 24) {
+                for (placed, ordinal) in shop.book.candidates(run[0] >> 24).map_err(ImportError::Damaged)? {
+                    go_on = go_on && pairs(run, &own, &placed, &[ordinal], &mut before)?;
+                }
+            }
+        }
+        self.verdict = verdict;
+        Ok(go_on)
+    }
+
+    /// The places of the segment in the making, by its own ordinals.
+    fn places(&self, shop: &Shop<'_>) -> Result<Places, ImportError> {
+        let name = |p: &PathBuf| p.file_name().unwrap_or(p.as_os_str()).to_string_lossy().chars().take(200).collect();
+        let runs = self.origins.runs(self.first, self.rows, MAX_RUNS).map_err(ImportError::Write)?;
+        let shift = |r: Run| Run { first: r.first - self.first, ..r };
+        Ok(Places { files: shop.files.iter().map(name).collect(), runs: runs.into_iter().map(shift).collect() })
+    }
+
+    /// Rows to be left out (only where they may be).
+    pub fn dropped(&mut self) -> Dropped {
+        std::mem::take(&mut self.verdict.dropped)
+    }
+
+    /// Gives the rows that are not left out to another build, and the disk its blocks back.
+    pub fn pour(mut self, shop: &mut Shop<'_>, dropped: &Dropped, into: &mut Build) -> Result<(), ImportError> {
+        self.spool.flush(&mut shop.pace).map_err(ImportError::Write)?;
+        let mut reading = self.spool.read(0, self.columns.len());
+        for row in 0..self.rows {
+            reading.step().map_err(ImportError::Write)?;
+            if dropped.has(row) {
+                continue;
+            }
+            let (file, line) = self.origins.of(row).map_err(ImportError::Write)?;
+            let codes: Vec<&[u8]> = reading.codes().collect();
+            into.push(shop, &codes, file, line)?;
+        }
+        self.spool.remove(&mut shop.pace).map_err(ImportError::Write)
+    }
+
+    pub fn clear(&self, shop: &mut Shop<'_>) -> Result<(), ImportError> {
+        self.spool.remove(&mut shop.pace).map_err(ImportError::Write)
+    }
+}
+
+/// Both places of a code that is stored already.
+fn earlier(place: &str, placed: &Placed, ordinal: u32) -> String {
+    let at = placed.segment.place(ordinal).map(|(file, line)| format!(", {file} line {line}")).unwrap_or_default();
+    let number = u64::from(placed.first) + u64::from(ordinal) + 1;
+    format!("{place} is in pack {} already (its code {number}{at})", placed.id)
+}

@@ -1,0 +1,322 @@
+//! Import of a pack: rows of a delivery in, segments out, every code held against every code of the store. The caller
+//! registers it by committing what [`NewPack::events`] says; until then nothing of it counts, and files without a registered
+//! pack are swept at the next start.
+//!
+//! Must never know: file formats (a delivery is [`Rows`]), the line.
+//!
+//! Invariants: memory does not grow with the pack; a refusal leaves the store as it was; a code is refused if its match key
+//! stands anywhere in the store, used or not, or twice in the delivery; only one import of a store runs at a time.
+
+mod build;
+pub(super) mod compare;
+mod family;
+mod spool;
+
+use super::codebook::Codebook;
+use super::merged::MakeError;
+use super::pace::Pace;
+pub use super::pace::{BytesPerSecond, LINE};
+use super::segment::{self, Hasher, SegmentError};
+use crate::intake::lines::Lines;
+use crate::intake::{Fault, Row, Rows};
+use crate::line::{Answer, Book, NewPack, Skipped};
+use crate::vocab::code::MAX_CODE_LEN;
+use crate::vocab::event::Origin;
+use crate::vocab::plan::{CodeSource, Plan};
+use crate::vocab::time::{day, iso_date};
+use crate::vocab::{KeyRule, PackNo};
+use build::{Build, Shop};
+use family::{Family, Made};
+use std::path::PathBuf;
+
+/// Duplicates named before the rest is left unsaid.
+const NAMED: usize = 10;
+
+/// Bytes of a pack's purpose.
+pub const MAX_PURPOSE: usize = 128;
+
+#[derive(Clone, Debug, Default)]
+pub struct ImportHow {
+    pub no: PackNo,
+    pub id: String,
+    pub level: String,
+    pub product: String,
+    /// `code=1` or `code=HEADER`.
+    pub column: Option<String>,
+    /// What the codes are for, in the importer's words.
+    pub purpose: Option<String>,
+    /// The last day (UTC) on which the codes may be put on things, in a form of `vocab::time::is_date`.
+    pub expiry: Option<String>,
+    /// The codes are on the market already: known from now on, and never used here.
+    pub used: bool,
+    /// The day it is (days since 1970-01-01, UTC): a pack that expired before it is refused. 0: not known.
+    pub today: i64,
+    /// How match keys are made; `None`: as in the rest of the store. One store has one rule.
+    pub rule: Option<KeyRule>,
+    /// Codes that were here before are left out and counted, instead of the pack refused.
+    pub skip_duplicates: bool,
+    /// Beside a running line: [`LINE`]. `None`: as fast as it goes.
+    pub pace: Option<BytesPerSecond>,
+}
+
+/// The level and product of codes used elsewhere, where nobody says them.
+pub const UNSAID: &str = "-";
+
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    #[error("{0}; nothing was imported")]
+    Delivery(Fault),
+    #[error("the pack could not be written ({0}): check the disk; nothing was imported")]
+    Write(#[source] std::io::Error),
+    #[error("{0}; codes cannot be held against it; nothing was imported")]
+    Damaged(SegmentError),
+    #[error("the files hold no code: is it the right file? nothing was imported")]
+    Empty,
+    #[error("{}; the whole pack was refused, nothing was imported", .0.join("; "))]
+    Duplicates(Vec<String>),
+    #[error("all {0} codes were here before: is it the right file? nothing was imported")]
+    NothingNew(u32),
+    #[error(
+        "a pack id has 1 to 64 of A-Z a-z 0-9 . _ -, and does not begin with range-; “{0}” is not one: choose another; nothing was imported"
+    )]
+    BadId(String),
+    #[error("there is a pack {0} already: choose another id, or leave it out; nothing was imported")]
+    IdInUse(String),
+    #[error("the column “{0}” is not understood: write code=2, or code= and a header's name")]
+    Column(String),
+    #[error("a purpose is 1 to {MAX_PURPOSE} bytes of text without control characters; nothing was imported")]
+    Purpose,
+    #[error("the expiry “{0}” is no date: write it as 2027-01-31; nothing was imported")]
+    Expiry(String),
+    #[error("the pack's codes expired on {0}: ask for new ones; nothing was imported")]
+    Expired(String),
+    #[error(
+        "the codes of this store are compared by the rule {have}, this pack asks for {want}: a store keeps its rule; nothing was imported"
+    )]
+    OtherRule { have: KeyRule, want: KeyRule },
+    #[error("{0}; nothing was imported")]
+    Shape(String),
+}
+
+/// The id of a new pack: as wanted, else the first free `p<n>`.
+pub fn pack_id(book: &Book, wanted: Option<&str>) -> Result<String, ImportError> {
+    let used = |id: &str| book.packs.values().any(|p| p.id == id);
+    let Some(id) = wanted else {
+        let first = book.packs.keys().next_back().map_or(1, |p| p.0 + 1);
+        return Ok((first..).map(|n| format!("p{n}")).find(|id| !used(id)).expect("there is always a free number"));
+    };
+    let fit = (1..=64).contains(&id.len()) && id.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+    if !fit || id.starts_with("range-") {
+        return Err(ImportError::BadId(id.into()));
+    }
+    if used(id) { Err(ImportError::IdInUse(id.into())) } else { Ok(id.into()) }
+}
+
+/// Why a plan can have no use for a pack of this level and product, if so.
+pub fn unknown(plan: &Plan, level: &str, product: &str) -> Option<Answer> {
+    let takes = |l: &&crate::vocab::plan::Level| l.codes != CodeSource::Generated;
+    let levels: Vec<&str> = plan.levels.iter().filter(takes).map(|l| l.name.as_str()).collect();
+    let products: Vec<&str> = plan.products.iter().map(|p| p.id.as_str()).collect();
+    match plan.level_named(level) {
+        None => {
+            let what = format!("level {level} is not in the configuration; nothing was imported");
+            return Some(Answer::refused("unknown-level", what, format!("use one of: {}", levels.join(", "))));
+        }
+        Some(l) if l.codes == CodeSource::Generated => {
+            let what = format!("level {level} makes its own numbers and takes no pack; nothing was imported");
+            return Some(Answer::refused("generated-level", what, format!("use one of: {}", levels.join(", "))));
+        }
+        Some(_) => {}
+    }
+    (!products.contains(&product)).then(|| {
+        let what = format!("product {product} is not in the configuration; nothing was imported");
+        Answer::refused("unknown-product", what, format!("use one of: {}", products.join(", ")))
+    })
+}
+
+/// As `unknown`; codes on the market already may be of no level or product, or of ones that are no longer packed here.
+pub fn unknown_to(plan: &Plan, level: &str, product: &str, used: bool) -> Option<Answer> {
+    if used { None } else { unknown(plan, level, product) }
+}
+
+/// As [`prepare`], for files of one code a line.
+pub fn prepare_files(book: &Codebook, files: &[PathBuf], how: &ImportHow) -> Result<NewPack, ImportError> {
+    let unclear = || ImportError::Column(how.column.clone().unwrap_or_default());
+    prepare(book, &mut Lines::new(files, how.column.as_deref()).ok_or_else(unclear)?, how)
+}
+
+/// Reads, checks and writes; answers what to register. Of pre-related rows come several packs: that of the innermost
+/// level, and with it those above. The packs' files stand when this returns; the codebook knows them from
+/// [`Codebook::register`] on.
+pub fn prepare(book: &Codebook, rows: &mut dyn Rows, how: &ImportHow) -> Result<NewPack, ImportError> {
+    prepare_with(book, book.hasher(), segment::MAX_ROWS, rows, how)
+}
+
+pub(super) fn prepare_with(
+    book: &Codebook,
+    hasher: Hasher,
+    capacity: u32,
+    rows: &mut dyn Rows,
+    how: &ImportHow,
+) -> Result<NewPack, ImportError> {
+    if how.purpose.as_ref().is_some_and(|p| p.is_empty() || p.len() > MAX_PURPOSE || p.chars().any(char::is_control)) {
+        return Err(ImportError::Purpose);
+    }
+    let expiry = how.expiry.as_ref().map(|e| day(e).ok_or_else(|| ImportError::Expiry(e.clone()))).transpose()?;
+    if let Some(last) = expiry.filter(|last| *last < how.today) {
+        return Err(ImportError::Expired(iso_date(last)));
+    }
+    let have = book.rule();
+    let rule = how.rule.or(have).unwrap_or(KeyRule::Identity);
+    if let Some(have) = have.filter(|h| *h != rule) {
+        return Err(ImportError::OtherRule { have, want: rule });
+    }
+    let columns = rows.columns().to_vec();
+    if columns.is_empty() || columns.len() > segment::MAX_COLUMNS {
+        return Err(ImportError::Shape(format!("a row holds 1 to {} codes", segment::MAX_COLUMNS)));
+    }
+    let mut shop = Shop {
+        book,
+        hasher,
+        rule,
+        pace: Pace::new(how.pace),
+        capacity,
+        files: rows.files().to_vec(),
+        ranges: book.ranges(),
+        done: Vec::new(),
+        skip: how.skip_duplicates,
+    };
+    // Look-ups stay quick however many packs there are.
+    book.tend(&mut shop.pace).map_err(|e| match e {
+        MakeError::Io(e) => ImportError::Write(e),
+        MakeError::Segment(e) => ImportError::Damaged(e),
+    })?;
+    let litter = Litter(book);
+    let (made, relations, skipped) = match Family::is_meant(&columns) {
+        true => {
+            let mut family = Family::new(&shop, &columns, how)?;
+            read(&mut shop, rows, |shop, row| family.push(shop, row))?;
+            let (made, relations) = family.finish(&mut shop)?;
+            (made, relations, Skipped::default())
+        }
+        false => {
+            let (made, skipped) = single(&mut shop, rows, columns.into_iter().map(|c| c.purpose).collect(), how)?;
+            (vec![made], Vec::new(), skipped)
+        }
+    };
+    let files = shop.done.iter().map(|p| p.segment.path.clone()).chain(relations).collect::<Vec<_>>();
+    publish(book, &files).map_err(ImportError::Write)?;
+    drop(litter);
+    Ok(new_pack(&made, rows.sha256(), skipped, how))
+}
+
+fn new_pack(made: &[Made], sha256: [u8; 32], skipped: Skipped, how: &ImportHow) -> NewPack {
+    let (own, above) = made.split_first().expect("there is at least one pack");
+    let origin = match above.first() {
+        Some(parent) => Origin::Related { sha256, parents: parent.no },
+        None => Origin::Segments { sha256 },
+    };
+    NewPack {
+        id: own.id.to_string(),
+        level: own.level.clone(),
+        product: how.product.clone(),
+        purpose: how.purpose.clone(),
+        // A form that `prepare` has looked at.
+        expiry: how.expiry.as_ref().and_then(|e| day(e)).map(iso_date),
+        used: how.used,
+        skipped,
+        above: (!above.is_empty()).then(|| Box::new(new_pack(above, sha256, Skipped::default(), how))),
+        ..NewPack::new(own.no, own.rows, origin)
+    }
+}
+
+/// An ordinary pack: one code a row, or several of one item.
+fn single(shop: &mut Shop<'_>, rows: &mut dyn Rows, purposes: Vec<String>, how: &ImportHow) -> Result<(Made, Skipped), ImportError> {
+    let mut build = Build::new(shop, how.no, &how.id, &how.id, purposes.clone())?;
+    let n = purposes.len();
+    read(shop, rows, |shop, row| {
+        let codes: [&[u8]; segment::MAX_COLUMNS] = std::array::from_fn(|c| if c < n { row.code(c) } else { &[] });
+        build.push(shop, &codes[..n], row.file, row.line)
+    })?;
+    build.finish(shop)?;
+    let dropped = build.dropped();
+    let mut skipped = Skipped::default();
+    if dropped.count() > 0 {
+        if dropped.count() == build.rows {
+            return Err(ImportError::NothingNew(build.rows));
+        }
+        skipped = Skipped { within: dropped.within, earlier: dropped.earlier };
+        // What is left is imported as if nothing else had come: all of it is checked once more, and now nothing is left out.
+        shop.skip = false;
+        for p in shop.done.drain(..) {
+            std::fs::remove_file(&p.segment.path).map_err(ImportError::Write)?;
+        }
+        let mut rest = Build::new(shop, how.no, &how.id, &format!("{}.rest", how.id), purposes)?;
+        build.pour(shop, &dropped, &mut rest)?;
+        rest.finish(shop)?;
+        build = rest;
+    }
+    build.clear(shop)?;
+    Ok((Made { no: how.no, id: build.id.clone(), level: how.level.clone(), rows: build.rows }, skipped))
+}
+
+/// Every row of the delivery, each code fit to be one.
+fn read(
+    shop: &mut Shop<'_>,
+    rows: &mut dyn Rows,
+    mut take: impl FnMut(&mut Shop<'_>, &Row) -> Result<(), ImportError>,
+) -> Result<(), ImportError> {
+    let (mut row, columns, mut any) = (Row::default(), rows.columns().len(), false);
+    while rows.next_row(&mut row).map_err(ImportError::Delivery)? {
+        any = true;
+        let wrong = (row.len() != columns).then(|| format!("the row has {} codes instead of {columns}", row.len()));
+        if let Some(what) = wrong.or_else(|| (0..columns).find_map(|c| unfit(row.code(c)))) {
+            let path = shop.files.get(row.file as usize).cloned().unwrap_or_default();
+            return Err(ImportError::Delivery(Fault::Line { path, line: row.line, what }));
+        }
+        take(shop, &row)?;
+    }
+    if any { Ok(()) } else { Err(ImportError::Empty) }
+}
+
+/// Why these bytes can be no code, if so.
+fn unfit(code: &[u8]) -> Option<String> {
+    if code.is_empty() {
+        return Some("the code is empty".into());
+    }
+    if code.len() > MAX_CODE_LEN {
+        return Some(format!("the code has {} bytes, at most {MAX_CODE_LEN} are possible", code.len()));
+    }
+    // Control bytes are rare: one look tells that there is none.
+    if code.iter().all(|b| *b >= 0x20) {
+        return None;
+    }
+    if code.contains(&4) || code.contains(&0) {
+        return Some("the code holds a control byte (NUL or EOT) that no printer can take".into());
+    }
+    code.contains(&b'\r').then(|| "a carriage return stands inside the code: no reader gives it back; end lines with LF or CRLF".into())
+}
+
+/// Gives the files their names, all or none; after this they stand.
+fn publish(book: &Codebook, files: &[PathBuf]) -> std::io::Result<()> {
+    let done = files.iter().try_for_each(|f| segment::publish(f)).and_then(|()| std::fs::File::open(book.dir().join("packs"))?.sync_all());
+    if done.is_err() {
+        for f in files {
+            let _ = std::fs::remove_file(f.with_extension(""));
+        }
+    }
+    done
+}
+
+/// What an import wrote and did not publish goes when it ends early.
+struct Litter<'a>(&'a Codebook);
+
+impl Drop for Litter<'_> {
+    fn drop(&mut self) {
+        // What cannot be removed now is swept at the next start.
+        let _ = self.0.sweep_unfinished();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,341 @@
+//! What an import holds aside on disk: rows as they came, where they came from, and the index entries by the first byte of
+//! their hash. Memory stays the same for a pack of any size.
+
+use super::super::segment::{MAX_ROWS, Run};
+use crate::ledger::pace::{Pace, Stream};
+use crate::vocab::code::MAX_CODE_LEN;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A file that is gone when the import is over, whatever its end.
+pub struct Aside {
+    pub file: Arc<File>,
+    path: PathBuf,
+}
+
+impl Aside {
+    pub fn create(dir: &Path, name: &str) -> std::io::Result<Self> {
+        let path = dir.join("packs").join(format!("{name}.spool"));
+        let file = File::options().read(true).write(true).create(true).truncate(true).open(&path)?;
+        Ok(Self { file: Arc::new(file), path })
+    }
+
+    /// Removes it in steps; dropping it removes it at once.
+    pub fn remove(&self, pace: &mut Pace) -> std::io::Result<()> {
+        pace.remove(&self.file, &self.path)
+    }
+}
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        // What cannot be removed is swept at the next start.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// Rows, each code after its length (u16).
+pub struct Spool {
+    aside: Aside,
+    out: Stream,
+}
+
+impl Spool {
+    pub fn create(dir: &Path, id: &str) -> std::io::Result<Self> {
+        let aside = Aside::create(dir, &format!("{id}.rows"))?;
+        let out = Stream::new(aside.file.clone(), 0);
+        Ok(Self { aside, out })
+    }
+
+    pub fn put(&mut self, codes: &[&[u8]], pace: &mut Pace) -> std::io::Result<()> {
+        self.out.with(pace, |b| {
+            for c in codes {
+                b.extend_from_slice(&(c.len() as u16).to_le_bytes());
+                b.extend_from_slice(c);
+            }
+        })
+    }
+
+    pub fn position(&self) -> u64 {
+        self.out.position()
+    }
+
+    pub fn flush(&mut self, pace: &mut Pace) -> std::io::Result<()> {
+        self.out.flush(pace)
+    }
+
+    /// Forgets every row; the file's blocks are used again.
+    pub fn rewind(&mut self) {
+        self.out.seek(0);
+    }
+
+    /// Rows of `columns` codes from a position on; everything must have been flushed.
+    pub fn read(&self, from: u64, columns: usize) -> Reading {
+        Reading { file: self.aside.file.clone(), at: from, buffer: Vec::new(), used: 0, ends: vec![(0, 0); columns] }
+    }
+
+    pub fn remove(&self, pace: &mut Pace) -> std::io::Result<()> {
+        self.aside.remove(pace)
+    }
+}
+
+pub struct Reading {
+    file: Arc<File>,
+    at: u64,
+    buffer: Vec<u8>,
+    used: usize,
+    ends: Vec<(usize, usize)>,
+}
+
+impl Reading {
+    /// Steps to the next row, whose codes `codes` then gives. The caller knows how many there are.
+    pub fn step(&mut self) -> std::io::Result<()> {
+        let most = self.ends.len() * (2 + MAX_CODE_LEN);
+        if self.buffer.len() - self.used < most {
+            self.refill()?;
+        }
+        for e in &mut self.ends {
+            let short = || std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
+            let head = self.buffer.get(self.used..self.used + 2).ok_or_else(short)?;
+            let from = self.used + 2;
+            let to = from + usize::from(u16::from_le_bytes([head[0], head[1]]));
+            self.buffer.get(from..to).ok_or_else(short)?;
+            (*e, self.used) = ((from, to), to);
+        }
+        Ok(())
+    }
+
+    pub fn codes(&self) -> impl Iterator<Item = &[u8]> {
+        self.ends.iter().map(|(from, to)| &self.buffer[*from..*to])
+    }
+
+    fn refill(&mut self) -> std::io::Result<()> {
+        const PAGE: usize = 1 << 18;
+        self.buffer.drain(..self.used);
+        self.used = 0;
+        let have = self.buffer.len();
+        self.buffer.resize(have + PAGE, 0);
+        let mut n = 0;
+        while n < PAGE {
+            match self.file.read_at(&mut self.buffer[have + n..], self.at)? {
+                0 => break,
+                got => (n, self.at) = (n + got, self.at + got as u64),
+            }
+        }
+        self.buffer.truncate(have + n);
+        Ok(())
+    }
+}
+
+/// Runs that stay in memory.
+const RUNS_KEPT: usize = 1 << 16;
+
+/// Where every row came from. A delivery of single lines is one run; one with gaps everywhere goes to disk.
+pub struct Origins {
+    dir: PathBuf,
+    id: String,
+    kept: Vec<Run>,
+    spilled: Option<(Aside, Stream)>,
+    spilled_runs: u64,
+    last: Option<Run>,
+}
+
+impl Origins {
+    pub fn new(dir: &Path, id: &str) -> Self {
+        Self { dir: dir.into(), id: id.into(), kept: Vec::new(), spilled: None, spilled_runs: 0, last: None }
+    }
+
+    /// Rows come in order, from 0.
+    pub fn put(&mut self, row: u32, file: u32, line: u64, pace: &mut Pace) -> std::io::Result<()> {
+        if self.last.is_some_and(|r| r.goes_on(row, file, line)) {
+            return Ok(());
+        }
+        let run = Run { first: row, file, line };
+        self.last = Some(run);
+        if self.kept.len() < RUNS_KEPT {
+            self.kept.push(run);
+            return Ok(());
+        }
+        if self.spilled.is_none() {
+            let aside = Aside::create(&self.dir, &format!("{}.places", self.id))?;
+            let out = Stream::new(aside.file.clone(), 0);
+            self.spilled = Some((aside, out));
+        }
+        let (_, out) = self.spilled.as_mut().expect("just made");
+        self.spilled_runs += 1;
+        out.put(&run.encode(), pace)
+    }
+
+    pub fn flush(&mut self, pace: &mut Pace) -> std::io::Result<()> {
+        self.spilled.as_mut().map_or(Ok(()), |(_, out)| out.flush(pace))
+    }
+
+    /// The file and line of a row. What was spilled must have been flushed.
+    pub fn of(&self, row: u32) -> std::io::Result<(u32, u64)> {
+        let run = match &self.spilled {
+            Some((aside, _)) if self.spilled_run(aside, 0)?.first <= row => {
+                let (mut low, mut high) = (0, self.spilled_runs);
+                while high - low > 1 {
+                    let middle = low + (high - low) / 2;
+                    if self.spilled_run(aside, middle)?.first <= row { low = middle } else { high = middle }
+                }
+                self.spilled_run(aside, low)?
+            }
+            _ => self.kept[self.kept.partition_point(|r| r.first <= row) - 1],
+        };
+        Ok((run.file, run.line_of(row)))
+    }
+
+    /// The runs of rows `from..to`, at most `most` of them.
+    pub fn runs(&self, from: u32, to: u32, most: usize) -> std::io::Result<Vec<Run>> {
+        let mut runs: Vec<Run> = Vec::new();
+        let mut row = from;
+        let mut n = self.kept.partition_point(|r| r.first <= from).saturating_sub(1) as u64;
+        while row < to && runs.len() < most {
+            let (file, line) = self.of(row)?;
+            runs.push(Run { first: row, file, line });
+            // The next run begins where the one after this row's does.
+            row = loop {
+                n += 1;
+                let next = match (self.kept.get(n as usize), &self.spilled) {
+                    (Some(run), _) => run.first,
+                    (None, Some((aside, _))) if n - (self.kept.len() as u64) < self.spilled_runs => {
+                        self.spilled_run(aside, n - self.kept.len() as u64)?.first
+                    }
+                    _ => to,
+                };
+                if next > row {
+                    break next;
+                }
+            };
+        }
+        Ok(runs)
+    }
+
+    fn spilled_run(&self, aside: &Aside, n: u64) -> std::io::Result<Run> {
+        let mut b = [0; Run::BYTES];
+        aside.file.read_exact_at(&mut b, n * Run::BYTES as u64)?;
+        Ok(Run::decode(&b))
+    }
+}
+
+/// Entries of a bucket that stay in memory before they are written.
+const CHUNK: usize = 4_096;
+/// Buckets: one for each first byte of an entry.
+pub const BUCKETS: usize = 256;
+
+/// Index entries of one segment, by their first byte: each bucket is sorted by itself, so no merge is needed.
+pub struct Buckets {
+    dir: PathBuf,
+    id: String,
+    full: Vec<Vec<u64>>,
+    written: Vec<Vec<u64>>,
+    spilled: Option<(Aside, Stream)>,
+}
+
+impl Buckets {
+    pub fn new(dir: &Path, id: &str) -> Self {
+        Self { dir: dir.into(), id: id.into(), full: vec![Vec::new(); BUCKETS], written: vec![Vec::new(); BUCKETS], spilled: None }
+    }
+
+    pub fn put(&mut self, hash: u64, ordinal: u32, pace: &mut Pace) -> std::io::Result<()> {
+        debug_assert!(ordinal < MAX_ROWS);
+        let entry = hash << 24 | u64::from(ordinal);
+        let b = (entry >> 56) as usize;
+        self.full[b].push(entry);
+        if self.full[b].len() < CHUNK { Ok(()) } else { self.spill(b, pace) }
+    }
+
+    fn spill(&mut self, b: usize, pace: &mut Pace) -> std::io::Result<()> {
+        if self.spilled.is_none() {
+            let aside = Aside::create(&self.dir, &format!("{}.index", self.id))?;
+            let out = Stream::new(aside.file.clone(), 0);
+            self.spilled = Some((aside, out));
+        }
+        let (_, out) = self.spilled.as_mut().expect("just made");
+        self.written[b].push(out.position());
+        let entries = &mut self.full[b];
+        out.with(pace, |bytes| entries.iter().for_each(|e| bytes.extend_from_slice(&e.to_le_bytes())))?;
+        entries.clear();
+        Ok(())
+    }
+
+    pub fn flush(&mut self, pace: &mut Pace) -> std::io::Result<()> {
+        self.spilled.as_mut().map_or(Ok(()), |(_, out)| out.flush(pace))
+    }
+
+    /// A bucket's entries, ascending, into `out`; what was spilled must have been flushed.
+    pub fn take(&mut self, b: usize, out: &mut Vec<u64>) -> std::io::Result<()> {
+        out.clear();
+        out.append(&mut self.full[b]);
+        let mut bytes = vec![0; CHUNK * 8];
+        for at in self.written[b].drain(..) {
+            let (aside, _) = self.spilled.as_ref().expect("chunks stand in the file");
+            aside.file.read_exact_at(&mut bytes, at)?;
+            out.extend(bytes.chunks_exact(8).map(|c| u64::from_le_bytes(c.try_into().expect("eight bytes"))));
+        }
+        out.sort_unstable();
+        Ok(())
+    }
+
+    /// For the next segment: the file's blocks are used again.
+    pub fn rewind(&mut self) {
+        if let Some((_, out)) = &mut self.spilled {
+            out.seek(0);
+        }
+    }
+
+    pub fn remove(&self, pace: &mut Pace) -> std::io::Result<()> {
+        self.spilled.as_ref().map_or(Ok(()), |(aside, _)| aside.remove(pace))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_that_go_to_disk_are_found() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("packs")).unwrap();
+        let mut pace = Pace::new(None);
+        let mut o = Origins::new(dir.path(), "x");
+        // Every second line is empty, so that every row is a run of its own.
+        let rows = RUNS_KEPT as u32 + 5_000;
+        (0..rows).for_each(|r| o.put(r, 0, u64::from(r) * 2 + 1, &mut pace).unwrap());
+        o.flush(&mut pace).unwrap();
+        for r in [0, 1, 65_535, 65_536, 65_537, 70_000, rows - 1] {
+            assert_eq!(o.of(r).unwrap(), (0, u64::from(r) * 2 + 1), "{r}");
+        }
+        drop(o);
+        assert_eq!(std::fs::read_dir(dir.path().join("packs")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn rows_and_buckets_come_back() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("packs")).unwrap();
+        let mut pace = Pace::new(None);
+        let (mut s, mut b) = (Spool::create(dir.path(), "x").unwrap(), Buckets::new(dir.path(), "x"));
+        let row = |r: u32| [vec![r as u8; r as usize % 500 + 1], r.to_le_bytes().to_vec()];
+        for r in 0..20_000 {
+            let [a, c] = row(r);
+            s.put(&[&a, &c], &mut pace).unwrap();
+            b.put(u64::from(r % 3) << 32, r, &mut pace).unwrap();
+        }
+        s.flush(&mut pace).unwrap();
+        b.flush(&mut pace).unwrap();
+        let mut reading = s.read(0, 2);
+        for r in 0..20_000 {
+            reading.step().unwrap();
+            assert!(reading.codes().eq(row(r).iter().map(Vec::as_slice)), "{r}");
+        }
+        assert!(reading.step().is_err());
+        let mut out = Vec::new();
+        for (n, want) in [(0, 6_667), (1, 6_667), (2, 6_666), (3, 0)] {
+            b.take(n, &mut out).unwrap();
+            assert!(out.len() == want && out.is_sorted() && out.iter().all(|e| e >> 56 == n as u64), "{n}");
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! Segments: immutable files of codes in pack order with a sorted index of keyed hashes.
+//!
+//! `packs/<id>-<n>.seg`: header · description · codes, column by column · index of `hash40 << 24 | ordinal24`, ascending,
+//! one entry a row and column · sparse index (the first entry of every 512, then a CRC-32 of each such block). Written
+//! aside, synced, renamed, folder synced; read-only for ever. Codes of one row share one ordinal.
+//!
+//! Invariants: what is read from the index has been held against its block's checksum, and a code against the index, so
+//! that neither a duplicate is missed nor a wrong byte printed because of a damaged disk.
+
+mod column;
+mod form;
+mod hash;
+mod places;
+mod write;
+
+pub use column::Analysis;
+pub use hash::{HASH_BITS, Hasher, exact, key};
+pub use places::{MAX_RUNS, Places, Run};
+pub use write::{Plan, SegmentWriter};
+
+use crate::vocab::KeyRule;
+use column::Column;
+use form::{HEADER, Header, Unfit};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+/// Most rows in a segment: ordinals in the index have 24 bits.
+pub const MAX_ROWS: u32 = 1 << 24;
+/// Most columns of a row.
+pub const MAX_COLUMNS: usize = 16;
+/// Index entries of a block.
+pub const BLOCK: usize = 512;
+/// The ordinal's part of an index entry.
+pub const ORDINAL: u64 = 0xff_ffff;
+
+pub struct Segment {
+    file: File,
+    pub path: PathBuf,
+    pub rows: u32,
+    pub rule: KeyRule,
+    columns: Vec<Column>,
+    places: Places,
+    index_at: u64,
+    pub entries: u64,
+    /// First entry of each block, and its checksum.
+    firsts: Vec<u64>,
+    crcs: Vec<u32>,
+    /// Tells this very file from another of its name.
+    pub fingerprint: u32,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SegmentError {
+    #[error("{path}: {source}")]
+    Io {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("{path} is damaged ({what})")]
+    Damaged { path: PathBuf, what: &'static str },
+    #[error("{path} belongs to another store")]
+    OtherStore { path: PathBuf },
+    #[error("{path} was written by a packmark from before the first release: start a new store and import its pack again")]
+    Early { path: PathBuf },
+    #[error("{path} was written by a newer packmark: install that version again")]
+    Newer { path: PathBuf },
+}
+
+pub fn path(dir: &Path, pack_id: &str, n: u32) -> PathBuf {
+    dir.join("packs").join(format!("{pack_id}-{n}.seg"))
+}
+
+/// Renames to the final name; the folder is the caller's to sync.
+pub fn publish(tmp: &Path) -> std::io::Result<()> {
+    std::fs::rename(tmp, tmp.with_extension(""))
+}
+
+/// What `publish` takes to a final name.
+pub fn aside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".tmp");
+    name.into()
+}
+
+impl Segment {
+    /// Opens and checks the header; the sparse index is read, the codes are not.
+    pub fn open(path: &Path, store: &[u8; 16]) -> Result<Self, SegmentError> {
+        let io = |source| SegmentError::Io { path: path.into(), source };
+        let damaged = |what| SegmentError::Damaged { path: path.into(), what };
+        let file = File::open(path).map_err(io)?;
+        let mut h = [0u8; HEADER];
+        file.read_exact_at(&mut h, 0).map_err(|_| damaged("its header is short"))?;
+        let header = Header::decode(&h).map_err(|e| match e {
+            Unfit::Damaged(what) => damaged(what),
+            Unfit::Early => SegmentError::Early { path: path.into() },
+            Unfit::Newer => SegmentError::Newer { path: path.into() },
+        })?;
+        if header.store != *store {
+            return Err(SegmentError::OtherStore { path: path.into() });
+        }
+        let blocks = header.entries.div_ceil(BLOCK as u64);
+        let whole = header.entries == u64::from(header.rows) * u64::from(header.columns)
+            && header.sparse_at == header.index_at + header.entries * 8
+            && file.metadata().map_err(io)?.len() == header.sparse_at + blocks * 12;
+        if !whole || header.rows > MAX_ROWS || usize::from(header.columns) > MAX_COLUMNS {
+            return Err(damaged("its length does not agree with its header"));
+        }
+        let mut about = vec![0; header.about_len as usize];
+        file.read_exact_at(&mut about, HEADER as u64).map_err(io)?;
+        if crc32fast::hash(&about) != header.about_crc {
+            return Err(damaged("its description does not agree with its checksum"));
+        }
+        let (mut columns, places, rule) =
+            form::understand(&about, header.columns).ok_or_else(|| damaged("its description makes no sense"))?;
+        let rule = KeyRule::parse(&rule).ok().filter(|r| r.number() == header.rule);
+        let rule = rule.ok_or_else(|| SegmentError::Newer { path: path.into() })?;
+        columns.iter_mut().for_each(|c| c.at += HEADER as u64 + about.len() as u64);
+        let mut sparse = vec![0; blocks as usize * 12];
+        file.read_exact_at(&mut sparse, header.sparse_at).map_err(io)?;
+        if crc32fast::hash(&sparse) != header.sparse_crc {
+            return Err(damaged("its sparse index does not agree with its checksum"));
+        }
+        let (firsts, crcs) = sparse.split_at(blocks as usize * 8);
+        Ok(Self {
+            file,
+            path: path.into(),
+            rows: header.rows,
+            rule,
+            columns,
+            places,
+            index_at: header.index_at,
+            entries: header.entries,
+            firsts: firsts.chunks_exact(8).map(|b| u64::from_le_bytes(b.try_into().expect("eight bytes"))).collect(),
+            crcs: crcs.chunks_exact(4).map(|b| u32::from_le_bytes(b.try_into().expect("four bytes"))).collect(),
+            fingerprint: u32::from_le_bytes(h[124..].try_into().expect("four bytes")),
+        })
+    }
+
+    fn io(&self, source: std::io::Error) -> SegmentError {
+        SegmentError::Io { path: self.path.clone(), source }
+    }
+
+    pub fn columns(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// What a column's codes are for; empty: nothing was said.
+    pub fn purpose(&self, column: usize) -> &str {
+        &self.columns[column].purpose
+    }
+
+    /// The delivered file and the line of a row, if they were kept.
+    pub fn place(&self, ordinal: u32) -> Option<(&str, u64)> {
+        self.places.of(ordinal)
+    }
+
+    pub fn code(&self, ordinal: u32, column: usize) -> Result<Vec<u8>, SegmentError> {
+        self.columns[column].read(&self.file, self.rows, ordinal).map_err(|e| match e.kind() {
+            std::io::ErrorKind::InvalidData => SegmentError::Damaged { path: self.path.clone(), what: "a code makes no sense" },
+            _ => self.io(e),
+        })
+    }
+
+    /// As `code`, held against the index: the hash of what was read must stand there under this ordinal.
+    pub fn checked(&self, ordinal: u32, column: usize, hasher: &Hasher) -> Result<Vec<u8>, SegmentError> {
+        let code = self.code(ordinal, column)?;
+        if self.find(hasher.hash(&key(self.rule, &code)))?.contains(&ordinal) {
+            return Ok(code);
+        }
+        Err(SegmentError::Damaged { path: self.path.clone(), what: "a code does not agree with the index" })
+    }
+
+    /// Blocks of the index.
+    pub fn blocks(&self) -> usize {
+        self.firsts.len()
+    }
+
+    /// The block that may hold the first entry that is not below `low`: the one before the first that begins there.
+    pub fn block_before(&self, low: u64) -> usize {
+        self.firsts.partition_point(|e| *e < low).saturating_sub(1)
+    }
+
+    /// Appends the entries of blocks `from..to` to `out`.
+    pub fn read_blocks(&self, from: usize, to: usize, out: &mut Vec<u64>) -> Result<(), SegmentError> {
+        let (first, last) = ((from * BLOCK) as u64, ((to * BLOCK) as u64).min(self.entries));
+        let mut b = vec![0; (last - first) as usize * 8];
+        self.file.read_exact_at(&mut b, self.index_at + first * 8).map_err(|e| self.io(e))?;
+        for (block, crc) in b.chunks(BLOCK * 8).zip(&self.crcs[from..to]) {
+            if crc32fast::hash(block) != *crc {
+                return Err(SegmentError::Damaged { path: self.path.clone(), what: "its index does not agree with its checksum" });
+            }
+        }
+        out.extend(b.chunks_exact(8).map(|c| u64::from_le_bytes(c.try_into().expect("eight bytes"))));
+        Ok(())
+    }
+
+    /// Ordinals whose hash is `hash`, each once.
+    pub fn find(&self, hash: u64) -> Result<Vec<u32>, SegmentError> {
+        let low = hash << 24;
+        let mut block = self.block_before(low);
+        let (mut found, mut entries) = (Vec::new(), Vec::new());
+        while block < self.firsts.len() {
+            entries.clear();
+            self.read_blocks(block, block + 1, &mut entries)?;
+            let start = entries.partition_point(|e| *e < low);
+            let run = entries[start..].iter().take_while(|e| *e >> 24 == hash);
+            found.extend(run.clone().map(|e| (e & ORDINAL) as u32));
+            if start + run.count() < entries.len() {
+                break;
+            }
+            block += 1;
+        }
+        found.dedup();
+        Ok(found)
+    }
+}
