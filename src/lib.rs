@@ -31,6 +31,7 @@
 //!                     ├→ ledger ──→ line ─────────────┤
 //!                     ├→ config ──────────────────────┼→ vocab
 //!                     ├→ intake ──────────────────────┤
+//!                     ├→ upstream ────────────────────┤
 //!               cli ──┼→ symbol ──────────────────────┤
 //!                     └→ control ─────────────────────┘
 //! tui → control      sim → wire, profile, line, ledger, intake, config, control      audit → vocab
@@ -50,6 +51,7 @@
 //! | [`mod@line`] | sans-IO heart: passages, verdicts, life of codes and parents, gates, feeding | tokio, clocks, SQL, protocols |
 //! | [`device`] | ports (TCP, serial, pty, listen) and one driver loop for any conversation | packing rules |
 //! | [`ledger`] | the only SQL: schema, writer thread, readers, segments, marks, journal | devices |
+//! | [`upstream`] | the supplier of codes (sans-IO), its HTTP templates, folders and spool | the line's rules, the ledger |
 //! | [`control`] | the socket's protocol, server and client | SQL |
 //! | [`tui`] | the operator's console | the ledger |
 //! | [`floor`] | the imperative shell: builds the rooms, joins them, the only caller of the wall clock; the demo | rules |
@@ -57,8 +59,8 @@
 //! | [`audit`] | judges a public dump, journal and truth file | `line`, `ledger` |
 //! | [`cli`] | the words of the command line | rules |
 //!
-//! Rooms still to be built have their place beside these: `upstream` (courier and supplier, sans-IO) hangs from
-//! `floor` and reads the journal after its cursor; rework and people enter `line` as inputs of the same single owner.
+//! What is still to be built has its place beside these: the courier in `upstream` reads the journal after its cursor;
+//! rework and people enter `line` as inputs of the same single owner.
 //!
 //! # How a decision is made
 //!
@@ -78,9 +80,11 @@
 //!
 //! # The walk of one bottle
 //!
-//! 1. A pack arrives ([`intake::open`]; from a folder: `src/floor/inbox.rs`): signature, decryption, form and count, as one
-//!    stream of rows; duplicates inside and against every earlier pack ([`ledger::import::prepare`],
-//!    [`ledger::Codebook`]); then one commit registers it ([`vocab::Event::PackAccepted`]). Its codes are *pooled*.
+//! 1. Codes are ordered where a source is configured ([`upstream::Supplier`]: the order and its token are on disk before
+//!    the request leaves). A pack arrives ([`intake::open`]; from a folder: `src/floor/inbox.rs`): signature, decryption,
+//!    form and count, as one stream of rows; duplicates inside and against every earlier pack
+//!    ([`ledger::import::prepare`], [`ledger::Codebook`]); then one commit registers it ([`vocab::Event::PackAccepted`]).
+//!    Its codes are *pooled*.
 //! 2. The operator starts a job ([`line::jobs`]): every device connected, codes for every level, else a sentence per
 //!    missing thing. Codes are *leased* in pack order (`src/line/feed.rs`).
 //! 3. The printer's conversation ([`wire::Conversation`]) is armed; [`vocab::Event::Sent`] is committed, its pack's mark
@@ -108,5 +112,6 @@ pub mod profile;
 pub mod sim;
 pub mod symbol;
 pub mod tui;
+pub mod upstream;
 pub mod vocab;
 pub mod wire;

@@ -278,6 +278,10 @@ fn show_status(g: &Globals, v: &Map<String, Value>) -> Exit {
         let minutes = p.minutes.map(|m| format!(", {m} min")).unwrap_or_default();
         print(format_args!("  {} {}: {}{minutes}", p.level, word("codes left", "剩余码"), p.codes));
     }
+    for x in s.supply.iter().filter(|x| x.state != "idle") {
+        let why = x.last_error.as_ref().map(|w| format!(": {w}")).unwrap_or_default();
+        print(format_args!("  {} {} {} {}{why}", word("codes ordered", "订码"), x.level, x.product, x.state));
+    }
     for a in &s.alarms {
         let known = crate::control::alarms::find(&a.name);
         let said = known.map_or("", |k| if g.english() { k.en } else { k.zh });

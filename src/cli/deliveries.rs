@@ -28,6 +28,7 @@ impl SaysArgs {
             separator: s.separator,
             header: s.header,
             form: s.form,
+            fetched: false,
             used: false,
             skip_duplicates: false,
         }

@@ -9,6 +9,7 @@ mod label;
 mod packs;
 mod place;
 mod simulate;
+mod supply;
 mod tokens;
 
 use crate::floor::run::RunArgs;
@@ -44,6 +45,9 @@ pub enum Command {
     /// The clock
     #[command(subcommand)]
     Clock(ClockCommand),
+    /// Orders for codes
+    #[command(subcommand)]
+    Supply(SupplyCommand),
     /// What the line does now
     Status {
         /// Go on printing
@@ -233,6 +237,31 @@ pub enum JobCommand {
 }
 
 #[derive(Subcommand, Debug)]
+pub enum SupplyCommand {
+    /// Where codes are ordered from, how that stands, and every order
+    List,
+    /// Ask now, however the pool stands and however long it was to wait
+    Try {
+        #[arg(long)]
+        level: String,
+        #[arg(long)]
+        product: String,
+        #[arg(long)]
+        key: Option<String>,
+    },
+    /// Give an open order up; codes it may have cost are recorded as lost
+    Cancel {
+        /// Its number, from supply list
+        order: u32,
+        /// Why, for the book
+        #[arg(long)]
+        reason: String,
+        #[arg(long)]
+        key: Option<String>,
+    },
+}
+
+#[derive(Subcommand, Debug)]
 pub enum ClockCommand {
     /// Say that the system's time is set, and right
     Trust {
@@ -286,6 +315,7 @@ pub fn main() -> u8 {
         Command::Pack(PackCommand::Return(args)) => packs::withdraw(g, &args, ItemState::Returned),
         Command::Job(job) => ask::job(g, &job),
         Command::Station(StationCommand::Clear { station, key }) => ask::station_clear(g, &station, key),
+        Command::Supply(command) => supply::supply(g, &command),
         Command::Status { watch } => ask::status(g, watch),
         Command::Tui => ask::tui(g),
         Command::Clock(ClockCommand::Trust { key }) => ask::clock_trust(g, key),

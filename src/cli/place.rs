@@ -107,6 +107,19 @@ pub fn socket(g: &Globals) -> Result<PathBuf, Exit> {
     }
 }
 
+/// The daemon that holds the ledger, if one does and answers; nothing is said when not.
+pub fn answering(g: &Globals) -> Option<Client> {
+    let at = match &g.socket {
+        Some(s) => s.clone(),
+        None => {
+            let config = g.config.as_ref().and_then(|f| load(g, f).ok());
+            let dir = g.store.clone().or_else(|| config.map(|c| c.store))?;
+            Holder::of(&dir)?.socket?
+        }
+    };
+    Client::connect(&at, PATIENCE).ok()
+}
+
 pub fn connect(g: &Globals, path: &Path) -> Result<Client, Exit> {
     Client::connect(path, PATIENCE).map_err(|e| client_failed(g, &e))
 }

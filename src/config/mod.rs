@@ -7,6 +7,7 @@ mod codes;
 mod node;
 mod packs;
 mod read;
+mod supply;
 mod words;
 
 pub use node::Complaint;

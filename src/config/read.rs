@@ -59,7 +59,10 @@ pub(super) fn config(root: &Table<'_>, base: &Path, profiles: Profiles<'_>) -> O
         limits: limits(root),
         packs: packs(root, base),
         codes: super::codes::codes(root),
+        supplies: Vec::new(),
     };
+    let supplies = super::supply::supplies(root, base, &plan.line, &plan.levels, &plan.products);
+    let plan = Plan { supplies, ..plan };
     let store = line.text("store").map_or("store", |t| t.value);
     let permit_at = line.place("run_permit");
     line.done();
@@ -381,7 +384,7 @@ fn stations(root: &Table<'_>, base: &Path, levels: &[Level], devices: &[Device],
     (out, places, pulses)
 }
 
-fn fields(t: &Table<'_>) -> BTreeMap<String, String> {
+pub(super) fn fields(t: &Table<'_>) -> BTreeMap<String, String> {
     let mut out = BTreeMap::new();
     for (k, v) in t.entries() {
         match v.get_ref().as_str() {

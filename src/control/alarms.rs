@@ -74,6 +74,20 @@ pub const ALARMS: &[Alarm] = &[
         do_en: "import a pack, then resume",
     },
     Alarm {
+        name: "supply-refused",
+        zh: "自动订码受阻",
+        en: "ordering codes is blocked",
+        do_zh: "执行 supply list 看原因；排除后 supply try，或 supply cancel 放弃该订单",
+        do_en: "supply list says why; mend it, then supply try, or give the order up with supply cancel",
+    },
+    Alarm {
+        name: "supply-down",
+        zh: "码源不通，码将用完",
+        en: "codes will run out before the source is asked again",
+        do_zh: "检查网络和码源；supply try 立即再试，或手工导入码包",
+        do_en: "check the network and the source; supply try asks now, or import a pack by hand",
+    },
+    Alarm {
         name: "pack-expiring",
         zh: "码包快过期",
         en: "the codes of a pack expire soon",

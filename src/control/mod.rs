@@ -7,6 +7,7 @@
 
 pub mod alarms;
 pub mod client;
+mod mask;
 pub mod protocol;
 pub mod server;
 

@@ -1,5 +1,6 @@
 //! The words on the wire, version 1.0.
 
+pub use super::mask::mask;
 use crate::vocab::token::TokenRule;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -75,6 +76,8 @@ pub enum Op {
     PackReturn(Withdraw),
     StationClear { station: String },
     ClockTrust,
+    SupplyTry { level: String, product: String },
+    SupplyCancel { order: u32, reason: String },
 }
 
 /// What a request says of a delivery; what is not said may stand in its manifest.
@@ -153,7 +156,7 @@ pub fn parse(line: &[u8]) -> Result<Request, (Value, Refusal)> {
     };
     let mut f = Fields(m);
     let op = f.op(&op).map_err(|what| if let Some(op) = what.strip_prefix("unknown-op ") {
-        (id.clone(), Refusal::new("unknown-op", format!("there is no operation {op}"), "use one of: ping status watch job.create job.start job.hold job.resume job.complete job.abort pack.import pack.generate pack.void pack.return station.clear clock.trust"))
+        (id.clone(), Refusal::new("unknown-op", format!("there is no operation {op}"), "use one of: ping status watch job.create job.start job.hold job.resume job.complete job.abort pack.import pack.generate pack.void pack.return station.clear clock.trust supply.try supply.cancel"))
     } else {
         bad(&id, what, "see the README's table of operations")
     })?;
@@ -197,6 +200,8 @@ impl Fields {
             "pack.void" => Op::PackVoid(self.withdraw()?),
             "pack.return" => Op::PackReturn(self.withdraw()?),
             "clock.trust" => Op::ClockTrust,
+            "supply.try" => Op::SupplyTry { level: self.text("level")?, product: self.text("product")? },
+            "supply.cancel" => Op::SupplyCancel { order: self.order()?, reason: self.reason()? },
             "station.clear" => Op::StationClear { station: self.text("station")? },
             other => return Err(format!("unknown-op {other}")),
         };
@@ -266,6 +271,20 @@ impl Fields {
         }
     }
 
+    fn order(&mut self) -> Result<u32, String> {
+        let order = self.0.remove("order").and_then(|v| v.as_u64()).and_then(|n| u32::try_from(n).ok());
+        order.ok_or_else(|| "order is missing, or no whole number".into())
+    }
+
+    /// Who gives something up says why.
+    fn reason(&mut self) -> Result<String, String> {
+        let reason = self.text("reason")?;
+        if reason.trim().is_empty() || reason.len() > 256 || reason.chars().any(char::is_control) {
+            return Err("reason is not a text of 1 to 256 bytes on one line".into());
+        }
+        Ok(reason)
+    }
+
     fn open(&mut self) -> Result<bool, String> {
         match self.maybe_text("open")?.as_deref() {
             None => Ok(false),
@@ -328,6 +347,9 @@ pub struct Status {
     pub writer: Writer,
     pub disk_free: u64,
     pub alarms: Vec<AlarmOn>,
+    /// Where packs are ordered from.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub supply: Vec<Supply>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub last: Option<Last>,
     #[serde(default)]
@@ -435,6 +457,23 @@ pub struct Writer {
     pub oldest_ms: u64,
 }
 
+/// One `[[supply]]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Supply {
+    pub level: String,
+    pub product: String,
+    /// `idle`, `asking`, `importing`, `waiting` or `blocked`.
+    pub state: String,
+    /// The open order.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub order: Option<u32>,
+    /// RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub next_try: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub last_error: Option<String>,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AlarmOn {
     pub name: String,
@@ -451,26 +490,6 @@ pub struct Last {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub tail: Option<String>,
     pub age_ms: u64,
-}
-
-/// Puts the last four characters in place of every code, for the port that only reads.
-pub fn mask(value: &mut Value) {
-    const CODES: &[&str] = &["hex", "text", "parent", "void", "next", "from"];
-    match value {
-        Value::Object(m) => {
-            let tail = m.get("text").and_then(Value::as_str).map(|t| crate::vocab::code::tail(t.as_bytes()));
-            let tail = tail
-                .or_else(|| m.get("hex").and_then(Value::as_str).and_then(crate::vocab::code::unhex).map(|b| crate::vocab::code::tail(&b)));
-            let had = m.contains_key("hex") || m.contains_key("text");
-            m.retain(|k, v| !(CODES.contains(&k.as_str()) && (k == "hex" || k == "text" || v.is_string())) && k != "children");
-            if had && let Some(t) = tail {
-                m.insert("tail".into(), t.into());
-            }
-            m.values_mut().for_each(mask);
-        }
-        Value::Array(a) => a.iter_mut().for_each(mask),
-        _ => {}
-    }
 }
 
 #[cfg(test)]

@@ -44,13 +44,16 @@ pub struct Board {
     packed: Packed,
     disk_free: u64,
     seq: u64,
+    /// How the suppliers stand; not of the book, as devices are not.
+    pub supply: Vec<public::Supply>,
     public: watch::Sender<Arc<public::Status>>,
 }
 
 impl Board {
     pub fn new(codebook: Codebook, store: PathBuf, line: &Line, public: watch::Sender<Arc<public::Status>>) -> Self {
         let packed = Packed::count(line.plan(), line.book());
-        let mut board = Self { codebook, store, waiting: VecDeque::new(), shown: None, packed, disk_free: 0, seq: 0, public };
+        let mut board =
+            Self { codebook, store, waiting: VecDeque::new(), shown: None, packed, disk_free: 0, seq: 0, supply: Vec::new(), public };
         board.measure_disk();
         board
     }
@@ -152,6 +155,7 @@ impl Board {
             writer: public::Writer { queue: gauge.queue, oldest_ms: gauge.oldest_ms },
             disk_free: self.disk_free,
             alarms: s.alarms.iter().map(|(name, since)| public::AlarmOn { name: name.clone(), since: rfc3339(*since) }).collect(),
+            supply: self.supply.clone(),
             last: s.last.as_ref().map(|l| public::Last {
                 station: plan.station(l.station).id.clone(),
                 good: l.good,

@@ -11,9 +11,11 @@ use crate::intake::{self, Aftercare, Fault, Terms};
 use crate::ledger::Codebook;
 use crate::ledger::import::{self, ImportError, ImportHow, Names};
 use crate::ledger::tokens;
+use crate::line::rows::OrderRow;
 use crate::line::{Answer, Book, NewPack};
-use crate::vocab::Plan;
+use crate::upstream::delivery_token;
 use crate::vocab::time::day_of;
+use crate::vocab::{OrderNo, Plan};
 use serde_json::{Map, Value};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -41,6 +43,8 @@ pub struct Imported {
 pub struct Ready {
     pub pack: NewPack,
     pub after: Aftercare,
+    /// The open order whose delivery it is, told by the file's name.
+    pub order: Option<OrderNo>,
 }
 
 pub struct Imports {
@@ -95,11 +99,16 @@ impl Imports {
         if let Err(e) = names.choose(wish.wish.pack.as_deref()) {
             return Some((asker, Turn::Refused(refused(&e))));
         }
+        let order = delivery_of(book, &wish).cloned();
         let (codebook, plan, done, who) = (self.codebook.clone(), self.plan.clone(), self.done.clone(), asker.clone());
         let work = move || {
             // A worse share of the processor than the line's; where that is not allowed it is only slower to yield.
             let _ = rustix::process::setpriority_process(None, 10);
-            let _ = done.blocking_send(Imported { asker: who, outcome: prepare(&codebook, &plan, &names, &wish, wall_us) });
+            let ready = prepare(&codebook, &plan, &names, &wish, wall_us);
+            // An order is for codes of its level and product, whatever a file is named.
+            let mine = |pack: &NewPack| order.filter(|o| o.level == pack.level && o.product == pack.product).map(|o| o.no);
+            let outcome = ready.map(|(pack, after)| Ready { order: mine(&pack), pack, after });
+            let _ = done.blocking_send(Imported { asker: who, outcome });
         };
         match std::thread::Builder::new().name("import".into()).spawn(work) {
             Ok(_) => {
@@ -156,8 +165,16 @@ pub enum Turn {
     Refused(Answer),
 }
 
+/// The open order that a delivery may be for: its one file is named by the order's token. Whoever brings it: the supplier,
+/// an inbox, a person.
+fn delivery_of<'a>(book: &'a Book, wish: &Import) -> Option<&'a OrderRow> {
+    let [file] = &wish.files[..] else { return None };
+    let token = delivery_token(file)?;
+    book.orders.values().find(|o| o.end.is_none() && o.token == token)
+}
+
 /// On the import's own thread: opening a large segment reads its index, which the line must not wait for.
-fn prepare(codebook: &Codebook, plan: &Plan, names: &Names, wish: &Import, wall_us: i64) -> Result<Ready, Answer> {
+fn prepare(codebook: &Codebook, plan: &Plan, names: &Names, wish: &Import, wall_us: i64) -> Result<(NewPack, Aftercare), Answer> {
     let no_good = |e: ImportError| refused(&e);
     let (pack, after) = match &wish.draw {
         Some(draw) => {
@@ -184,7 +201,7 @@ fn prepare(codebook: &Codebook, plan: &Plan, names: &Names, wish: &Import, wall_
     for row in pack.rows() {
         codebook.register(row).map_err(|e| Answer::refused("import-refused", e.to_string(), "check the disk, then import again"))?;
     }
-    Ok(Ready { pack, after })
+    Ok((pack, after))
 }
 
 /// The refusal's stable word and what to do.

@@ -12,6 +12,7 @@ mod inbox;
 mod owner;
 mod requests;
 pub mod run;
+mod supplies;
 mod tail;
 pub mod terms;
 

@@ -14,6 +14,7 @@ use super::clock::Clock;
 use super::devices::{self, Devices};
 use super::imports::{Asker, Imported, Imports, Ready, Turn};
 use super::requests::{self, ReplyTo, Wanted};
+use super::supplies::{self, Supplies};
 use crate::control::protocol::Refusal;
 use crate::control::server::Command;
 use crate::device::{Timer, Told};
@@ -63,6 +64,7 @@ pub struct Inlets {
     pub commands: mpsc::Receiver<Command>,
     pub imported: mpsc::Receiver<Imported>,
     pub alarms: mpsc::Receiver<super::inbox::Alarm>,
+    pub supply: mpsc::Receiver<supplies::Told>,
     pub stop: mpsc::Receiver<&'static str>,
 }
 
@@ -82,6 +84,7 @@ pub struct Owner {
     replies: HashMap<u64, ReplyTo>,
     next_id: u64,
     imports: Imports,
+    supplies: Supplies,
     board: Board,
     committed_seq: watch::Sender<u64>,
     admit: u64,
@@ -104,6 +107,7 @@ pub struct Parts {
     pub writer: Writer,
     pub devices: Devices,
     pub imports: Imports,
+    pub supplies: Supplies,
     pub board: Board,
     pub committed_seq: watch::Sender<u64>,
     pub admit: u64,
@@ -124,6 +128,7 @@ impl Owner {
             replies: HashMap::new(),
             next_id: 1,
             imports: p.imports,
+            supplies: p.supplies,
             board: p.board,
             committed_seq: p.committed_seq,
             admit: p.admit,
@@ -167,6 +172,7 @@ impl Owner {
                 _ = pulse.tick() => self.pulse(room),
                 Some(i) = from.imported.recv(), if room => self.imported(i),
                 Some((name, on)) = from.alarms.recv(), if room => self.step(Input::Alarm { name, on }),
+                Some(t) = from.supply.recv(), if room => self.supplies.told(t, self.clock.mono_us()),
                 Some(c) = from.commands.recv(), if room => self.command(c),
                 Some(signal) = from.stop.recv(), if room => {
                     tracing::info!(signal, "stopping");
@@ -175,6 +181,7 @@ impl Owner {
                 }
             }
             self.cut_off_deaf();
+            self.supply();
             // Drivers run on this thread: what was just ordered leaves before the next input is looked at.
             tokio::task::yield_now().await;
         }
@@ -209,7 +216,7 @@ impl Owner {
         self.perform(leave);
         let Decision { ticket, events, wait, .. } = decision;
         if !events.is_empty() {
-            tell_log(&events);
+            log::tell(&events);
             self.board.decided(ticket, &events, &self.line, answers);
             self.submit(ticket, wait, Submission { now, events, rows });
         }
@@ -301,6 +308,7 @@ impl Owner {
                         self.imports.reply(id, to, requests::answered(answer));
                     }
                 }
+                Effect::OrderOnDisk { order, ended } => self.supplies.on_disk(order, ended, self.line.book(), self.clock.mono_us()),
                 Effect::Exit => self.end = Some(End::Stopped),
             }
         }
@@ -345,7 +353,7 @@ impl Owner {
                 Input::Poll { device, poll }
             }
             report => {
-                tell_link(&self.line.plan().device(device).id, &report);
+                log::link(&self.line.plan().device(device).id, &report);
                 Input::Report { device, report }
             }
         };
@@ -381,6 +389,7 @@ impl Owner {
         self.pulses = self.pulses.wrapping_add(1);
         if self.pulses.is_multiple_of(DISK_EVERY) {
             self.board.measure_disk();
+            self.supply_look();
         }
         self.board.refresh(&self.line);
         self.show();
@@ -407,6 +416,10 @@ impl Owner {
         let id = self.next_id;
         self.next_id += 1;
         match wanted {
+            Wanted::Supply(wish) => {
+                self.replies.insert(id, reply);
+                self.supply_command(id, key, wish);
+            }
             Wanted::Reads => refuse(reply, "internal", "this request is answered by the socket itself", "report this"),
             Wanted::Line(op) => {
                 self.replies.insert(id, reply);
@@ -440,6 +453,7 @@ impl Owner {
         while let Some((asker, turn)) = self.imports.next(self.line.book(), self.clock.now().wall_us) {
             match turn {
                 Turn::AnswerAgain => drop(self.answer_again(&asker)),
+                Turn::Refused(answer) if self.supplies.refused(asker.id, &answer, self.clock.mono_us()) => {}
                 Turn::Refused(answer) => self.step(Input::PackRefused { id: asker.id, key: asker.key, answer }),
             }
         }
@@ -449,41 +463,22 @@ impl Owner {
         let Imported { asker: Asker { id, key }, outcome } = imported;
         self.imports.over();
         match outcome {
-            Ok(Ready { pack, after }) => {
+            Ok(Ready { pack, after, order }) => {
                 tracing::info!(pack = %pack.id, level = %pack.level, product = %pack.product, count = pack.count, "pack accepted");
                 let more = self.imports.keep(id, after);
-                self.step(Input::PackReady { id, key, pack, more });
+                self.step(match order {
+                    Some(order) => Input::Delivered { id, key, pack, more, order },
+                    None => Input::PackReady { id, key, pack, more },
+                });
             }
+            Err(answer) if self.supplies.refused(id, &answer, self.clock.mono_us()) => {}
             Err(answer) => self.step(Input::PackRefused { id, key, answer }),
         }
         self.next_import();
     }
 }
 
-/// What somebody who reads the log wants to know; never a code.
-fn tell_log(events: &[Event]) {
-    for e in events {
-        match e {
-            Event::LineMoved { to, reason } => tracing::info!(state = %to, reason = reason.as_deref().unwrap_or(""), "line"),
-            Event::Alarm { name, on: true } => tracing::warn!(alarm = %name, "alarm"),
-            Event::Alarm { name, on: false } => tracing::info!(alarm = %name, "alarm is over"),
-            Event::JobMoved { job, to } => tracing::info!(job = job.0, state = %to, "job"),
-            Event::Clock { step_ms, .. } => tracing::warn!(step_ms, "the clock was set"),
-            _ => {}
-        }
-    }
-}
-
-fn tell_link(id: &str, report: &Report) {
-    match report {
-        Report::Up { identity } => tracing::info!(device = %id, identity = identity.as_deref().unwrap_or(""), "connected"),
-        Report::Down { why } => tracing::info!(device = %id, why = %why, "not connected"),
-        Report::NotReady { why } => tracing::warn!(device = %id, why = %why, "not ready"),
-        Report::OutOfStep { why } => tracing::warn!(device = %id, why = %why, "out of step"),
-        Report::Noise { count, .. } => tracing::debug!(device = %id, count, "bytes that mean nothing"),
-        _ => {}
-    }
-}
-
+mod log;
+mod supply;
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,7 @@ use crate::intake::Wish;
 use crate::ledger::tokens::Draw;
 use crate::line::{Answer, Op, Withdrawal};
 use crate::vocab::ItemState;
+use crate::vocab::OrderNo;
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 use tokio::sync::oneshot;
@@ -17,8 +18,18 @@ pub type ReplyTo = oneshot::Sender<Result<Map<String, Value>, Refusal>>;
 pub enum Wanted {
     Line(Op),
     Import(Box<Import>),
+    Supply(SupplyWish),
     /// Answered by the server itself; never arrives here.
     Reads,
+}
+
+/// What an operator asks of the supply side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SupplyWish {
+    /// Ask now.
+    Try { level: String, product: String },
+    /// Give an order up; what it may have cost is in the book.
+    Cancel { order: OrderNo, reason: String },
 }
 
 /// A delivery to be read, checked and registered.
@@ -43,6 +54,7 @@ fn wish(p: Parcel) -> Wish {
         separator: p.separator,
         header: p.header,
         form: p.form,
+        fetched: false,
         used: p.used,
         skip_duplicates: p.skip_duplicates,
     }
@@ -67,6 +79,8 @@ pub fn wanted(op: protocol::Op, base: &Path) -> Wanted {
             let draw = Draw { rule: g.rule, count: g.count, live: g.live };
             return Wanted::Import(Box::new(Import { files: Vec::new(), draw: Some(draw), wish }));
         }
+        P::SupplyTry { level, product } => return Wanted::Supply(SupplyWish::Try { level, product }),
+        P::SupplyCancel { order, reason } => return Wanted::Supply(SupplyWish::Cancel { order: OrderNo(order), reason }),
         P::JobCreate { job, product, lot, target, expiry } => Op::JobCreate { id: job, product, lot, target, expiry },
         P::JobStart { job } => Op::JobStart { id: job },
         P::JobHold { job } => Op::JobHold { id: job },
@@ -91,7 +105,7 @@ pub fn answered(answer: Answer) -> Result<Map<String, Value>, Refusal> {
         return Err(Refusal { code: answer.code, message: answer.message, act: answer.act });
     }
     let other = |k: &str, v: &str| match k {
-        "count" | "seen" => v.parse::<u64>().ok().map(Value::from),
+        "count" | "seen" | "order" | "lost" => v.parse::<u64>().ok().map(Value::from),
         PLAINTEXT | NOTES => serde_json::from_str(v).ok(),
         _ => None,
     };

@@ -11,6 +11,7 @@ use super::hooks;
 use super::imports::Imports;
 use super::inbox;
 use super::owner::{ADMIT, End, Inlets, Owner, Parts};
+use super::supplies::{Setting, Supplies};
 use super::tail::JournalTail;
 use super::terms::{Exit, Globals};
 use crate::config::Config;
@@ -30,6 +31,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 const REPORTS: usize = 1_024;
 const COMMANDS: usize = 64;
 const COMMITS: usize = 64;
+/// Answers of sources: each has one question open at a time.
+const SUPPLY: usize = 16;
 /// How long drivers may take to get their last orders out: at an orderly end, and when everything must end at once.
 const LAST_ORDERS: Duration = Duration::from_millis(500);
 const LAST_WORDS: Duration = Duration::from_millis(50);
@@ -89,7 +92,7 @@ fn come_up(globals: &Globals, args: &RunArgs) -> Result<(), Refused> {
     let clock = Clock::start(hooks.map_or(0, |h| h.clock_offset_s));
     let boot = random_id().map_err(|e| refused(Exit::Refused, format!("the system gives no random numbers ({e})")))?;
     let opened = open_ledger(&config, args, hooks, &boot, &clock)?;
-    runtime.block_on(live(config, &profiles, opened, boot, clock))
+    runtime.block_on(live(config, &profiles, opened, boot, clock, args.accept_restored))
 }
 
 fn absolute(path: &Path) -> PathBuf {
@@ -117,10 +120,20 @@ fn open_ledger(config: &Config, args: &RunArgs, hooks: Option<Hooks>, boot: &str
 }
 
 /// From the opened ledger to the end.
-async fn live(mut config: Config, profiles: &Profiles, opened: Opened, boot: String, clock: Clock) -> Result<(), Refused> {
+async fn live(
+    mut config: Config,
+    profiles: &Profiles,
+    opened: Opened,
+    boot: String,
+    clock: Clock,
+    accept_restored: bool,
+) -> Result<(), Refused> {
     let Opened { core, book, codebook, clean, last_seq, last_wall_us, restored } = opened;
     // Listening before anything else: a SIGTERM during the start is an orderly stop too.
     let stop = listen_for_signals().map_err(|e| refused(Exit::Refused, format!("signals cannot be received ({e})")))?;
+    // Codes of an order that an older copy holds open may have been used in what that copy does not know.
+    let was_restored = accept_restored || !restored.is_empty();
+    let seed = u64::from_str_radix(&boot, 16).unwrap_or(0);
     number_plan(&mut config.plan, &book);
     if let Err(sentences) = ranges::fit(&config.plan, &book, &codebook, &restored) {
         // Nothing was begun: the ledger is closed in order.
@@ -136,6 +149,18 @@ async fn live(mut config: Config, profiles: &Profiles, opened: Opened, boot: Str
     let devices = Devices::new(plan.clone(), profiles, config.base.clone(), clock, report)
         .map_err(|sentences| Refused { exit: Exit::Usage, sentences })?;
     let (imported_in, imported) = mpsc::channel(1);
+    let (supply_in, supply) = mpsc::channel(SUPPLY);
+    let supplies = Supplies::start(&Setting {
+        plan: &plan,
+        book: line.book(),
+        store: &config.store,
+        codebook: &codebook,
+        boot: &boot,
+        seed,
+        restored: was_restored,
+        told: supply_in,
+    })
+    .map_err(|s| refused(Exit::Refused, s))?;
     let (status_in, status) = watch::channel(Arc::new(Status::default()));
     let (committed_seq, committed) = watch::channel(last_seq);
     let mut owner = Owner::new(Parts {
@@ -144,6 +169,7 @@ async fn live(mut config: Config, profiles: &Profiles, opened: Opened, boot: Str
         board: Board::new(codebook.clone(), config.store.clone(), &line, status_in),
         line,
         imports: Imports::new(codebook.clone(), plan.clone(), imported_in),
+        supplies,
         codebook,
         writer,
         devices,
@@ -171,7 +197,7 @@ async fn live(mut config: Config, profiles: &Profiles, opened: Opened, boot: Str
     owner.devices.open();
     say_ready(&plan.line, &boot, &config.socket, bound);
     let end = {
-        let mut inlets = Inlets { commits, devices: reports, commands, imported, alarms, stop };
+        let mut inlets = Inlets { commits, devices: reports, commands, imported, alarms, supply, stop };
         let end = owner.run(&mut inlets).await;
         commits = inlets.commits;
         end

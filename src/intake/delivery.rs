@@ -33,6 +33,8 @@ pub struct Wish {
     pub header: bool,
     /// `gs1`, `url`, `any`.
     pub form: Option<String>,
+    /// The line fetched it itself, from a source its configuration names: it need not be sealed.
+    pub fetched: bool,
     /// The codes are on the market already; then nobody need say their level and product.
     pub used: bool,
     /// Codes that were here before are left out and counted, instead of the pack refused.
@@ -113,7 +115,7 @@ pub fn open(files: &[PathBuf], wish: &Wish, terms: &Terms<'_>) -> Result<Deliver
 }
 
 fn plain(files: Vec<PathBuf>, wish: &Wish, terms: &Terms<'_>) -> Result<Delivery, Fault> {
-    if terms.plan.is_some_and(|p| !p.packs.plain_accepted) {
+    if terms.plan.is_some_and(|p| !p.packs.plain_accepted) && !wish.fetched {
         let what = format!("{} is not sealed, and this line takes sealed packs only", shown(&files));
         return Err(Fault::delivery(what, "have it sealed and signed (packmark pack seal), or set plain = \"accepted\" in [packs]"));
     }

@@ -130,6 +130,7 @@ impl Manifest {
             separator: wish.separator.clone().or_else(|| m.separator.clone()),
             header: wish.header || m.header,
             form: same("form", &wish.form, &m.form)?,
+            fetched: wish.fetched,
             used: wish.used,
             skip_duplicates: wish.skip_duplicates,
         })

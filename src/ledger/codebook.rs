@@ -15,7 +15,7 @@ use crate::vocab::event::Origin;
 use crate::vocab::plan::Ignore;
 use crate::vocab::report::{Field, Frame};
 use crate::vocab::sscc::RangeRule;
-use crate::vocab::{CodeRef, KeyRule, PackNo};
+use crate::vocab::{CodeRef, KeyRule, OrderNo, PackNo};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -292,6 +292,18 @@ impl Codebook {
     /// The first damage met while reading, as a sentence.
     pub fn damage(&self) -> Option<&str> {
         self.damage.get().map(String::as_str)
+    }
+
+    /// The token of an order: made of the store's own number, the order's and the boot's, so that an older copy put back
+    /// never asks under a token that was used since, and nobody else can guess it.
+    pub fn order_token(&self, order: OrderNo, boot: &str) -> String {
+        use sha2::Digest;
+        let mut sha = sha2::Sha256::new();
+        sha.update(b"packmark order\0");
+        sha.update(self.store);
+        sha.update(order.0.to_be_bytes());
+        sha.update(boot.as_bytes());
+        crate::vocab::code::hex(&sha.finalize()[..16])
     }
 
     pub fn hasher(&self) -> Hasher {

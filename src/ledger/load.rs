@@ -2,7 +2,7 @@
 
 use super::schema;
 use crate::line::Row;
-use crate::line::rows::{JobRow, Lease, Life, PackRow, ParentRow, Withdrawn};
+use crate::line::rows::{JobRow, Lease, Life, OrderRow, PackRow, ParentRow, Withdrawn};
 use crate::vocab::event::NameKind;
 use crate::vocab::{CodeRef, ItemState, JobNo, JobState, LevelNo, PackNo, ParentNo, ParentState, Passage, Reason, StationNo};
 use rusqlite::{Connection, OptionalExtension, Result, Row as Sql};
@@ -51,8 +51,18 @@ pub fn rows(c: &Connection) -> Result<Vec<Row>> {
         Ok(Row::Line(postcard::from_bytes(&r.get::<_, Vec<u8>>(0)?).map_err(|_| bad("line"))?))
     })?;
     collect(c, "SELECT key,answer FROM answer", &mut out, |r| Ok(Row::Answer { key: r.get(0)?, answer: r.get(1)? }))?;
+    out.extend(orders(c)?.into_iter().map(Row::Order));
     consistent(c)?;
     Ok(out)
+}
+
+pub fn orders(c: &Connection) -> Result<Vec<OrderRow>> {
+    if c.query_row(schema::HAS_ORDERS, [], |r| r.get::<_, u32>(0))? == 0 {
+        return Ok(Vec::new());
+    }
+    let mut s = c.prepare(schema::ALL_ORDERS)?;
+    let rows = s.query_map([], |r| postcard::from_bytes(r.get_ref(0)?.as_blob()?).map_err(|_| bad("order")))?;
+    rows.collect()
 }
 
 /// What rows say of each other must hold, or the file is damaged.

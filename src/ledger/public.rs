@@ -5,6 +5,7 @@ use crate::line::book::Names;
 use crate::line::rows::PackRow;
 use crate::vocab::code::{hex, printable};
 use crate::vocab::event::{NameKind, Origin, Seen};
+use crate::vocab::supply::token_head;
 use crate::vocab::time::rfc3339;
 use crate::vocab::{CodeRef, Event, JobNo, LevelNo, PackNo, ParentNo, StationNo};
 use serde_json::{Map, Value, json};
@@ -297,6 +298,16 @@ impl Speaker {
                 each(to.word(), &codes, json!({"pack": self.pack(*pack)}))
             }
             Event::RangeCut { pack, count } => one("range-cut", json!({"pack": self.pack(*pack), "count": count})),
+            Event::Ordered { order, level, product, count, token } => {
+                // The token fetches codes: the journal shows its beginning only.
+                one("ordered", json!({"order": order.0, "level": level, "product": product, "count": count, "token": token_head(token)}))
+            }
+            Event::OrderEnded { order, outcome, pack, lost, why } => {
+                let mut m = object(json!({"order": order.0, "outcome": outcome.word(), "lost": lost}));
+                put_some(&mut m, "pack", pack.map(|p| self.pack(p).into()));
+                put_some(&mut m, "why", why.clone().map(Value::from));
+                vec![("order-ended", m)]
+            }
             Event::Forgotten { keys } => one("forgotten", json!({"keys": keys})),
         }
     }

@@ -9,6 +9,7 @@ use super::{load, schema};
 use crate::line::rows::{Life, PackRow};
 use crate::vocab::code::hex;
 use crate::vocab::event::Event;
+use crate::vocab::supply::token_head;
 use crate::vocab::{CodeRef, ItemState, JobNo, LevelNo, PackNo, ParentNo, ParentState};
 use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, params};
 use serde_json::{Map, Value, json};
@@ -285,6 +286,23 @@ impl Snapshot {
             page.push((Stamp { seq, boot, mono_us: r.get::<_, i64>(2)? as u64, wall_us: r.get(3)?, suspect: r.get(4)? }, event));
         }
         Ok(page)
+    }
+
+    /// Orders for codes, oldest first: `order, level, product, count, token` (its beginning), `outcome` (`open` while it is).
+    pub fn orders(&self) -> Result<Vec<Value>, ReadError> {
+        let said = |o: crate::line::rows::OrderRow| {
+            let mut m = object(json!({
+                "order": o.no.0, "level": o.level, "product": o.product, "count": o.count, "token": token_head(&o.token),
+                "outcome": o.end.as_ref().map_or("open", |e| e.outcome.word())
+            }));
+            if let Some(e) = o.end {
+                m.insert("lost".into(), e.lost.into());
+                m.extend(e.pack.map(|p| ("pack".to_string(), self.speaker.pack(p).into())));
+                m.extend(e.why.map(|w| ("why".to_string(), w.into())));
+            }
+            Value::Object(m)
+        };
+        Ok(load::orders(&self.conn)?.into_iter().map(said).collect())
     }
 
     /// Recomputes the chain, its anchors and its head; the first seq at which they do not agree.

@@ -37,6 +37,8 @@ ALTER TABLE pack ADD COLUMN used INTEGER NOT NULL DEFAULT 0 CHECK(used IN (0,1))
 ALTER TABLE pack ADD COLUMN withdrawn INTEGER CHECK(withdrawn IN (11,12));
 ALTER TABLE pack ADD COLUMN why TEXT;
 ALTER TABLE pack ADD COLUMN drawn BLOB;
+", "
+CREATE TABLE supply_order(no INTEGER PRIMARY KEY, row BLOB NOT NULL);
 "];
 
 pub const VERSION: u32 = MIGRATIONS.len() as u32;
@@ -66,6 +68,10 @@ pub const QUEUE_CLEAR: &str = "DELETE FROM queue WHERE station=?1";
 pub const QUEUE: &str = "INSERT INTO queue(station,pos,code) VALUES(?1,?2,?3)";
 pub const LINE: &str = "INSERT INTO line(id,row) VALUES(1,?1) ON CONFLICT(id) DO UPDATE SET row=?1";
 pub const ANSWER: &str = "INSERT INTO answer(key,answer,at_us) VALUES(?1,?2,?3) ON CONFLICT(key) DO NOTHING";
+pub const ORDER: &str = "INSERT INTO supply_order(no,row) VALUES(?1,?2) ON CONFLICT(no) DO UPDATE SET row=?2";
+/// A store that is only read may be older than the table.
+pub const HAS_ORDERS: &str = "SELECT count(*) FROM sqlite_schema WHERE name='supply_order'";
+pub const ALL_ORDERS: &str = "SELECT row FROM supply_order ORDER BY no";
 pub const FORGET: &str = "DELETE FROM answer WHERE key=?1";
 /// Keys answered before ?1 that are not among the newest ?2.
 pub const STALE_ANSWERS: &str = "SELECT key FROM answer WHERE at_us<?1 ORDER BY at_us DESC, key LIMIT -1

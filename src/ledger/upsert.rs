@@ -3,7 +3,7 @@
 use super::core::Submission;
 use super::schema;
 use crate::line::Row;
-use crate::vocab::{CodeRef, JobNo, PackNo, ParentNo, StationNo};
+use crate::vocab::{CodeRef, JobNo, OrderNo, PackNo, ParentNo, StationNo};
 use rusqlite::{Transaction, params};
 use std::collections::HashMap;
 
@@ -18,6 +18,7 @@ enum Key {
     Station(StationNo),
     Queue(StationNo),
     Line,
+    Order(OrderNo),
 }
 
 fn key(row: &Row) -> Option<Key> {
@@ -30,6 +31,7 @@ fn key(row: &Row) -> Option<Key> {
         Row::Station(no, _) => Some(Key::Station(*no)),
         Row::Queue(no, _) => Some(Key::Queue(*no)),
         Row::Line(_) => Some(Key::Line),
+        Row::Order(o) => Some(Key::Order(o.no)),
         Row::Name { .. } | Row::Answer { .. } | Row::Forget { .. } => None,
     }
 }
@@ -85,6 +87,9 @@ pub fn upsert(tx: &Transaction<'_>, batch: &[Submission]) -> rusqlite::Result<()
                 }
             }
             Row::Line(l) => drop(tx.prepare_cached(schema::LINE)?.execute([postcard::to_stdvec(l).expect("a line encodes")])?),
+            Row::Order(o) => {
+                tx.prepare_cached(schema::ORDER)?.execute(params![o.no.0, postcard::to_stdvec(o).expect("an order encodes")])?;
+            }
             Row::Forget { key } => drop(tx.prepare_cached(schema::FORGET)?.execute([key])?),
             Row::Answer { key, answer } => drop(tx.prepare_cached(schema::ANSWER)?.execute(params![key, answer, at_us])?),
         }

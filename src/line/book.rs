@@ -10,9 +10,9 @@ mod packs;
 mod parents;
 mod tables;
 
-use super::rows::{Counts, JobRow, Lease, Life, LineRow, PackRow, ParentRow, StationRow};
+use super::rows::{Counts, JobRow, Lease, Life, LineRow, OrderEnd, OrderRow, PackRow, ParentRow, StationRow};
 use crate::vocab::event::{NameKind, Seen};
-use crate::vocab::{CodeRef, Event, ItemState, JobNo, JobState, PackMl, PackNo, ParentNo, ParentState, StationNo};
+use crate::vocab::{CodeRef, Event, ItemState, JobNo, JobState, OrderNo, PackMl, PackNo, ParentNo, ParentState, StationNo};
 use index::Index;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use tables::Dirty;
@@ -59,6 +59,7 @@ pub struct Book {
     pub queues: BTreeMap<StationNo, VecDeque<CodeRef>>,
     pub line: LineRow,
     pub answers: HashMap<String, String>,
+    pub orders: BTreeMap<OrderNo, OrderRow>,
     dirty: Dirty,
     index: Index,
 }
@@ -84,6 +85,7 @@ impl Default for Book {
                 headline: Vec::new(),
             },
             answers: HashMap::new(),
+            orders: BTreeMap::new(),
             dirty: Dirty::default(),
             index: Index::default(),
         }
@@ -103,6 +105,7 @@ impl PartialEq for Book {
             && self.queues == o.queues
             && self.line == o.line
             && self.answers == o.answers
+            && self.orders == o.orders
     }
 }
 
@@ -264,6 +267,18 @@ impl Book {
             Event::PackExpiry { pack, date } => self.about_pack(*pack, |p| p.expiry = Some(date.clone())),
             Event::PackUsed { pack } => self.about_pack(*pack, |p| p.used = true),
             Event::PackDrawn { pack, rule } => self.about_pack(*pack, |p| p.drawn = Some(rule.clone())),
+            Event::Ordered { order, level, product, count, token } => {
+                let (level, product, token) = (level.clone(), product.clone(), token.clone());
+                let row = OrderRow { no: *order, level, product, count: *count, token, end: None };
+                assert!(self.orders.insert(*order, row).is_none(), "an order's number is given once");
+                self.dirty.orders.insert(*order);
+            }
+            Event::OrderEnded { order, outcome, pack, lost, why } => {
+                let row = self.orders.get_mut(order).expect("an order is made before it ends");
+                let end = OrderEnd { outcome: *outcome, pack: *pack, lost: *lost, why: why.clone() };
+                assert!(row.end.replace(end).is_none(), "an order ends once");
+                self.dirty.orders.insert(*order);
+            }
             Event::PackWithdrawn { pack, to, reason, .. } => self.withdraw(*pack, *to, reason),
             Event::Withdrew { pack, from, count, to } => {
                 let rest = self.rest(*pack);

@@ -1,10 +1,11 @@
 //! What goes into the line and what comes out: one `Input` in, one `Decision` out.
 
 use super::rows::PackRow;
+use super::supply::Supplied;
 use crate::vocab::event::Origin;
 use crate::vocab::report::Poll;
 use crate::vocab::token::TokenRule;
-use crate::vocab::{CodeRef, DeviceNo, Event, ItemState, Order, PackNo, Report};
+use crate::vocab::{CodeRef, DeviceNo, Event, ItemState, Order, OrderNo, PackNo, Report};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug)]
@@ -63,6 +64,16 @@ pub enum Input {
         name: String,
         on: bool,
     },
+    /// An import ended well, and its codes are what an order asked for.
+    Delivered {
+        id: u64,
+        key: Option<String>,
+        pack: NewPack,
+        more: Vec<(String, String)>,
+        order: OrderNo,
+    },
+    /// What the supply side wants in the book.
+    Supply(Supplied),
     /// Orderly end (SIGTERM).
     Stop,
     Tick,
@@ -248,6 +259,11 @@ pub enum Effect {
     Reply {
         id: u64,
         answer: Answer,
+    },
+    /// An order (`ended`: its end) is on disk.
+    OrderOnDisk {
+        order: OrderNo,
+        ended: bool,
     },
     /// Everything is settled: end the program.
     Exit,

@@ -200,6 +200,8 @@ impl<L: Law> Line<L> {
             Input::PackRefused { id, key, answer } => self.reply(&Pending { id, key }, answer),
             Input::Alarm { name, on: true } => self.raise(name),
             Input::Alarm { name, on: false } => self.lower(&name),
+            Input::Delivered { id, key, pack, more, order } => self.delivered(Pending { id, key }, pack, more, order),
+            Input::Supply(s) => self.supplied(s),
             Input::Stop => self.begin_stop(),
             Input::Tick => {}
         }

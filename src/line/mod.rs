@@ -24,6 +24,7 @@ pub mod release;
 pub mod rows;
 pub mod start;
 pub mod summary;
+pub mod supply;
 #[cfg(test)]
 mod tests;
 

@@ -119,6 +119,7 @@ mod tests {
             devices: Vec::new(),
             stations: Vec::new(),
             limits: Limits::default(),
+            supplies: Vec::new(),
             codes: Default::default(),
             packs: Default::default(),
         };

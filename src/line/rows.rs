@@ -2,8 +2,11 @@
 //! `Book::from_rows(tables) == fold(journal)` at every crash step.
 
 use crate::vocab::event::{NameKind, Origin};
+use crate::vocab::supply::OrderOutcome;
 use crate::vocab::token::TokenRule;
-use crate::vocab::{CodeRef, ItemState, JobNo, JobState, LevelNo, PackMl, PackNo, ParentNo, ParentState, Passage, Reason, StationNo};
+use crate::vocab::{
+    CodeRef, ItemState, JobNo, JobState, LevelNo, OrderNo, PackMl, PackNo, ParentNo, ParentState, Passage, Reason, StationNo,
+};
 use std::collections::BTreeMap;
 
 /// One row of the book as it stands after an event. Upserted by its key.
@@ -32,6 +35,7 @@ pub enum Row {
     Forget {
         key: String,
     },
+    Order(OrderRow),
 }
 
 /// The life of one touched code (ever sent, read or settled).
@@ -193,4 +197,24 @@ pub struct LineRow {
     pub alarms: std::collections::BTreeSet<String>,
     /// Stations whose passages count for the job: those that verify the lowest level.
     pub headline: Vec<StationNo>,
+}
+
+/// An order for codes, from its token to its end.
+#[derive(Clone, PartialEq, Debug, serde::Serialize, serde::Deserialize)]
+pub struct OrderRow {
+    pub no: OrderNo,
+    pub level: String,
+    pub product: String,
+    pub count: u32,
+    pub token: String,
+    /// `None`: open.
+    pub end: Option<OrderEnd>,
+}
+
+#[derive(Clone, PartialEq, Debug, serde::Serialize, serde::Deserialize)]
+pub struct OrderEnd {
+    pub outcome: OrderOutcome,
+    pub pack: Option<PackNo>,
+    pub lost: u32,
+    pub why: Option<String>,
 }

@@ -124,6 +124,7 @@ fn plan() -> Plan {
                 ..station(5, "case-check", Role::Verify, 2)
             },
         ],
+        supplies: Vec::new(),
         limits: Limits::default(),
         packs: PacksPlan::default(),
         codes: CodesPlan::default(),
@@ -235,7 +236,7 @@ impl World {
             }
             Effect::Order { device: PRINTER, order: Order::Clear } => self.give(Input::Report { device: PRINTER, report: Report::Cleared }),
             Effect::Order { order: Order::Output { number, on }, .. } => drop(self.outputs.insert(number, on)),
-            Effect::Order { .. } | Effect::Exit => {}
+            Effect::Order { .. } | Effect::OrderOnDisk { .. } | Effect::Exit => {}
             Effect::Print { device, code } => {
                 self.printed.push(code);
                 self.give(Input::Report { device, report: Report::Taken { code } });

@@ -40,6 +40,7 @@ fn pool(level: &str, codes: u64, minutes: Option<u64>) -> Pool {
 /// The contract's example line in the middle of a job.
 fn running() -> Status {
     Status {
+        supply: Vec::new(),
         state: State { packml: 6, name: "execute".into(), reason: None },
         job: Some(Job {
             id: "J1".into(),

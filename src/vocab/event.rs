@@ -3,9 +3,10 @@
 //! Stored as postcard bytes, chained in order. Variants and fields are only ever appended as new variants; a stored
 //! event is never re-encoded (`tests/it/frozen.rs` holds the bytes).
 
-use super::ids::{CodeRef, DeviceNo, JobNo, LevelNo, PackNo, ParentNo, Passage, StationNo};
+use super::ids::{CodeRef, DeviceNo, JobNo, LevelNo, OrderNo, PackNo, ParentNo, Passage, StationNo};
 use super::sscc::RangeRule;
 use super::states::{Doubt, ItemState, JobState, PackMl, Reason};
+use super::supply::OrderOutcome;
 use super::token::TokenRule;
 use serde::{Deserialize, Serialize};
 
@@ -285,6 +286,22 @@ pub enum Event {
         pack: PackNo,
         within: u32,
         earlier: u32,
+    },
+    /// Codes are asked for upstream. On disk before the request leaves, so that it can be asked again by its token.
+    Ordered {
+        order: OrderNo,
+        level: String,
+        product: String,
+        count: u32,
+        token: String,
+    },
+    /// An order is over. `pack`: where its codes are; `lost`: codes the other side may count as given that never came.
+    OrderEnded {
+        order: OrderNo,
+        outcome: OrderOutcome,
+        pack: Option<PackNo>,
+        lost: u32,
+        why: Option<String>,
     },
 }
 

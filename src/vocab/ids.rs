@@ -19,6 +19,8 @@ number!(/// A pack, numbered in the order of acceptance, from 1.
     PackNo, u32);
 number!(/// A job, numbered in the order of creation, from 1.
     JobNo, u32);
+number!(/// An order for codes, numbered in the order of asking, from 1.
+    OrderNo, u32);
 number!(/// A parent (box, case, pallet), numbered in the order of opening, from 1. 0 is "none".
     ParentNo, u32);
 number!(/// A station's number in this store.

@@ -12,12 +12,13 @@ pub mod report;
 pub mod rng;
 pub mod sscc;
 pub mod states;
+pub mod supply;
 pub mod time;
 pub mod token;
 
 pub use code::{Code, MatchKey};
 pub use event::{Event, Seen};
-pub use ids::{CodeRef, DeviceNo, JobNo, LevelNo, PackNo, ParentNo, Passage, StationNo};
+pub use ids::{CodeRef, DeviceNo, JobNo, LevelNo, OrderNo, PackNo, ParentNo, Passage, StationNo};
 pub use key::KeyRule;
 pub use plan::Plan;
 pub use report::{Order, Report};

@@ -4,6 +4,7 @@
 use super::KeyRule;
 use super::ids::{DeviceNo, LevelNo, StationNo};
 use super::sscc::RangeRule;
+use super::supply::SupplyRule;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -27,6 +28,8 @@ pub struct Plan {
     pub stations: Vec<Station>,
     pub limits: Limits,
     pub packs: PacksPlan,
+    /// Where packs are ordered from.
+    pub supplies: Vec<SupplyRule>,
     pub codes: CodesPlan,
 }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// Longest that anything here may take.
-const LIMIT: Duration = Duration::from_secs(20);
+pub const LIMIT: Duration = Duration::from_secs(20);
 
 /// A folder with a configuration whose devices nobody plays.
 pub struct Place {
@@ -121,7 +121,7 @@ impl Place {
 
 pub struct Daemon {
     child: Child,
-    ready: Value,
+    pub ready: Value,
     log: Option<std::thread::JoinHandle<String>>,
 }
 

@@ -5,6 +5,7 @@
 use packmark::vocab::code::{hex, unhex};
 use packmark::vocab::event::{Event, NameKind, Origin, Seen};
 use packmark::vocab::sscc::RangeRule;
+use packmark::vocab::supply::OrderOutcome;
 use packmark::vocab::token::TokenRule;
 use packmark::vocab::*;
 
@@ -88,6 +89,18 @@ fn events() -> Vec<(Event, &'static str)> {
         (Event::Withdrew { pack: PackNo(3), from: 5, count: 256, to: ItemState::Void }, "29030580020b"),
         (Event::RangeCut { pack: PackNo(3), count: 300 }, "2a03ac02"),
         (Event::DuplicatesSkipped { pack: PackNo(3), within: 300, earlier: 2 }, "2b03ac0202"),
+        (
+            Event::Ordered { order: OrderNo(2), level: "box".into(), product: "P1".into(), count: 300, token: "ab".into() },
+            "2c0203626f78025031ac02026162",
+        ),
+        (
+            Event::OrderEnded { order: OrderNo(2), outcome: OrderOutcome::FetchedTwice, pack: Some(PackNo(3)), lost: 0, why: None },
+            "2d020101030000",
+        ),
+        (
+            Event::OrderEnded { order: OrderNo(2), outcome: OrderOutcome::Cancelled, pack: None, lost: 300, why: Some("w".into()) },
+            "2d020300ac02010177",
+        ),
     ]
 }
 

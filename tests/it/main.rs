@@ -15,4 +15,6 @@ mod refusals;
 mod reject;
 mod schemas;
 mod shift;
+mod source;
+mod supply;
 mod tidy;

@@ -47,6 +47,11 @@ pub fn of_command(name: &str, answer: &Value) {
     agree(&validator(name, None), answer);
 }
 
+/// What a command wrote agrees with what is published under this name.
+pub fn is_as(name: &str, line: &Value) {
+    agree(&validator(name, None), line);
+}
+
 /// A line that a daemon wrote to its socket agrees with what is published; an event also with the journal's lines.
 pub fn on_the_socket(line: &Value) {
     static JOURNAL: LazyLock<jsonschema::Validator> = LazyLock::new(|| validator("journal", None));

@@ -2,6 +2,8 @@
 
 mod symbols;
 
+mod serialbox;
+
 use packmark::device::{Clock, Device, Driven, Told, spawn};
 use packmark::profile::Profiles;
 use packmark::vocab::plan::{Address, Setting};

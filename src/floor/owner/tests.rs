@@ -47,6 +47,7 @@ async fn world(stall_ms: u64, admit: u64) -> World {
         board: Board::new(opened.codebook.clone(), dir.path().into(), &line, status_in),
         line,
         imports: Imports::new(opened.codebook.clone(), plan, imported_in),
+        supplies: Supplies::none(opened.codebook.clone()),
         codebook: opened.codebook,
         writer: Writer::start(opened.core, move |o| drop(commit.blocking_send(o))),
         devices,
@@ -56,7 +57,8 @@ async fn world(stall_ms: u64, admit: u64) -> World {
     let booted = Input::Booted { clean: opened.clean, last_wall_us: opened.last_wall_us, restored: opened.restored };
     assert!(owner.boot(booted, &mut commits).await.is_none());
     let (_, alarms) = mpsc::channel(1);
-    let inlets = Inlets { commits, devices: reports, commands: asked, imported, alarms, stop: stopped };
+    let supply = mpsc::channel(1).1;
+    let inlets = Inlets { commits, devices: reports, commands: asked, imported, alarms, supply, stop: stopped };
     World { _dir: dir, status, commands, stop, owner, inlets }
 }
 

@@ -5,7 +5,7 @@
 use super::Book;
 use crate::line::rows::{ParentRow, Row};
 use crate::vocab::event::NameKind;
-use crate::vocab::{CodeRef, ItemState, JobNo, PackNo, ParentNo, StationNo};
+use crate::vocab::{CodeRef, ItemState, JobNo, OrderNo, PackNo, ParentNo, StationNo};
 use std::collections::BTreeSet;
 
 /// What changed since the rows were last taken.
@@ -21,6 +21,7 @@ pub(super) struct Dirty {
     pub(super) queues: BTreeSet<StationNo>,
     pub(super) line: bool,
     pub(super) answers: Vec<String>,
+    pub(super) orders: BTreeSet<OrderNo>,
 }
 
 impl Book {
@@ -42,6 +43,7 @@ impl Book {
                 Row::Line(l) => b.line = l,
                 Row::Answer { key, answer } => drop(b.answers.insert(key, answer)),
                 Row::Forget { key } => drop(b.answers.remove(&key)),
+                Row::Order(o) => drop(b.orders.insert(o.no, o)),
             }
         }
         names.sort_by_key(|n| n.1);
@@ -92,6 +94,7 @@ impl Book {
             Some(answer) => Row::Answer { answer: answer.clone(), key },
             None => Row::Forget { key },
         }));
+        rows.extend(d.orders.iter().map(|o| Row::Order(self.orders[o].clone())));
         rows
     }
 }

@@ -158,6 +158,8 @@ impl<L: Law, S: Store> Host<L, S> {
                 self.order(device, Order::Print { code, bytes }, now_us);
             }
             Effect::Reply { id, answer } => self.replies.push((id, answer)),
+            // No source is played.
+            Effect::OrderOnDisk { .. } => {}
             Effect::Exit => self.exited = true,
         }
     }
