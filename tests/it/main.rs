@@ -4,6 +4,7 @@ mod book;
 mod daemon;
 mod driven;
 mod frozen;
+mod halfway;
 mod played;
 mod readme;
 mod refusals;
