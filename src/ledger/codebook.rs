@@ -133,6 +133,9 @@ impl Codebook {
                     let path = segment::path(&self.dir, &pack.id, list.len() as u32);
                     let s = Segment::open(&path, &self.store).map_err(|e| match e {
                         SegmentError::OtherStore { path } => OpenError::OtherStore { path },
+                        SegmentError::Early { .. } | SegmentError::Newer { .. } => {
+                            OpenError::Failed { dir: self.dir.clone(), what: e.to_string() }
+                        }
                         e => damaged(e.to_string()),
                     })?;
                     let first = have;
