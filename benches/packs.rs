@@ -194,7 +194,7 @@ impl Bench {
             ours.push(s);
             peaks.push(peak);
             let no = std::fs::read_dir(copy.join("packs")).expect("a folder").count();
-            bytes = (1..=no as u32).map(|n| size(&copy, n)).filter(|s| *s > 0).next_back().unwrap_or(0) as f64 / codes as f64;
+            bytes = (1..=no as u32).map(|n| size(&copy, n)).rfind(|s| *s > 0).unwrap_or(0) as f64 / codes as f64;
             std::fs::remove_dir_all(copy).expect("it goes");
         }
         let (s, base, peak) = (median(ours), median(theirs), peaks.into_iter().fold(0.0, f64::max));
