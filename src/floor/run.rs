@@ -17,7 +17,7 @@ use super::terms::{Exit, Globals};
 use crate::config::Config;
 use crate::control::protocol::Status;
 use crate::control::server::{self, Desk};
-use crate::ledger::{Core, Hooks, OpenHow, Opened, Writer, ranges};
+use crate::ledger::{Codebook, Core, Hooks, OpenHow, Opened, Writer, ranges};
 use crate::line::{Input, Line, start::number_plan};
 use crate::profile::Profiles;
 use std::net::SocketAddr;
@@ -119,6 +119,19 @@ fn open_ledger(config: &Config, args: &RunArgs, hooks: Option<Hooks>, boot: &str
     Ok(opened)
 }
 
+/// Sees to the index over many packs, should it be missing, on a thread of low priority.
+fn tend(codebook: Codebook) {
+    let work = move || {
+        let _ = rustix::process::setpriority_process(None, 10);
+        if let Err(e) = codebook.tend_beside_the_line() {
+            tracing::warn!("the index over all packs could not be made, look-ups take longer: {e}");
+        }
+    };
+    if let Err(e) = std::thread::Builder::new().name("tend".into()).spawn(work) {
+        tracing::warn!("the index over all packs is not looked after: {e}");
+    }
+}
+
 /// From the opened ledger to the end.
 async fn live(
     mut config: Config,
@@ -145,6 +158,7 @@ async fn live(
     let (commit, mut commits) = mpsc::channel(COMMITS);
     let writer = Writer::start(core, move |o| drop(commit.blocking_send(o)));
     let line = Line::new(plan.clone(), book);
+    tend(codebook.clone());
     let (report, reports) = mpsc::channel(REPORTS);
     let devices = Devices::new(plan.clone(), profiles, config.base.clone(), clock, report)
         .map_err(|sentences| Refused { exit: Exit::Usage, sentences })?;

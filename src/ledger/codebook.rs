@@ -6,7 +6,7 @@
 use super::error::OpenError;
 use super::ignore::ignored;
 use super::merged::{self, MakeError, Merged};
-use super::pace::Pace;
+use super::pace::{self, Pace};
 use super::relation::{self, Relation};
 use super::segment::{self, Hasher, Segment, SegmentError, exact, key};
 use crate::line::input::{Mark, Reading};
@@ -104,13 +104,15 @@ pub struct Codebook {
     damage: Arc<OnceLock<String>>,
     /// A merged index was found damaged: it is made anew at the next occasion.
     untrusted: Arc<AtomicBool>,
+    /// Somebody makes one just now.
+    tending: Arc<AtomicBool>,
 }
 
 impl Codebook {
     /// Opens the segments of every pack, and what merged index there is.
     pub fn open(dir: &Path, store: [u8; 16], hash_key: [u8; 16], packs: impl Iterator<Item = PackRow>) -> Result<Self, OpenError> {
-        let (shelf, damage, untrusted) = Default::default();
-        let book = Self { dir: dir.into(), store, hasher: Hasher::new(hash_key), shelf, damage, untrusted };
+        let (shelf, damage, untrusted, tending) = Default::default();
+        let book = Self { dir: dir.into(), store, hasher: Hasher::new(hash_key), shelf, damage, untrusted, tending };
         for p in packs {
             book.register(p)?;
         }
@@ -129,6 +131,9 @@ impl Codebook {
                     let path = segment::path(&self.dir, &pack.id, list.len() as u32);
                     let s = Segment::open(&path, &self.store).map_err(|e| match e {
                         SegmentError::OtherStore { path } => OpenError::OtherStore { path },
+                        SegmentError::Early { .. } | SegmentError::Newer { .. } => {
+                            OpenError::Failed { dir: self.dir.clone(), what: e.to_string() }
+                        }
                         e => damaged(e.to_string()),
                     })?;
                     let first = have;
@@ -368,9 +373,24 @@ impl Codebook {
         if self.entries() > MOMENT { Ok(()) } else { self.tend(&mut Pace::new(None)) }
     }
 
+    /// As `tend`, beside a running line: for a store whose index is missing, and was too large to be made at its opening.
+    pub fn tend_beside_the_line(&self) -> Result<(), MakeError> {
+        self.tend(&mut Pace::new(Some(pace::LINE)))
+    }
+
     /// Brings the merged indexes up to date when too many segments would be asked one by one. Only the holder of the
     /// store's lock may, one at a time.
-    pub fn tend(&self, pace: &mut Pace) -> Result<(), MakeError> {
+    pub(super) fn tend(&self, pace: &mut Pace) -> Result<(), MakeError> {
+        // Whoever comes second finds it done, or does without.
+        if self.tending.swap(true, Ordering::Acquire) {
+            return Ok(());
+        }
+        let done = self.make_merged(pace);
+        self.tending.store(false, Ordering::Release);
+        done
+    }
+
+    fn make_merged(&self, pace: &mut Pace) -> Result<(), MakeError> {
         let (large, small, tail) = {
             let shelf = self.shelf.read().expect("no panic while held");
             if shelf.tail.len() <= TAIL && !self.untrusted.load(Ordering::Relaxed) {
@@ -410,7 +430,7 @@ impl Codebook {
             known.extend(shelf.packs.values().map(|(p, _)| relation::path(&self.dir, &p.id)));
             known
         };
-        self.remove_all(&["seg", "rel", "tmp", "spool"], &known)
+        self.remove_all(&["seg", "rel", "tmp", "spool", "new"], &known)
     }
 
     /// Removes what an import holds aside.

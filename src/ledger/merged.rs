@@ -8,7 +8,7 @@
 use super::codebook::Placed;
 use super::import::compare::Cursor;
 use super::pace::{Pace, Stream};
-use super::segment::{HASH_BITS, SegmentError, aside, publish};
+use super::segment::{HASH_BITS, SegmentError, publish};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -122,7 +122,8 @@ impl Merged {
             list.extend(name.as_bytes());
             list.extend(print.to_le_bytes());
         }
-        let tmp = aside(path);
+        // Not as an import's files aside are called: an import that ends may not take it away.
+        let tmp = path.with_extension("idx.new");
         let file = Arc::new(File::options().read(true).write(true).create(true).truncate(true).open(&tmp)?);
         file.write_all_at(&list, HEADER as u64)?;
         let data_at = (HEADER + list.len()) as u64;

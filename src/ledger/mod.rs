@@ -35,6 +35,7 @@ pub use codebook::Codebook;
 pub use core::{Core, Hooks, OpenHow, Opened, Submission};
 pub use error::{CommitError, OpenError};
 pub use lock::Holder;
+pub use merged::MakeError;
 pub use writer::{Outcome, Writer};
 
 #[cfg(test)]

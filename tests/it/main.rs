@@ -6,6 +6,7 @@ mod daemon;
 mod driven;
 mod frozen;
 mod gs1;
+mod halfway;
 mod inbox;
 mod label;
 mod packs;

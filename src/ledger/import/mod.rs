@@ -254,6 +254,9 @@ fn single(shop: &mut Shop<'_>, rows: &mut dyn Rows, purposes: Vec<String>, how: 
     let mut build = Build::new(shop, how.no, &how.id, &how.id, purposes.clone())?;
     let n = purposes.len();
     read(shop, rows, |shop, row| {
+        if n == 1 {
+            return build.push(shop, &[row.code(0)], row.file, row.line);
+        }
         let codes: [&[u8]; segment::MAX_COLUMNS] = std::array::from_fn(|c| if c < n { row.code(c) } else { &[] });
         build.push(shop, &codes[..n], row.file, row.line)
     })?;
@@ -306,8 +309,8 @@ fn unfit(code: &[u8]) -> Option<String> {
     if code.len() > MAX_CODE_LEN {
         return Some(format!("the code has {} bytes, at most {MAX_CODE_LEN} are possible", code.len()));
     }
-    // Control bytes are rare: one look tells that there is none.
-    if code.iter().all(|b| *b >= 0x20) {
+    // Control bytes are rare: one look, without a branch a byte, tells that there is none.
+    if !code.iter().fold(false, |any, b| any | (*b < 0x20)) {
         return None;
     }
     if code.contains(&4) || code.contains(&0) {

@@ -133,7 +133,7 @@ fn token(n: u64) -> Vec<u8> {
 /// strangers; across segments of both packs.
 #[test]
 fn every_duplicate_is_found() {
-    for (bits, rows, capacity) in [(40, 200_000, 60_000), (16, 200_000, 60_000), (16, 30_000, 1 << 24), (40, 30_000, 1 << 24)] {
+    for (bits, rows, capacity) in [(40, 1_000_000, 400_000), (16, 1_000_000, 400_000), (16, 30_000, 1 << 24)] {
         let mut s = Store::new(bits, capacity);
         s.import(1, plain("first.txt", rows, token));
         // All of them in another order, and one that is new.

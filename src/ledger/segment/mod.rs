@@ -104,7 +104,9 @@ impl Segment {
         let whole = header.entries == u64::from(header.rows) * u64::from(header.columns)
             && header.sparse_at == header.index_at + header.entries * 8
             && file.metadata().map_err(io)?.len() == header.sparse_at + blocks * 12;
-        if !whole || header.rows > MAX_ROWS || usize::from(header.columns) > MAX_COLUMNS {
+        let about_end = HEADER as u64 + u64::from(header.about_len);
+        let sizes = (1..=MAX_ROWS).contains(&header.rows) && (1..=MAX_COLUMNS).contains(&usize::from(header.columns));
+        if !whole || !sizes || about_end > header.index_at {
             return Err(damaged("its length does not agree with its header"));
         }
         let mut about = vec![0; header.about_len as usize];
@@ -157,7 +159,10 @@ impl Segment {
     }
 
     pub fn code(&self, ordinal: u32, column: usize) -> Result<Vec<u8>, SegmentError> {
-        self.columns[column].read(&self.file, self.rows, ordinal).map_err(|e| match e.kind() {
+        let Some(column) = self.columns.get(column) else {
+            return Err(SegmentError::Damaged { path: self.path.clone(), what: "a column is missing" });
+        };
+        column.read(&self.file, self.rows, ordinal).map_err(|e| match e.kind() {
             std::io::ErrorKind::InvalidData => SegmentError::Damaged { path: self.path.clone(), what: "a code makes no sense" },
             _ => self.io(e),
         })
