@@ -1,5 +1,5 @@
-//! Gates: from the trigger edge to the moment the thing is in front of the gate, in encoder pulses or in milliseconds
-//! of running belt. A thing passes only by positive word that is on disk; a reject waits for nothing.
+//! Gates: from the trigger edge to the moment the thing is in front of the gate (`motion.rs` knows where it is).
+//! A thing passes only by positive word that is on disk; a reject waits for nothing.
 //!
 //! Invariants: one job per passage, in the order of the edges; `Through` is written only after a poll answered later
 //! than the end of the pulse (the module works requests in order, so the pulse was carried out).
@@ -7,36 +7,11 @@
 use super::law::Law;
 use super::live::Line;
 use crate::vocab::event::Event;
-use crate::vocab::plan::{After, Gate, Point, PointKind, Polarity, Station};
+use crate::vocab::plan::{After, Gate, Polarity, Station};
 use crate::vocab::report::Poll;
 use crate::vocab::time::MS;
 use crate::vocab::{CodeRef, DeviceNo, Passage, Reason, StationNo};
 use std::collections::VecDeque;
-
-/// Running time of a belt, from its input.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Belt {
-    on: bool,
-    total_us: u64,
-    at_us: u64,
-}
-
-impl Belt {
-    fn total(&self, at_us: u64) -> u64 {
-        self.total_us + if self.on { at_us.saturating_sub(self.at_us) } else { 0 }
-    }
-}
-
-/// An encoder's count and rate.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Encoder {
-    count: u32,
-    /// Pulses since the first poll; does not wrap.
-    total: u64,
-    at_us: u64,
-    /// Pulses a second, of late.
-    rate: f64,
-}
 
 /// A module silent for less than this has lost nothing on the way: a lost segment of TCP is sent again after 200 ms at
 /// the earliest (RFC 6298 as Linux sets it). What was written before was carried out, only later heard of.
@@ -94,61 +69,6 @@ enum Word {
 }
 
 impl<L: Law> Line<L> {
-    pub(super) fn move_belts(&mut self, device: DeviceNo, poll: &Poll) {
-        for (number, on) in &poll.inputs {
-            let b = self.belts.entry(Point { device, kind: PointKind::Input, number: *number }).or_default();
-            b.total_us = b.total(poll.at_us);
-            (b.on, b.at_us) = (*on, poll.at_us);
-        }
-        for (number, value) in &poll.counters {
-            let e = self.encoders.entry(Point { device, kind: PointKind::Counter, number: *number }).or_default();
-            let by = if e.at_us == 0 { 0 } else { value.wrapping_sub(e.count) };
-            let by = if by > u32::MAX / 2 { 0 } else { by };
-            let dt = poll.at_us.saturating_sub(e.at_us).max(1);
-            if e.at_us != 0 {
-                e.rate = e.rate * 0.7 + 0.3 * f64::from(by) * 1e6 / dt as f64;
-            }
-            (e.count, e.total, e.at_us) = (*value, e.total + u64::from(by), poll.at_us);
-        }
-    }
-
-    /// Where a thing at the trigger stands now, in the gate's own measure.
-    fn position(&self, gate: &Gate, at_us: u64) -> u64 {
-        match gate.after {
-            After::Pulses { encoder, .. } => self.encoders.get(&encoder).map_or(0, |e| {
-                let ahead = e.rate * at_us.saturating_sub(e.at_us).min(50 * MS) as f64 / 1e6;
-                e.total + ahead as u64
-            }),
-            After::Ms { belt: Some(p), .. } => self.belts.get(&p).map_or(0, |b| b.total(at_us)),
-            After::Ms { belt: None, .. } => at_us,
-        }
-    }
-
-    /// `us` of travel in the gate's own measure.
-    fn travel(&self, gate: &Gate, us: u64) -> u64 {
-        match gate.after {
-            After::Pulses { encoder, .. } => self.encoders.get(&encoder).map_or(0, |e| (e.rate * us as f64 / 1e6).round() as u64),
-            After::Ms { .. } => us,
-        }
-    }
-
-    /// When a position will be reached, if the belt moves.
-    fn time_of(&self, gate: &Gate, position: u64) -> Option<u64> {
-        let now_us = self.now.mono_us;
-        match gate.after {
-            After::Pulses { encoder, .. } => {
-                let e = self.encoders.get(&encoder)?;
-                (e.rate > 0.5).then(|| e.at_us + (position.saturating_sub(e.total) as f64 * 1e6 / e.rate) as u64)
-            }
-            After::Ms { belt: Some(p), .. } => {
-                let b = self.belts.get(&p)?;
-                b.on.then(|| b.at_us + position.saturating_sub(b.total_us))
-            }
-            After::Ms { belt: None, .. } => Some(position),
-        }
-        .map(|t| t.max(now_us))
-    }
-
     pub(super) fn gate_open(&mut self, s: &Station, no: Passage, at_us: u64) {
         let Some(gate) = s.gate else { return };
         // The edge fell somewhere between the poll before and this one: in the middle, on average.
@@ -237,15 +157,6 @@ impl<L: Law> Line<L> {
             self.output(gate.output, on);
         }
         self.flush_gates(Some(device));
-    }
-
-    /// May things be moving towards this gate, as far as is known?
-    fn moves(&self, gate: &Gate) -> bool {
-        match gate.after {
-            After::Pulses { encoder, .. } => self.encoders.get(&encoder).is_none_or(|e| e.rate > 0.5),
-            After::Ms { belt: Some(p), .. } => self.belts.get(&p).is_none_or(|b| b.on),
-            After::Ms { belt: None, .. } => true,
-        }
     }
 
     /// A module that is linked and does not answer its polls is no module: passages go by unseen, gates uncontrolled.

@@ -2,9 +2,10 @@
 
 use super::book::Book;
 use super::feed::{ItemPrinter, item_printers_of};
-use super::gate::{Belt, Encoder, GateLane};
+use super::gate::GateLane;
 use super::input::{Answer, Decision, Effect, Input};
 use super::law::{Law, Sound};
+use super::motion::{Belt, Encoder};
 use super::passage::Lane;
 use crate::vocab::event::Event;
 use crate::vocab::plan::{Point, Role, Traits};

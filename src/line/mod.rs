@@ -16,6 +16,7 @@ mod labels;
 pub mod law;
 pub mod life;
 mod live;
+mod motion;
 mod packing;
 pub mod packs;
 mod passage;
