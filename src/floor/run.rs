@@ -110,6 +110,13 @@ fn open_ledger(config: &Config, args: &RunArgs, hooks: Option<Hooks>, boot: &str
         accept_restored: args.accept_restored,
     };
     let opened = Core::open(&config.store, &how).map_err(|e| refused(Exit::Refused, chain(&e)))?;
+    let want = config.plan.codes.key;
+    if let Some(have) = opened.codebook.rule().filter(|have| *have != want) {
+        let what = format!(
+            "the codes of this store are found again by the rule {have}, the configuration says {want}: a store keeps its rule; set key = \"{have}\" in [codes], or use another store"
+        );
+        return Err(refused(Exit::Refused, what));
+    }
     // After an older copy was put back, files of packs it does not know may be the only trace of codes in the world.
     if !args.accept_restored
         && let Err(e) = opened.codebook.sweep()

@@ -314,11 +314,11 @@ fn rows_of_several_levels_that_contradict_each_other() {
 fn a_store_keeps_its_rule() {
     let mut s = Store::new(40, 100);
     let standard = |no| ImportHow { rule: Some(KeyRule::Standard), ..how(no) };
-    let pack = s.prepare(&mut plain("a.txt", 1, |_| b"00069012340000000014".to_vec()), &standard(1)).unwrap();
+    let pack = s.prepare(&mut plain("a.txt", 1, |_| b"00069012340000000016".to_vec()), &standard(1)).unwrap();
     s.accept(&pack);
     let e = s.prepare(&mut plain("b.txt", 1, |_| b"b".to_vec()), &ImportHow { rule: Some(KeyRule::Identity), ..how(2) }).unwrap_err();
     assert!(matches!(e, ImportError::OtherRule { have: KeyRule::Standard, want: KeyRule::Identity }), "{e}");
-    let e = s.prepare(&mut plain("b.txt", 1, |_| b"069012340000000014".to_vec()), &how(2)).unwrap_err().to_string();
+    let e = s.prepare(&mut plain("b.txt", 1, |_| b"069012340000000016".to_vec()), &how(2)).unwrap_err().to_string();
     assert!(e.contains("b.txt line 1 is in pack x1 already"), "by the store's rule it is the same number: {e}");
 }
 
