@@ -180,3 +180,11 @@ fn the_key_rule_of_the_store_is_read() {
         assert!(all.contains(sentence) && all.contains(&format!("line.toml:{line}:")), "{codes}: {all}");
     }
 }
+
+#[test]
+fn only_where_ink_is_proved_are_twins_passed_over() {
+    let plan = load(LINE).unwrap().plan;
+    let passes = |id: &str| plan.ignored_by(plan.devices.iter().find(|d| d.id == id).unwrap().no).contains(&Ignore::Twin);
+    // cam1 checks printed bottles; cam2 packs them; cam3 reads labels of generated numbers.
+    assert_eq!([passes("cam1"), passes("cam2"), passes("cam3")], [true, false, false]);
+}

@@ -46,7 +46,7 @@ impl Devices {
         for d in &plan.devices {
             bound.insert(d.no, profiles.bind(&d.profile, &d.settings)?);
         }
-        let ignored = plan.devices.iter().map(|d| (d.no, plan.stations_of(d.no).flat_map(|s| s.ignore.clone()).collect())).collect();
+        let ignored = plan.devices.iter().map(|d| (d.no, plan.ignored_by(d.no))).collect();
         Ok(Self { plan, folder, clock, bound, reports, driven: BTreeMap::new(), early: Vec::new(), ignored })
     }
 

@@ -284,10 +284,11 @@ impl Codebook {
                 let marks = fields.iter().filter_map(|f| match f {
                     Field::NoRead => Some(Mark::NoRead),
                     Field::Code(bytes) if ignore.iter().any(|i| ignored(i, bytes)) => None,
-                    Field::Code(bytes) => Some(match self.resolve(bytes).first() {
-                        Some(h) => Mark::Code { code: h.code, exact: h.exact },
-                        None => Mark::Unknown(bytes.clone()),
-                    }),
+                    Field::Code(bytes) => match self.resolve(bytes).first() {
+                        Some(h) if h.column > 0 && ignore.contains(&Ignore::Twin) => None,
+                        Some(h) => Some(Mark::Code { code: h.code, exact: h.exact }),
+                        None => Some(Mark::Unknown(bytes.clone())),
+                    },
                 });
                 Reading::Data(marks.collect())
             }

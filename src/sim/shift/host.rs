@@ -6,7 +6,7 @@ use crate::line::start::number_plan;
 use crate::line::{Answer, Effect, Input, Law, Line, NewPack, Op, Release, Row};
 use crate::profile::Bound;
 use crate::vocab::event::Origin;
-use crate::vocab::plan::{Ignore, Role};
+use crate::vocab::plan::Ignore;
 use crate::vocab::rng::Rng;
 use crate::vocab::time::MS;
 use crate::vocab::{CodeRef, DeviceNo, Event, ItemState, Now, Order, Plan, Report};
@@ -77,7 +77,7 @@ impl<L: Law, S: Store> Host<L, S> {
             up: false,
             retry_at_us: None,
             retry_us: RETRY_US,
-            ignore: plan.stations_of(d.no).find(|s| s.role != Role::Print).map(|s| s.ignore.clone()).unwrap_or_default(),
+            ignore: plan.ignored_by(d.no),
         };
         let ports = plan.devices.iter().map(|d| (d.no, port(d))).collect();
         let mut host = Self {
