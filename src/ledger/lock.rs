@@ -33,8 +33,9 @@ impl Holder {
     }
 }
 
-/// How often, and how far apart (ms), a held lock is tried again: somebody may only be asking who holds it.
-const TRIES: u32 = 5;
+/// How often, and how far apart (ms), a held lock is tried again: somebody may only be asking who holds it, or a process
+/// that was just forked still has it open until it becomes another program.
+const TRIES: u32 = 15;
 const APART_MS: u64 = 20;
 
 /// Held until dropped; the kernel drops it with the process.
