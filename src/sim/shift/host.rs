@@ -337,6 +337,11 @@ impl<L: Law, S: Store> Host<L, S> {
         self.writer.hangs_until = until_us;
     }
 
+    /// The disk hangs: what was decided lately is not on it.
+    pub fn disk_hangs(&self, now_us: u64) -> bool {
+        self.writer.hangs_until > now_us
+    }
+
     /// The power goes: what was not on disk is gone, but the commit under way may just have made it. What was committed
     /// and not told yet waits among the news; whoever watches gets it from the next boot.
     pub fn crash(&mut self) -> Result<(), String> {

@@ -39,8 +39,7 @@ pub struct ShiftHow {
     pub faults: Faults,
     /// Crashes of the daemon, at steps drawn from the seed.
     pub crashes: u32,
-    /// Each crash falls so soon (µs, and half a second) after the start before it, as the kill test's do; else they are
-    /// spread over the shift.
+    /// Each crash so soon (µs, and half a second) after the start before it, as in the kill test; else spread over the shift.
     pub crash_within_us: Option<u64>,
     /// Bytes take no time on the wire (for the bench).
     pub instant: bool,
@@ -166,7 +165,7 @@ pub struct Shift<L: Law, O: Opener> {
     boots: u32,
     wall_us: i64,
     truth: Vec<String>,
-    /// Committed as the power went, and told to whoever watches after the next start.
+    /// Committed as the power went: told after the next start.
     untold: Vec<Value>,
 }
 
@@ -484,6 +483,10 @@ impl<L: Law, O: Opener> Shift<L, O> {
             }
         }
         while let Some(v) = self.world.operator_says() {
+            // A status shows what is on disk: while the disk stands still, nothing new.
+            if v["op"] == "status" && host.disk_hangs(now_us) {
+                continue;
+            }
             match office::request(host, &v) {
                 Ok(op) => {
                     self.asked.insert(self.next_ask, v["id"].clone());
