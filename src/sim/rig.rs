@@ -244,6 +244,7 @@ impl Bench for Rig {
 fn emulated(plan: &Plan, no: DeviceNo, bound: &Bound, rng: Rng) -> Emulated {
     match bound.profile.dialect {
         Dialect::Codenet => Emulated::Codenet(Codenet::new(codenet_how(plan, no, bound), rng)),
+        Dialect::Commands => Emulated::Zpl(Zpl::new(rng)),
         Dialect::Zpl => Emulated::Zpl(Zpl::new(rng)),
         Dialect::Reader => Emulated::Reader(Reader::new(reader_how(bound), rng)),
         Dialect::Modbus => Emulated::Modbus(Modbus::new(modbus_how(plan, no, bound), rng)),
