@@ -49,7 +49,7 @@
 //! | [`symbol`] | Data Matrix and QR Code of a code, as PNG, SVG or on a terminal | printers, the store |
 //! | [`wire`] | sans-IO conversations with printers, readers and I/O modules | tokio, clocks, SQL |
 //! | [`mod@line`] | sans-IO heart: passages, verdicts, life of codes and parents, gates, feeding | tokio, clocks, SQL, protocols |
-//! | [`device`] | ports (TCP, serial, pty, listen) and one driver loop for any conversation | packing rules |
+//! | [`device`] | ports (TCP, serial, pty, listen, evdev) and one driver loop for any conversation | packing rules |
 //! | [`ledger`] | the only SQL: schema, writer thread, readers, segments, marks, journal | devices |
 //! | [`upstream`] | the supplier of codes (sans-IO), its HTTP templates, folders and spool | the line's rules, the ledger |
 //! | [`control`] | the socket's protocol, server and client | SQL |

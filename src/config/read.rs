@@ -5,6 +5,7 @@ use super::node::{At, Table};
 use super::packs::packs;
 use super::words::{address, gtin, is_id, point, point_at};
 use super::{Config, Profiles};
+use crate::vocab::grade::Grade;
 use crate::vocab::plan::*;
 use crate::vocab::sscc::RangeRule;
 use crate::vocab::{DeviceNo, LevelNo, StationNo};
@@ -237,6 +238,7 @@ fn devices(root: &Table<'_>, profiles: Profiles<'_>) -> (Vec<Device>, Vec<usize>
             }
             None => Address::Tcp { host: String::new(), port: 0 },
         };
+        let command = command(&t, &address);
         let settings = t.table("settings").map(|s| settings(&s)).unwrap_or_default();
         let traits = match profiles(&profile, &settings) {
             Ok(traits) => traits,
@@ -246,14 +248,30 @@ fn devices(root: &Table<'_>, profiles: Profiles<'_>) -> (Vec<Device>, Vec<usize>
                     let (what, right) = why.split_once("; ").unwrap_or((why, "see the profile"));
                     t.complain(at, what, right);
                 });
-                Traits::Reader(ReaderTraits { positional: false })
+                Traits::Reader(ReaderTraits::default())
             }
         };
         t.done();
         places.push(t.at);
-        out.push(Device { no: DeviceNo(i as u8), id, profile, address, settings, traits });
+        out.push(Device { no: DeviceNo(i as u8), id, profile, address, command, settings, traits });
     }
     (out, places)
+}
+
+/// A link of its own for commands, beside one that we open.
+fn command(t: &Table<'_>, data: &Address) -> Option<Address> {
+    let At { at, value } = t.text("command")?;
+    match address(value) {
+        Ok(a @ Address::Tcp { .. }) if matches!(data, Address::Tcp { .. }) => Some(a),
+        Ok(_) => {
+            t.complain(at, "command stands beside a tcp:// address only, and is one", "write command = \"tcp://HOST:PORT\"");
+            None
+        }
+        Err(why) => {
+            t.complain(at, "command is wrong", why);
+            None
+        }
+    }
 }
 
 fn settings(t: &Table<'_>) -> BTreeMap<String, Setting> {
@@ -364,6 +382,7 @@ fn stations(root: &Table<'_>, base: &Path, levels: &[Level], devices: &[Device],
             fields: t.table("fields").map(|f| fields(&f)).unwrap_or_default(),
             label: label(&t, base),
             ignore: ignore(&t),
+            minimum_grade: minimum_grade(&t),
             min_spacing_ms,
             read_deadline_ms: n("read_deadline_ms", min_spacing_ms * 8 / 10),
             pair_ms: n("pair_ms", 30),
@@ -407,6 +426,15 @@ fn ignore(t: &Table<'_>) -> Vec<Ignore> {
         i.done();
     }
     out
+}
+
+fn minimum_grade(t: &Table<'_>) -> Option<Grade> {
+    let At { at, value } = t.text("minimum_grade")?;
+    let grade = Grade::parse(value);
+    if grade.is_none() {
+        t.complain(at, format_args!("minimum_grade = \"{value}\" is no grade"), "write A to F (no E), or 0 to 4 with one decimal");
+    }
+    grade
 }
 
 fn label(t: &Table<'_>, base: &Path) -> Option<String> {

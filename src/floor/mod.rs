@@ -6,6 +6,7 @@ mod board;
 pub mod clock;
 pub mod demo;
 mod devices;
+mod gs;
 mod hooks;
 mod imports;
 mod inbox;

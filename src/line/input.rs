@@ -96,6 +96,18 @@ pub enum Mark {
     Unknown(Vec<u8>),
     /// `exact`: byte for byte, after the declared normalisation.
     Code { code: CodeRef, exact: bool },
+    /// As `Code`, but its grade is too low, or not known where one is asked for.
+    Poor { code: CodeRef, exact: bool },
+}
+
+impl Mark {
+    /// The code of ours that it is.
+    pub fn code(&self) -> Option<CodeRef> {
+        match self {
+            Self::Code { code, .. } | Self::Poor { code, .. } => Some(*code),
+            Self::NoRead | Self::Unknown(_) => None,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -22,14 +22,18 @@ impl<L: Law> Line<L> {
         let mut own: Option<CodeRef> = None;
         let mut wrong: Option<(Reason, Option<Seen>)> = None;
         for m in marks.iter().filter(|m| **m != Mark::NoRead) {
-            if let Mark::Code { code, .. } = m
+            if let Some(code) = m.code()
                 && needs_code
                 && self.book.packs[&code.pack].level == level.name
             {
                 match (own, self.judge_code(m, s.level)) {
                     (Some(_), _) => wrong = wrong.or(Some((Reason::OverCount, None))),
                     (None, Ok(code)) => own = Some(code),
-                    (None, Err(e)) => wrong = wrong.or(Some(e)),
+                    (None, Err(e)) => {
+                        // Known, and not good enough: it is this thing's code all the same.
+                        own = (e.0 == Reason::Grade).then_some(code);
+                        wrong = wrong.or(Some(e));
+                    }
                 }
                 continue;
             }
@@ -209,11 +213,11 @@ impl<L: Law> Line<L> {
     fn scan_pack(&mut self, s: &Station, mark: &Mark) {
         let no = self.lanes.get_mut(&s.no).expect("a reading station has a lane").number();
         let out_of_step = self.book.stations.get(&s.no).is_some_and(|r| r.out_of_step);
-        let level_of = |m: &Mark| if let Mark::Code { code, .. } = m { Some(self.book.packs[&code.pack].level.clone()) } else { None };
+        let level_of = |m: &Mark| m.code().map(|code| self.book.packs[&code.pack].level.clone());
         let own = level_of(mark).is_some_and(|l| l == self.plan.level(s.level).name);
         if out_of_step {
             let seen = match mark {
-                Mark::Code { code, .. } => Some(Seen::Known(*code)),
+                Mark::Code { code, .. } | Mark::Poor { code, .. } => Some(Seen::Known(*code)),
                 Mark::Unknown(b) => Some(unknown(b)),
                 Mark::NoRead => None,
             };

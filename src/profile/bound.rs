@@ -1,7 +1,7 @@
 //! A profile with one device's settings, and what the line must know of the device.
 
-use super::{Dialect, Kind, OnEmpty, Profile, Profiles, SettingRule};
-use crate::vocab::plan::{PrinterTraits, ReaderTraits, Setting, Traits};
+use super::{Dialect, Kind, OnEmpty, Profile, Profiles, SettingRule, reader};
+use crate::vocab::plan::{PrinterTraits, Setting, Traits};
 use std::collections::BTreeMap;
 
 /// A profile with one device's settings.
@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 pub struct Bound {
     pub profile: Profile,
     settings: BTreeMap<String, Setting>,
+    /// A reader's rules, as this device is set.
+    pub reader: reader::Rules,
 }
 
 impl Profiles {
@@ -49,12 +51,13 @@ impl Profiles {
             };
             settings.insert(k.clone(), value);
         }
-        let bound = Bound { profile: profile.clone(), settings };
+        let reader = profile.reader.clone().unwrap_or_default().with(&settings).unwrap_or_else(|all| {
+            wrong.extend(all);
+            reader::Rules::default()
+        });
+        let bound = Bound { profile: profile.clone(), settings, reader };
         if profile.dialect == Dialect::Codenet && !matches!(bound.text("ack_char").as_bytes(), [] | [b'A'..=b'Z']) {
             wrong.push("setting ack_char is wrong; it must be one letter A–Z, or empty".into());
-        }
-        if profile.dialect == Dialect::Reader && profile.settings.contains_key("separator") && bound.text("separator").is_empty() {
-            wrong.push("setting separator is wrong; it must not be empty".into());
         }
         if wrong.is_empty() { Ok(bound) } else { Err(wrong) }
     }
@@ -99,7 +102,7 @@ impl Bound {
             Kind::LabelPrinter => {
                 Traits::Printer(PrinterTraits { depth: 1, confirms: true, clear_on_adopt: false, label: true, repeats_on_empty: repeats })
             }
-            Kind::Reader => Traits::Reader(ReaderTraits { positional: self.flag("positional") }),
+            Kind::Reader => Traits::Reader(self.reader.traits()),
             Kind::Io => Traits::Io,
         }
     }

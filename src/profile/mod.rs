@@ -11,7 +11,7 @@ mod bound;
 pub mod bytes;
 pub mod printer;
 mod read;
-mod reader;
+pub mod reader;
 mod shape;
 mod shipped;
 #[cfg(test)]
@@ -19,6 +19,5 @@ mod tests;
 
 pub use bound::Bound;
 pub use printer::OnEmpty;
-pub use reader::Classify;
 pub use shape::{Dialect, Kind, Link, Profile, SettingRule};
 pub use shipped::{Complaint, Profiles};

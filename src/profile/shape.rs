@@ -1,7 +1,7 @@
 //! What every profile says, as its file says it: the shape of the TOML, with the words an editor shows.
 
-use super::Classify;
 use super::printer::*;
+use super::reader;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -23,9 +23,8 @@ pub struct Profile {
     pub link: Link,
     /// Printers: what their memory does.
     pub buffer: Option<Buffer>,
-    /// Readers: how lines are told apart.
-    #[serde(default)]
-    pub classify: Classify,
+    /// Readers: what they send, and what they want to hear.
+    pub reader: Option<reader::Rules>,
     /// Dialect `commands`: how every command is wrapped.
     #[serde(default)]
     pub frame: Frame,

@@ -11,6 +11,19 @@ pub(super) const SHIPPED: &[(&str, &str)] = &[
     ("keyence-sr", include_str!("../../firmware-profiles/readers/keyence-sr.toml")),
     ("line-reader", include_str!("../../firmware-profiles/readers/line-reader.toml")),
     ("modbus-io", include_str!("../../firmware-profiles/io/modbus-io.toml")),
+    ("cognex-dataman", include_str!("../../firmware-profiles/readers/cognex-dataman.toml")),
+    ("datalogic-matrix", include_str!("../../firmware-profiles/readers/datalogic-matrix.toml")),
+    ("hikrobot", include_str!("../../firmware-profiles/readers/hikrobot.toml")),
+    ("hikrobot-json", include_str!("../../firmware-profiles/readers/hikrobot-json.toml")),
+    ("honeywell-handheld", include_str!("../../firmware-profiles/readers/honeywell-handheld.toml")),
+    ("keyboard-wedge", include_str!("../../firmware-profiles/readers/keyboard-wedge.toml")),
+    ("line-camera", include_str!("../../firmware-profiles/readers/line-camera.toml")),
+    ("line-verifier", include_str!("../../firmware-profiles/readers/line-verifier.toml")),
+    ("mindeo-handheld", include_str!("../../firmware-profiles/readers/mindeo-handheld.toml")),
+    ("newland-handheld", include_str!("../../firmware-profiles/readers/newland-handheld.toml")),
+    ("omron-microscan", include_str!("../../firmware-profiles/readers/omron-microscan.toml")),
+    ("sick-lector", include_str!("../../firmware-profiles/readers/sick-lector.toml")),
+    ("zebra-ssi", include_str!("../../firmware-profiles/readers/zebra-ssi.toml")),
 ];
 
 /// A mistake in a profile's file.

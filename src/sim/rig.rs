@@ -8,7 +8,7 @@
 //! never given a second.
 
 use super::bench::{Bench, Trouble};
-use super::emul::{Codenet, CodenetHow, DeviceSide, Emission, Link, Modbus, ModbusHow, Reader, ReaderHow, Zpl};
+use super::emul::{Codenet, CodenetHow, DeviceSide, Emission, Link, Modbus, ModbusHow, Reader, Zpl};
 use crate::profile::{Bound, Dialect, Profiles};
 use crate::vocab::plan::{Address, After, Plan, Point, Role};
 use crate::vocab::rng::Rng;
@@ -95,7 +95,16 @@ impl Rig {
     pub fn accepts(&self, device: DeviceNo, now_us: u64) -> bool {
         self.seats.get(&device).is_some_and(|s| {
             let away = s.away_until_us.is_some_and(|t| now_us < t);
-            !away && (s.links.is_empty() || matches!(s.device, Emulated::Modbus(_)))
+            let taken = s.links.iter().any(|l| !l.is_aside());
+            !away && (!taken || matches!(s.device, Emulated::Modbus(_)))
+        })
+    }
+
+    /// As `accepts`, for a connection to the device's own address for commands.
+    pub fn accepts_aside(&self, device: DeviceNo, now_us: u64) -> bool {
+        self.seats.get(&device).is_some_and(|s| {
+            let away = s.away_until_us.is_some_and(|t| now_us < t);
+            !away && !s.links.iter().any(|l| l.is_aside())
         })
     }
 
@@ -246,7 +255,7 @@ fn emulated(plan: &Plan, no: DeviceNo, bound: &Bound, rng: Rng) -> Emulated {
         Dialect::Codenet => Emulated::Codenet(Codenet::new(codenet_how(plan, no, bound), rng)),
         Dialect::Commands => Emulated::Zpl(Zpl::new(rng)),
         Dialect::Zpl => Emulated::Zpl(Zpl::new(rng)),
-        Dialect::Reader => Emulated::Reader(Reader::new(reader_how(bound), rng)),
+        Dialect::Reader => Emulated::Reader(Reader::new(bound.reader.clone(), rng)),
         Dialect::Modbus => Emulated::Modbus(Modbus::new(modbus_how(plan, no, bound), rng)),
     }
 }
@@ -262,24 +271,6 @@ fn codenet_how(plan: &Plan, no: DeviceNo, bound: &Bound) -> CodenetHow {
         serial: matches!(plan.device(no).address, Address::Serial { .. }),
         resident: labels.is_empty(),
         labels,
-    }
-}
-
-/// A fixed reader says `framing`, a line reader `end`; where either is allowed it is a handheld's usual CR LF.
-fn reader_how(bound: &Bound) -> ReaderHow {
-    let (start, end): (&[u8], &[u8]) = match (bound.text("framing"), bound.text("end")) {
-        ("stx-etx", _) => (b"\x02", b"\x03"),
-        ("cr", _) | (_, "cr") => (b"", b"\r"),
-        (_, "lf") => (b"", b"\n"),
-        _ => (b"", b"\r\n"),
-    };
-    ReaderHow {
-        start,
-        end,
-        separator: bound.text("separator").into(),
-        no_read: bound.text("no_read").into(),
-        positional: bound.flag("positional"),
-        commands: !bound.profile.classify.replies.is_empty(),
     }
 }
 

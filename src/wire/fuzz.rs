@@ -107,7 +107,7 @@ impl Watch {
             actions += 1;
             assert!(actions < 10_000, "what is to be done at once is bounded");
             match a {
-                Action::Send(bytes) => {
+                Action::Send(bytes) | Action::Command(bytes) => {
                     assert!(!self.hung_up, "nothing is sent after a hang-up");
                     self.sent(&bytes);
                     self.last_sent = bytes;

@@ -11,13 +11,14 @@
 //! < 1B "A01560670600" 04               device bytes
 //! ! up 01560670600                     a report
 //! ! order arm BOTTLE                   an order
-//! +250ms                               time goes by
+//! +250ms                               time goes by (a verdict is over the newest frame)
 //! ! hang-up                            our side drops the link; "! closed" says that it is gone
 //! ```
 //!
 //! Reports: `up [identity]`, `down`, `ready [cleared]`, `not-ready`, `taken N`, `printed N`, `cleared`, `out-of-step`,
 //! `noise N`, `frame no-read`, `frame fault WORD`, `frame data CODE|no-read …`, `polled [in.N=0|1] [cnt.N=V] [safe]`.
-//! Orders: `arm [MESSAGE]`, `print N BYTES`, `clear`, `disarm`, `output N on|off`. Must never know: clocks, files.
+//! A code's grade stands behind it: `ABC:3.0`. Orders: `arm [MESSAGE]`, `print N BYTES`, `clear`, `disarm`,
+//! `output N on|off`, `trigger MS`, `verdict good|bad`. Must never know: clocks, files.
 
 mod parse;
 
@@ -88,6 +89,10 @@ pub fn shown(report: &Report) -> String {
         Report::Frame(Frame::Data(fields)) => fields.iter().fold("frame data".into(), |s, f| match f {
             Field::NoRead => s + " no-read",
             Field::Code(bytes) => s + " " + &bytes.escape_ascii().to_string(),
+            Field::Graded { code, grade } => {
+                let grade = grade.map_or("?".into(), |g| g.to_string());
+                format!("{s} {}:{grade}", code.escape_ascii())
+            }
         }),
         Report::Polled(p) => {
             let mut s = "polled".to_string();
@@ -119,6 +124,7 @@ impl Transcript {
                 Step::Opened => host.opened(now_us),
                 Step::Closed => host.closed(now_us, "the transcript says so"),
                 Step::Device(bytes) => host.received(bytes, now_us),
+                Step::Order(Order::Verdict { good, .. }) => host.ordered(Order::Verdict { good: *good, frame_us: now_us }, now_us),
                 Step::Order(order) => host.ordered(order.clone(), now_us),
                 Step::Wait { us } => {
                     let until = now_us + us;
@@ -134,7 +140,7 @@ impl Transcript {
                     now_us = until;
                 }
                 Step::Host(bytes) => match done.pop_front() {
-                    Some(Action::Send(sent)) if sent == *bytes => {}
+                    Some(Action::Send(sent) | Action::Command(sent)) if sent == *bytes => {}
                     other => return Err(wrong(format!("expected bytes \"{}\", got {}", bytes.escape_ascii(), or_nothing(other)))),
                 },
                 Step::Expect(report) => match done.pop_front() {
@@ -159,7 +165,7 @@ impl Transcript {
 
 fn said(action: &Action) -> String {
     match action {
-        Action::Send(bytes) => format!("send \"{}\"", bytes.escape_ascii()),
+        Action::Send(bytes) | Action::Command(bytes) => format!("send \"{}\"", bytes.escape_ascii()),
         Action::Tell(r) => format!("report {}", shown(r)),
         Action::HangUp { why } => format!("hang up ({why})"),
     }

@@ -249,10 +249,10 @@ fn a_row_of_twins_is_one_item() {
     let [own, cap, _] = row(7).try_into().expect("three codes");
     let frame = Frame::Data(vec![Field::Code(cap), Field::Code(own)]);
     let mark = || Mark::Code { code: CodeRef::new(PackNo(1), 7), exact: true };
-    assert_eq!(s.book().reading(&frame, &[Ignore::Twin]), Reading::Data(vec![mark()]));
-    assert_eq!(s.book().reading(&frame, &[]), Reading::Data(vec![mark(), mark()]));
+    assert_eq!(s.book().reading(&frame, &[Ignore::Twin], None), Reading::Data(vec![mark()]));
+    assert_eq!(s.book().reading(&frame, &[], None), Reading::Data(vec![mark(), mark()]));
     let cap_alone = Frame::Data(vec![Field::Code(row(7)[1].clone())]);
-    assert_eq!(s.book().reading(&cap_alone, &[Ignore::Twin]), Reading::Data(Vec::new()));
+    assert_eq!(s.book().reading(&cap_alone, &[Ignore::Twin], None), Reading::Data(Vec::new()));
     // Any of them is a duplicate anywhere.
     let e = s.prepare(&mut plain("new.txt", 1, |_| b"in1234".to_vec()), &how(2)).unwrap_err().to_string();
     assert!(e.contains("new.txt line 1 is in pack x1 already (its code 1235, t.csv line 1235)"), "{e}");

@@ -9,8 +9,7 @@ fn settings_of(dialect: Dialect) -> &'static [&'static str] {
     match dialect {
         Dialect::Codenet => &["depth", "ack_char", "response_length", "clear_on_adopt"],
         Dialect::Modbus => &["unit", "base", "safe_state_base", "safe_clear_base"],
-        Dialect::Reader => &["no_read"],
-        Dialect::Zpl | Dialect::Commands => &[],
+        Dialect::Reader | Dialect::Zpl | Dialect::Commands => &[],
     }
 }
 
@@ -42,6 +41,7 @@ pub(super) fn check(r: &mut Reading<'_>, p: &Profile, root: &DeTable<'_>) {
     for key in settings_of(p.dialect).iter().filter(|k| !p.settings.contains_key(**k)) {
         r.complain(place(root, &["settings"]), format!("setting {key} is missing; this dialect needs [settings.{key}]"));
     }
+    reader(r, p, root);
     for (key, rule) in &p.settings {
         let wrong = match rule {
             SettingRule::Number { default, least, most, .. } => !(least..=most).contains(&default),
@@ -54,5 +54,21 @@ pub(super) fn check(r: &mut Reading<'_>, p: &Profile, root: &DeTable<'_>) {
                 format!("setting {key}: its own default is not allowed; give an allowed one"),
             );
         }
+    }
+}
+
+fn reader(r: &mut Reading<'_>, p: &Profile, root: &DeTable<'_>) {
+    let Some(rules) = &p.reader else {
+        if p.dialect == Dialect::Reader {
+            r.complain(0, "a reader must say what it sends; add [reader] with its framing".into());
+        }
+        return;
+    };
+    if p.dialect != Dialect::Reader {
+        r.complain(place(root, &["reader"]), "only the dialect reader reads [reader]; take it out".into());
+    }
+    for (path, what) in rules.faults(&p.settings) {
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
+        r.complain(place(root, &path), format!("{}: {what}", path.join(".")));
     }
 }

@@ -80,7 +80,7 @@ impl Meeting {
         for _ in 0..10_000 {
             if let Some(action) = self.host.poll() {
                 match action {
-                    Action::Send(bytes) => self.rig.received(self.device, self.link, &bytes, self.now_us),
+                    Action::Send(bytes) | Action::Command(bytes) => self.rig.received(self.device, self.link, &bytes, self.now_us),
                     Action::Tell(report) => self.told.push(report),
                     Action::HangUp { .. } if self.up => self.closed(),
                     Action::HangUp { .. } => {}

@@ -125,7 +125,12 @@ fn order(text: &str) -> Result<Order, String> {
                 _ => Err("output N on|off".into()),
             }
         }
-        _ => Err(format!("{word} is no order: arm, print, clear, disarm, output")),
+        "trigger" => Ok(Order::Trigger { window_ms: rest.parse().map_err(|_| "trigger MS")? }),
+        "verdict" => match rest {
+            "good" | "bad" => Ok(Order::Verdict { good: rest == "good", frame_us: 0 }),
+            _ => Err("verdict good|bad".into()),
+        },
+        _ => Err(format!("{word} is no order: arm, print, clear, disarm, output, trigger, verdict")),
     }
 }
 
