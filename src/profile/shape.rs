@@ -2,8 +2,10 @@
 
 use super::Classify;
 use super::printer::*;
+use super::talk::Talk;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// One device family: who connects, what it says, what it means.
 #[derive(Clone, Debug, Deserialize)]
@@ -37,6 +39,7 @@ pub struct Profile {
     pub inbound: Vec<Inbound>,
     /// Dialect `commands`: what is said to it, by what it is for.
     #[serde(default)]
+    #[cfg_attr(test, schemars(extend("propertyNames" = {"$ref": "#/$defs/Role"})))]
     pub commands: BTreeMap<Role, Command>,
     /// Dialect `commands`: what it says unasked.
     #[serde(default)]
@@ -61,6 +64,9 @@ pub struct Profile {
     /// What may differ from device to device, by name.
     #[serde(default)]
     pub settings: BTreeMap<String, SettingRule>,
+    /// Dialect `commands`: all of it, read and checked.
+    #[serde(skip)]
+    pub talk: Option<Arc<Talk>>,
 }
 
 /// The conversation that speaks for it.
