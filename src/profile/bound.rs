@@ -1,5 +1,7 @@
 //! A profile with one device's settings, and what the line must know of the device.
 
+use super::printer::{Confirmation, Role};
+use super::talk::Step;
 use super::{Dialect, Kind, OnEmpty, Profile, Profiles, SettingRule, reader};
 use crate::vocab::plan::{PrinterTraits, Setting, Traits};
 use std::collections::BTreeMap;
@@ -82,6 +84,20 @@ impl Bound {
         self.settings.get(key) == Some(&Setting::Flag(true))
     }
 
+    /// What stands for `{setting.x}` in a profile's bytes.
+    pub fn place(&self, place: &str) -> Option<Vec<u8>> {
+        match self.settings.get(place.strip_prefix("setting.")?)? {
+            Setting::Text(t) => Some(t.clone().into_bytes()),
+            Setting::Number(n) => Some(n.to_string().into_bytes()),
+            Setting::Flag(f) => Some(u8::from(*f).to_string().into_bytes()),
+        }
+    }
+
+    /// Codes that a printer's buffer holds.
+    pub fn depth(&self) -> u32 {
+        self.number("depth").max(1) as u32
+    }
+
     /// The profile has this setting at all.
     pub fn has(&self, key: &str) -> bool {
         self.settings.contains_key(key)
@@ -91,6 +107,18 @@ impl Bound {
     pub fn traits(&self) -> Traits {
         let repeats = self.profile.buffer.as_ref().is_some_and(|b| b.on_empty == OnEmpty::Repeats);
         match self.profile.kind {
+            Kind::Printer if self.profile.dialect == Dialect::Commands => {
+                let sources = self.profile.buffer.as_ref().map_or(&[][..], |b| &b.confirmed_by);
+                let told = |c: &Confirmation| !matches!(c, Confirmation::Acceptance | Confirmation::Status | Confirmation::Read);
+                let clears = self.profile.talk.as_ref().is_some_and(|t| t.arm.contains(&Step::Do(Role::Clear)));
+                Traits::Printer(PrinterTraits {
+                    depth: self.depth(),
+                    confirms: sources.first().is_some_and(told),
+                    clear_on_adopt: clears,
+                    label: false,
+                    repeats_on_empty: repeats,
+                })
+            }
             Kind::Printer => Traits::Printer(PrinterTraits {
                 depth: self.number("depth").max(1) as u32,
                 // Without a byte per print, room for the next code is a guess that tells nothing about stopped prints.

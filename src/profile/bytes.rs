@@ -202,6 +202,15 @@ impl Pattern {
         self.places().any(|p| p == place)
     }
 
+    /// The literal bytes right behind a place.
+    pub fn after(&self, place: &str) -> Option<Vec<u8>> {
+        let i = self.0.iter().position(|p| matches!(p, Piece::Place { name, .. } if name == place))?;
+        match self.0.get(i + 1) {
+            Some(Piece::Bytes(b)) => Some(b.clone()),
+            _ => None,
+        }
+    }
+
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -224,6 +224,8 @@ pub enum LengthForm {
 pub enum Role {
     /// Ends half a command in the printer's input.
     Flush,
+    /// Puts its answers into the form that this profile reads.
+    Prepare,
     /// Asks who it is; {identity}.
     Identify,
     /// Asks how it is; [[status]] says what the places mean.
@@ -256,6 +258,15 @@ pub enum Role {
     Start,
     Stop,
     Reset,
+}
+
+impl Role {
+    /// As a profile writes it.
+    pub fn name(self) -> String {
+        let debug = format!("{self:?}");
+        let dashed = |(i, c): (usize, char)| (c.is_uppercase() && i > 0).then_some('-').into_iter().chain([c.to_ascii_lowercase()]);
+        debug.chars().enumerate().flat_map(dashed).collect()
+    }
 }
 
 /// One command.

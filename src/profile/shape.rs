@@ -2,8 +2,10 @@
 
 use super::printer::*;
 use super::reader;
+use super::talk::Talk;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// One device family: who connects, what it says, what it means.
 #[derive(Clone, Debug, Deserialize)]
@@ -36,6 +38,7 @@ pub struct Profile {
     pub inbound: Vec<Inbound>,
     /// Dialect `commands`: what is said to it, by what it is for.
     #[serde(default)]
+    #[cfg_attr(test, schemars(extend("propertyNames" = {"$ref": "#/$defs/Role"})))]
     pub commands: BTreeMap<Role, Command>,
     /// Dialect `commands`: what it says unasked.
     #[serde(default)]
@@ -60,6 +63,9 @@ pub struct Profile {
     /// What may differ from device to device, by name.
     #[serde(default)]
     pub settings: BTreeMap<String, SettingRule>,
+    /// Dialect `commands`: all of it, read and checked.
+    #[serde(skip)]
+    pub talk: Option<Arc<Talk>>,
 }
 
 /// The conversation that speaks for it.

@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 
 pub(super) const SHIPPED: &[(&str, &str)] = &[
     ("domino-codenet", include_str!("../../firmware-profiles/printers/domino-codenet.toml")),
+    ("videojet-wsi", include_str!("../../firmware-profiles/printers/videojet-wsi.toml")),
+    ("videojet-zipher", include_str!("../../firmware-profiles/printers/videojet-zipher.toml")),
+    ("bestcode-one-to-one", include_str!("../../firmware-profiles/printers/bestcode-one-to-one.toml")),
     ("zebra-zpl", include_str!("../../firmware-profiles/printers/zebra-zpl.toml")),
     ("keyence-sr", include_str!("../../firmware-profiles/readers/keyence-sr.toml")),
     ("line-reader", include_str!("../../firmware-profiles/readers/line-reader.toml")),

@@ -5,6 +5,10 @@ use super::*;
 use crate::vocab::plan::{Setting, Traits};
 use std::collections::BTreeMap;
 
+fn shipped(name: &str) -> &'static str {
+    SHIPPED.iter().find(|s| s.0 == name).unwrap().1
+}
+
 #[test]
 fn every_shipped_profile_loads_with_its_defaults() {
     let all = Profiles::load(None).unwrap_or_else(|e| panic!("{e:?}"));
@@ -27,7 +31,7 @@ fn wrong_settings_are_all_named() {
 #[test]
 fn a_folders_file_replaces_a_shipped_one_and_its_mistakes_have_a_line() {
     let dir = tempfile::tempdir().unwrap();
-    let text = SHIPPED[4].1.replace("default = 1\n", "default = 7\n");
+    let text = shipped("modbus-io").replace("default = 1\n", "default = 7\n");
     std::fs::write(dir.path().join("modbus-io.toml"), &text).unwrap();
     let all = Profiles::load(Some(dir.path())).unwrap();
     assert_eq!(all.bind("modbus-io", &BTreeMap::new()).unwrap().number("unit"), 7);
@@ -39,8 +43,7 @@ fn a_folders_file_replaces_a_shipped_one_and_its_mistakes_have_a_line() {
 #[test]
 fn all_mistakes_of_a_file_are_told_at_once_each_with_its_line() {
     let dir = tempfile::tempdir().unwrap();
-    let text = SHIPPED[0]
-        .1
+    let text = shipped("domino-codenet")
         .replace("dialect = \"codenet\"", "dialect = \"codanet\"")
         .replace("connections = 1\n", "connections = \"one\"\ncolour = 3\n")
         .replace("clear_is_safe = true\n", "")
@@ -51,8 +54,7 @@ fn all_mistakes_of_a_file_are_told_at_once_each_with_its_line() {
     let want = ["dialect =", "connections = \"one\"", "colour", "[buffer]", "[settings.clear_on_adopt]"].map(line);
     assert_eq!(e.iter().map(|c| c.line).collect::<Vec<_>>(), want, "{e:?}");
 
-    let text = SHIPPED[0]
-        .1
+    let text = shipped("domino-codenet")
         .replace("reply_timeout_ms = 1000", "reply_timeout_ms = 0")
         .replace("least = 1\n", "least = 2\n")
         .replace("[settings.response_length]", "[settings.length]");
@@ -109,7 +111,7 @@ fn the_schema_uses_known_words_only() {
     }
     let mut out = Default::default();
     words(&serde_json::from_str(include_str!("../../schemas/profile.json")).unwrap(), true, &mut out);
-    let known = "$defs $ref $schema additionalProperties anyOf const default description enum format items maximum minimum oneOf properties required title type";
+    let known = "$defs $ref $schema additionalProperties anyOf const default description enum format items maximum minimum oneOf properties propertyNames required title type";
     for w in out {
         assert!(known.split(' ').any(|k| k == w), "{w}");
     }

@@ -32,7 +32,12 @@ fn table(r: &mut Reading<'_>, label: &str, at: usize, t: &DeTable<'_>, schema: &
     let keys = schema["properties"].as_object();
     let known = |key: &str| keys.and_then(|k| k.get(key));
     let any = schema.get("additionalProperties").filter(|a| a.is_object());
+    let names = words(resolved(&schema["propertyNames"]));
     for (key, v) in t.iter() {
+        if let Some(names) = names.as_ref().filter(|n| !n.contains(&key.get_ref().as_ref())) {
+            r.complain(key.span().start, format!("{label} has no key {}; it has: {}", key.get_ref(), names.join(", ")));
+            continue;
+        }
         match known(key.get_ref()).or(any) {
             Some(inner) => value(r, label, key.get_ref(), key.span().start, v, inner),
             None => {

@@ -1,8 +1,12 @@
 //! What a profile's form alone does not show.
 
-use super::{Reading, place};
+use super::{Reading, commands, place};
 use crate::profile::{Dialect, Kind, Profile, SettingRule};
+use std::sync::Arc;
 use toml::de::DeTable;
+
+/// Takes a complaint and the keys of what it is about.
+pub(super) type Complain<'a> = dyn FnMut(&[&str], String) + 'a;
 
 /// Settings that a dialect reads: without them it would run on values nobody chose.
 fn settings_of(dialect: Dialect) -> &'static [&'static str] {
@@ -23,7 +27,7 @@ fn kinds_of(dialect: Dialect) -> &'static [(Kind, &'static str)] {
     }
 }
 
-pub(super) fn check(r: &mut Reading<'_>, p: &Profile, root: &DeTable<'_>) {
+pub(super) fn check(r: &mut Reading<'_>, p: &mut Profile, root: &DeTable<'_>) {
     if p.source.trim().is_empty() {
         r.complain(place(root, &["source"]), "source is empty; name the document and page, or the capture".into());
     }
@@ -54,6 +58,11 @@ pub(super) fn check(r: &mut Reading<'_>, p: &Profile, root: &DeTable<'_>) {
                 format!("setting {key}: its own default is not allowed; give an allowed one"),
             );
         }
+    }
+    if p.dialect == Dialect::Commands {
+        p.talk = commands::talk(p, &mut |path: &[&str], what: String| r.complain(place(root, path), what)).map(Arc::new);
+    } else if !p.commands.is_empty() {
+        r.complain(place(root, &["commands"]), "commands are for the dialect commands; this dialect has its own".into());
     }
 }
 

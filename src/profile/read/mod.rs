@@ -4,6 +4,7 @@
 //! file whose form is right, its meaning (`meaning.rs`). Serde's own refusal, one at a time, is never met for a file
 //! without complaints.
 
+mod commands;
 mod form;
 mod meaning;
 
@@ -23,8 +24,8 @@ pub(super) fn profile(file: &Path, text: &str) -> Result<Profile, Vec<Complaint>
     }
     if r.wrong.is_empty() {
         match toml::from_str::<Profile>(text) {
-            Ok(p) => {
-                meaning::check(&mut r, &p, root.get_ref());
+            Ok(mut p) => {
+                meaning::check(&mut r, &mut p, root.get_ref());
                 if r.wrong.is_empty() {
                     return Ok(p);
                 }

@@ -1,0 +1,1 @@
+//! One printer of the dialect, byte by byte.
