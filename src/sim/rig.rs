@@ -42,7 +42,7 @@ enum Emulated {
     Commands(Box<Commands>),
     Codenet(Codenet),
     Zpl(Zpl),
-    Reader(Reader),
+    Reader(Box<Reader>),
     Modbus(Modbus),
 }
 
@@ -52,7 +52,7 @@ impl Emulated {
             Self::Commands(d) => &mut **d,
             Self::Codenet(d) => d,
             Self::Zpl(d) => d,
-            Self::Reader(d) => d,
+            Self::Reader(d) => &mut **d,
             Self::Modbus(d) => d,
         }
     }
@@ -259,7 +259,7 @@ fn emulated(plan: &Plan, no: DeviceNo, bound: &Bound, rng: Rng) -> Emulated {
         Dialect::Codenet => Emulated::Codenet(Codenet::new(codenet_how(plan, no, bound), rng)),
         Dialect::Commands => Emulated::Commands(Box::new(Commands::new(bound, messages(plan, no), rng))),
         Dialect::Zpl => Emulated::Zpl(Zpl::new(rng)),
-        Dialect::Reader => Emulated::Reader(Reader::new(bound.reader.clone(), rng)),
+        Dialect::Reader => Emulated::Reader(Box::new(Reader::new(bound.reader.clone(), rng))),
         Dialect::Modbus => Emulated::Modbus(Modbus::new(modbus_how(plan, no, bound), rng)),
     }
 }

@@ -48,8 +48,8 @@ pub(super) fn faults(r: &Rules, settings: &BTreeMap<String, SettingRule>) -> Vec
         let ways = [!c.exact.is_empty(), !c.begins.is_empty(), c.pattern.is_some(), keyed];
         if ways.iter().filter(|w| **w).count() != 1 || (c.key.is_some() != c.value.is_some()) {
             say(&["classify", &i.to_string()], "a rule needs one of exact, begins, pattern, or key with value; keep one");
-        } else if keyed != json {
-            say(&["classify", &i.to_string()], "key and value are for a json-stream, the others for everything else; mend the rule");
+        } else if keyed && !json {
+            say(&["classify", &i.to_string()], "key and value are looked at in a json-stream only; use exact, begins or pattern");
         }
     }
     if json == r.layout.json_codes.is_empty() {
@@ -162,10 +162,7 @@ fn setting(r: &Rules, name: &str, rule: &SettingRule) -> Option<String> {
     if let SettingRule::Text { words, .. } = rule {
         let allowed: Vec<&str> = match name {
             "framing" | "end" => r.framing.keys().map(String::as_str).collect(),
-            _ => match super::bind::words(name) {
-                Some(all) => all,
-                None => return None,
-            },
+            _ => super::bind::words(name)?,
         };
         if words.is_empty() || words.iter().any(|w| !allowed.contains(&w.as_str())) {
             return Some(format!("setting {name}: its words must be of {}", allowed.join(", ")));

@@ -81,20 +81,20 @@ impl Words {
                 let (rule, cut) = found.map_or((None, None), |(r, _, cut)| (Some(r), cut.as_ref()));
                 let charset = rule.and_then(|r| r.text).unwrap_or(self.rules.layout.text);
                 let codes = match &object {
-                    Some(o) => self.from_object(o),
-                    None => self.from_bytes(&data[cut.and_then(|c| c.shortest(data)).unwrap_or(0)..], charset),
+                    Some(o) => self.in_object(o),
+                    None => self.in_bytes(&data[cut.and_then(|c| c.shortest(data)).unwrap_or(0)..], charset),
                 };
                 codes.map_or(Meaning::Noise, Meaning::Frame)
             }
         }
     }
 
-    fn from_object(&self, object: &Value) -> Option<Frame> {
+    fn in_object(&self, object: &Value) -> Option<Frame> {
         let codes = json::texts(object, &self.rules.layout.json_codes)?;
         self.frame(codes.into_iter().map(|c| self.field(c.as_bytes())).collect::<Option<Vec<_>>>()?)
     }
 
-    fn from_bytes(&self, data: &[u8], charset: Charset) -> Option<Frame> {
+    fn in_bytes(&self, data: &[u8], charset: Charset) -> Option<Frame> {
         let data = decoded(data, charset)?;
         let parts = match &self.rules.layout.separator {
             Some(s) => split(&data, s.as_bytes()),
