@@ -113,6 +113,20 @@ fn devices_fit(p: &Plan, s: &Station, say: &dyn Fn(&str, &str)) {
         (_, Some(Traits::Printer(_) | Traits::Io)) => say("its device is no reader", "name a device with a reader's profile"),
         _ => {}
     }
+    if let Some(Traits::Reader(t)) = traits {
+        if t.by_command && s.trigger.is_none() {
+            say(
+                "its reader reads when it is told to, and nothing says when",
+                "add trigger = \"io1:cnt.N\", or let the reader be triggered otherwise",
+            );
+        }
+        if s.minimum_grade.is_some() && !t.graded {
+            say(
+                "its reader sends no grade, so that no code would be good enough",
+                "remove minimum_grade, or use a profile with [reader.grade]",
+            );
+        }
+    }
     if s.role == Role::Print && s.gate.is_some() {
         say("a print station has no gate", "put the gate at the verify station behind it");
     }

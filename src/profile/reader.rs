@@ -354,6 +354,7 @@ impl Rules {
             positional: self.positional(),
             wants_verdict: self.wants_verdict(),
             by_command: self.by_command(),
+            graded: self.grade.is_some(),
             least_grade: self.least_grade(),
             warnings: self.warnings(),
         }

@@ -116,3 +116,40 @@ fn the_schema_uses_known_words_only() {
         assert!(known.split(' ').any(|k| k == w), "{w}");
     }
 }
+
+#[test]
+fn mistakes_of_a_readers_rules_are_told_at_once_each_with_its_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let shipped = SHIPPED.iter().find(|s| s.0 == "keyence-sr").unwrap().1;
+    let write = |text: &str| {
+        std::fs::write(dir.path().join("keyence-sr.toml"), text).unwrap();
+        Profiles::load(Some(dir.path())).unwrap_err()
+    };
+    let lines = |text: &str, what: &[&str]| -> Vec<usize> {
+        what.iter().map(|w| text[..text.find(w).unwrap_or_else(|| panic!("{w}"))].matches('\n').count() + 1).collect()
+    };
+    // The form.
+    let text = shipped
+        .replace("is = \"fault\"", "is = \"foult\"")
+        .replace("unread = \"in-place\"", "unread = \"somewhere\"\ncolour = 1")
+        .replace("timeout_ms = 1000", "timeout_ms = \"long\"");
+    let e = write(&text);
+    assert_eq!(
+        e.iter().map(|c| c.line).collect::<Vec<_>>(),
+        lines(&text, &["is = \"foult\"", "unread =", "colour", "timeout_ms"]),
+        "{e:?}"
+    );
+    // Its meaning.
+    let text = shipped
+        .replace("exact = [\"OVER\", \"NC\"]", "exact = [\"OVER\"]\nbegins = [\"NC\"]")
+        .replace("example = \"OK,KEYENCE,SR-750,1.00\"", "example = \"NO\"")
+        .replace("[settings.no_read]", "[settings.noread]")
+        .replace("words = [\"cr\", \"stx-etx\", \"crlf\"]", "words = [\"cr\", \"etx\"]")
+        .replace("on = \"LON\\r\"", "on = \"\"");
+    let e = write(&text);
+    let told: Vec<&str> = e.iter().map(|c| c.what.as_str()).collect();
+    assert_eq!(e.len(), 5, "{told:?}");
+    for w in ["settings.framing", "settings.noread", "reader.classify.2", "reader.trigger.on", "reader.probe.example"] {
+        assert!(told.iter().any(|t| t.starts_with(w)), "{w}: {told:?}");
+    }
+}

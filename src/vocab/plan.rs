@@ -173,6 +173,8 @@ pub struct ReaderTraits {
     pub wants_verdict: bool,
     /// It reads when it is told to, at the station's trigger edge.
     pub by_command: bool,
+    /// It sends a grade with each code.
+    pub graded: bool,
     /// The poorest grade that is good enough, wherever it stands.
     pub least_grade: Option<Grade>,
     /// What may go wrong with it as it is set: "what; what would be right".

@@ -148,3 +148,17 @@ fn check_warns_of_separators_and_of_a_reader_that_drops_gs() {
     let w = check("line-camera", "settings = { gs = \"stripped\" }");
     assert!(w.len() == 1 && w[0]["what"].as_str().unwrap().contains("drops GS"), "{w:?}");
 }
+
+#[test]
+fn check_refuses_a_reader_that_nobody_triggers_and_a_grade_that_nobody_sends() {
+    let dir = TempDir::new().unwrap();
+    let config = dir.path().join("line.toml");
+    let more = "settings = { separator = \"|\", trigger = \"command\" }";
+    let text = configuration(9, "keyence-sr", more) + "minimum_grade = \"C\"\n";
+    std::fs::write(&config, text).unwrap();
+    let out = Command::new(env!("CARGO_BIN_EXE_packmark")).arg("--config").arg(&config).args(["--json", "check"]).output().unwrap();
+    let said: Value = serde_json::from_slice(&out.stdout).unwrap();
+    let whats: Vec<&str> = said["complaints"].as_array().unwrap().iter().filter_map(|c| c["what"].as_str()).collect();
+    assert_eq!(out.status.code(), Some(2));
+    assert!(whats.len() == 2 && whats[0].contains("nothing says when") && whats[1].contains("no grade"), "{whats:?}");
+}
