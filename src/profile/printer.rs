@@ -467,8 +467,6 @@ pub struct QuirkRule {
 pub enum Quirk {
     /// A field left to itself is emptied at once after its print, so that the last code is not printed again.
     BlankAfterPrint,
-    /// The record being printed does not count as waiting.
-    FillWithoutCurrent,
 }
 
 /// What a simulated printer says where the document leaves the value open.

@@ -120,7 +120,7 @@ fn the_schema_uses_known_words_only() {
 #[test]
 fn mistakes_of_a_readers_rules_are_told_at_once_each_with_its_line() {
     let dir = tempfile::tempdir().unwrap();
-    let shipped = SHIPPED.iter().find(|s| s.0 == "keyence-sr").unwrap().1;
+    let text_of = shipped("keyence-sr");
     let write = |text: &str| {
         std::fs::write(dir.path().join("keyence-sr.toml"), text).unwrap();
         Profiles::load(Some(dir.path())).unwrap_err()
@@ -129,7 +129,7 @@ fn mistakes_of_a_readers_rules_are_told_at_once_each_with_its_line() {
         what.iter().map(|w| text[..text.find(w).unwrap_or_else(|| panic!("{w}"))].matches('\n').count() + 1).collect()
     };
     // The form.
-    let text = shipped
+    let text = text_of
         .replace("is = \"fault\"", "is = \"foult\"")
         .replace("unread = \"in-place\"", "unread = \"somewhere\"\ncolour = 1")
         .replace("timeout_ms = 1000", "timeout_ms = \"long\"");
@@ -140,7 +140,7 @@ fn mistakes_of_a_readers_rules_are_told_at_once_each_with_its_line() {
         "{e:?}"
     );
     // Its meaning.
-    let text = shipped
+    let text = text_of
         .replace("exact = [\"OVER\", \"NC\"]", "exact = [\"OVER\"]\nbegins = [\"NC\"]")
         .replace("example = \"OK,KEYENCE,SR-750,1.00\"", "example = \"NO\"")
         .replace("[settings.no_read]", "[settings.noread]")
@@ -152,4 +152,42 @@ fn mistakes_of_a_readers_rules_are_told_at_once_each_with_its_line() {
     for w in ["settings.framing", "settings.noread", "reader.classify.2", "reader.trigger.on", "reader.probe.example"] {
         assert!(told.iter().any(|t| t.starts_with(w)), "{w}: {told:?}");
     }
+}
+
+#[test]
+fn all_mistakes_of_what_is_said_are_told_at_once_each_with_its_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("videojet-zipher.toml");
+    let wrong = |changes: &[(&str, &str, &str)]| {
+        let text = changes.iter().fold(shipped("videojet-zipher").to_string(), |t, (from, to, _)| {
+            assert!(t.contains(from), "{from}");
+            t.replacen(from, to, 1)
+        });
+        std::fs::write(&file, &text).unwrap();
+        let all = Profiles::load(Some(dir.path())).unwrap_err();
+        for (_, to, says) in changes {
+            let line = text[..text.find(to).unwrap()].matches('\n').count() + 1;
+            let found = all.iter().find(|c| c.what.contains(says)).unwrap_or_else(|| panic!("{says}: {all:?}"));
+            assert!(line.abs_diff(found.line) <= 3, "{says}: line {line}, {found}");
+        }
+        all.len()
+    };
+    let meant: [(&str, &str, &str); 8] = [
+        ("{setting.field}={code}", "{setting.fold}={code}", "no setting fold"),
+        ("arm = [\"select-message\"", "arm = [\"select-massage\"", "select-massage is no step"),
+        ("[\"event\", \"counter\"]", "[\"event\", \"last-text\"]", "no command last-text"),
+        ("forbidden = '0D 0A \"|\"'", "forbidden = '0D 0A'", "the byte 7C ends it"),
+        ("of = \"error\"", "of = \"eror\"", "{eror}"),
+        ("'\"QLN\"'", "'\"QLN'", "closing quote"),
+        ("is = '\"PRC\"'", "from = \"frame\"\nis = '\"PRC\"'", "no [[inbound]] named frame"),
+        ("encoding = \"UTF-8\"", "encodings = \"UTF-8\"", "{encoding}"),
+    ];
+    assert_eq!(wrong(&meant), 8);
+    let shaped: [(&str, &str, &str); 4] = [
+        ("[commands.fill]", "[commands.full]", "no key full"),
+        ("means = \"lacking\"", "means = \"lackin\"", "lackin"),
+        ("form = \"line\"", "form = \"lines\"", "form is missing or wrong"),
+        ("confirm_ms = 50", "confirm_ms = -1", "whole number, 0 or more"),
+    ];
+    assert_eq!(wrong(&shaped), 4);
 }

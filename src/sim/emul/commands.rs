@@ -34,6 +34,8 @@ pub struct Commands {
     rng: Rng,
     out: Outbox,
     link: Option<Link>,
+    /// When the last thing it said leaves: nothing overtakes it.
+    said_us: u64,
     request: Vec<u8>,
     /// Codes that wait, with their record numbers.
     waiting: VecDeque<(u64, Vec<u8>)>,
@@ -71,6 +73,7 @@ impl Commands {
             rng,
             out: Outbox::default(),
             link: None,
+            said_us: 0,
             request: Vec::new(),
             waiting: VecDeque::new(),
             field: None,
@@ -151,11 +154,7 @@ impl Commands {
         // The photo-eye comes before the print.
         let at_us = now_us + if means == EventMeans::Printed { self.between_ms(3, 6) } else { self.between_ms(1, 2) };
         if let Some(bytes) = self.written(&is, from, &Values::default().with("count", "1"), now_us) {
-            if means == EventMeans::Printed {
-                self.out.acknowledge(link, bytes, at_us);
-            } else {
-                self.out.send(link, bytes, at_us);
-            }
+            self.said_us = self.out.send(link, bytes, at_us.max(self.said_us));
         }
     }
 
@@ -231,7 +230,7 @@ impl Commands {
             let form = self.talk.inbound.iter().position(|f| matches!(f.form, Begin::Line { .. }));
             if let Some(bytes) = self.written(&unknown, form, &Values::default().with("sum", sum), now_us) {
                 let at_us = now_us + self.between_ms(2, 6);
-                self.out.acknowledge(link, bytes, at_us);
+                self.said_us = self.out.acknowledge(link, bytes, at_us.max(self.said_us));
             }
         }
     }
@@ -249,7 +248,7 @@ impl Commands {
         let Some(reply) = reply.filter(|r| !full || r.means != Means::Ok) else { return };
         if let (Some(bytes), Some(link)) = (self.written(&reply.is, reply.from, &values, now_us), self.link.filter(|_| !silent)) {
             let at_us = now_us + self.between_ms(2, 6);
-            self.out.acknowledge(link, bytes, at_us);
+            self.said_us = self.out.acknowledge(link, bytes, at_us.max(self.said_us));
         }
     }
 
@@ -315,6 +314,7 @@ impl Commands {
 impl DeviceSide for Commands {
     fn connected(&mut self, link: Link, _now_us: u64) {
         self.link = Some(link);
+        self.said_us = 0;
         self.request.clear();
     }
 

@@ -35,12 +35,18 @@ pub(super) struct Credit {
     /// Codes of an earlier link or adoption that nobody cleared.
     pub ghosts: u32,
     ghosts_until_us: Option<u64>,
+    /// It is known which codes are inside: what it prints next is the oldest of ours. After a loss that nobody cleared it
+    /// is not, until everything has surely left it; till then prints make room and are told to nobody.
+    anchored: bool,
     /// Prints heard while the first code's answer was on its way.
     early: bool,
     pub next_record: u64,
     /// The counter when it was last read, and when that was.
     counter: Option<(u64, u64)>,
     due_us: u64,
+    /// A code was just put: a counter that has moved on since it was read before may have counted this code or what stood
+    /// there before it.
+    proving: bool,
     pub blank_due: bool,
     /// Nothing of ours is in the field since it was last emptied.
     bare: bool,
@@ -61,10 +67,12 @@ impl Credit {
             inside: VecDeque::new(),
             ghosts: 0,
             ghosts_until_us: None,
+            anchored: true,
             early: false,
             next_record: 1,
             counter: None,
             due_us: 0,
+            proving: false,
             blank_due: false,
             bare: true,
         }
@@ -94,8 +102,8 @@ impl Credit {
     /// The buffer is empty, or is not ours any more.
     pub fn forget(&mut self) {
         self.inside.clear();
-        (self.early, self.blank_due, self.bare) = (false, false, true);
-        (self.ghosts, self.ghosts_until_us) = (0, None);
+        (self.early, self.blank_due, self.bare, self.proving) = (false, false, true, false);
+        (self.ghosts, self.ghosts_until_us, self.anchored) = (0, None, true);
     }
 
     /// The link is gone: what was inside may still be there.
@@ -127,8 +135,15 @@ impl Credit {
         self.forget();
         // A field that is overwritten holds nothing of before.
         self.ghosts = if holds_one(self.kind) { 0 } else { ghosts };
-        self.ghosts_until_us = (self.ghosts > 0).then_some(now_us + GHOSTS_US);
+        self.anchored = self.ghosts == 0;
         self.due_us = now_us + self.interval_us;
+    }
+
+    /// A code waits for room that only what was left inside takes: after a while without a print it is taken to be gone.
+    pub fn wait_for_ghosts(&mut self, now_us: u64) {
+        if self.ghosts > 0 {
+            self.ghosts_until_us.get_or_insert(now_us + GHOSTS_US);
+        }
     }
 
     pub fn expire_ghosts(&mut self, now_us: u64) {
@@ -142,10 +157,10 @@ impl Credit {
     }
 
     /// How many of ours are among `n` prints, oldest first.
-    fn take(&mut self, n: u64, now_us: u64) -> u32 {
+    fn take(&mut self, n: u64) -> u32 {
         let old = n.min(u64::from(self.ghosts)) as u32;
         self.ghosts -= old;
-        self.ghosts_until_us = (self.ghosts > 0).then_some(now_us + GHOSTS_US);
+        self.ghosts_until_us = None;
         let ours = (n - u64::from(old)).min(self.inside.len() as u64) as usize;
         self.inside.drain(..ours);
         ours as u32
@@ -169,7 +184,11 @@ impl Commands {
         if n == 0 {
             return;
         }
-        self.out.tell(Report::Printed { count: n });
+        // Everything has left it.
+        self.credit.anchored |= self.credit.inside.is_empty() && self.credit.ghosts == 0;
+        if self.credit.anchored {
+            self.out.tell(Report::Printed { count: n });
+        }
         if let Some(r) = &mut self.refused {
             *r = Refused { again_us: now_us, count: 0 };
         }
@@ -186,16 +205,20 @@ impl Commands {
         }
         if self.credit.inside.is_empty() && self.credit.ghosts == 0 {
             let putting = matches!(&self.asked, Some(Asked { ask: super::Ask::Put(_), .. }));
-            if putting && !self.credit.early {
+            let again = self.credit.repeats && !self.credit.bare;
+            if putting && !again && !self.credit.early {
                 self.credit.early = true;
-            } else if self.credit.repeats && !self.credit.bare {
+            } else if putting && again {
+                // Its last code once more, before it took this one: nobody's.
+                self.out.junk(bytes, now_us);
+            } else if again {
                 self.unready("prints its last code again, since nothing new came in time", now_us);
             } else {
                 self.out.junk(bytes, now_us);
             }
             return;
         }
-        let n = self.credit.take(count, now_us);
+        let n = self.credit.take(count);
         self.credited(n, now_us);
     }
 
@@ -210,7 +233,8 @@ impl Commands {
             made_room = u32::from(refused && credit.source == Confirmation::Acceptance);
         }
         if credit.inside.is_empty() {
-            credit.due_us = now_us + credit.interval_us;
+            credit.proving = credit.source == Confirmation::Counter;
+            credit.due_us = now_us + if credit.proving { 0 } else { credit.interval_us };
         }
         credit.next_record = put.record + 1;
         credit.bare = false;
@@ -220,7 +244,7 @@ impl Commands {
         self.credited(made_room, now_us);
         self.out.tell(Report::Taken { code });
         if std::mem::take(&mut self.credit.early) {
-            let n = self.credit.take(1, now_us);
+            let n = self.credit.take(1);
             self.credited(n, now_us);
         }
     }
@@ -262,7 +286,7 @@ impl Commands {
             }
             _ => u64::from(!self.credit.inside.is_empty()),
         };
-        let n = self.credit.take(n, now_us);
+        let n = self.credit.take(n);
         self.credited(n, now_us);
     }
 
@@ -276,7 +300,11 @@ impl Commands {
         let Some(more) = count.checked_sub(before) else {
             return self.out_of_step(&format!("its print counter went back from {before} to {count}"), now_us);
         };
-        let n = self.credit.take(more, now_us);
+        if std::mem::take(&mut self.credit.proving) && more > 0 {
+            let why = "something was printed while a code was on its way: whether it was this one is not known";
+            return self.out_of_step(why, now_us);
+        }
+        let n = self.credit.take(more);
         self.credited(n, now_us);
         if more > u64::from(n) && !self.credit.bare && self.credit.repeats {
             let why = format!("printed its last code again ({} times): nothing new came in time", more - u64::from(n));

@@ -229,6 +229,10 @@ impl Commands {
                 true
             }
             Stage::Ready => match self.credit.poll_due_us() {
+                None if !self.queue.is_empty() && !waiting => {
+                    self.credit.wait_for_ghosts(now_us);
+                    false
+                }
                 Some((due_us, role)) if due_us <= now_us => {
                     self.ask(Ask::Confirm, role, Values::default(), now_us);
                     true
