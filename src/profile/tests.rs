@@ -136,7 +136,7 @@ fn mistakes_of_a_readers_rules_are_told_at_once_each_with_its_line() {
     let e = write(&text);
     assert_eq!(
         e.iter().map(|c| c.line).collect::<Vec<_>>(),
-        lines(&text, &["is = \"foult\"", "unread =", "colour", "timeout_ms"]),
+        lines(&text, &["is = \"foult\"", "unread =", "colour", "timeout_ms = \"long\""]),
         "{e:?}"
     );
     // Its meaning.
