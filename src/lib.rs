@@ -52,7 +52,7 @@
 //! | [`device`] | ports (TCP, serial, pty, listen) and one driver loop for any conversation | packing rules |
 //! | [`ledger`] | the only SQL: schema, writer thread, readers, segments, marks, journal | devices |
 //! | [`upstream`] | the supplier of codes (sans-IO), its HTTP templates, folders and spool | the line's rules, the ledger |
-//! | [`control`] | the socket's protocol, server and client | SQL |
+//! | [`control`] | the socket's protocol, server and client; alarms and refusals in Chinese | SQL |
 //! | [`tui`] | the operator's console | the ledger |
 //! | [`floor`] | the imperative shell: builds the rooms, joins them, the only caller of the wall clock; the demo | rules |
 //! | [`sim`] | simulated devices, the physics of a belt, faults, the seeded shift | |

@@ -20,7 +20,10 @@ pub fn check(g: &Globals) -> Exit {
     };
     match place::load(g, file) {
         Ok(c) => {
-            let wrong = ranges_against_the_book(&c, file);
+            let wrong = match against_the_book(g, &c, file) {
+                Ok(wrong) => wrong,
+                Err(exit) => return exit,
+            };
             if !wrong.is_empty() {
                 return complaints(g, &wrong);
             }
@@ -46,6 +49,7 @@ pub fn check(g: &Globals) -> Exit {
 }
 
 fn complaints(g: &Globals, wrong: &[place::Wrong]) -> Exit {
+    let wrong: Vec<place::Wrong> = wrong.iter().map(|w| w.told(g)).collect();
     match g.json {
         true => {
             result(&json!({"ok": false, "complaints": wrong.iter().map(place::Wrong::json).collect::<Vec<_>>()}));
@@ -57,19 +61,21 @@ fn complaints(g: &Globals, wrong: &[place::Wrong]) -> Exit {
     Exit::Usage
 }
 
-/// Where the store stands already: can the configured ranges be had, above what was issued? A store that cannot be read
-/// is no fault of the configuration.
-fn ranges_against_the_book(c: &Config, file: &Path) -> Vec<place::Wrong> {
-    let Ok(snapshot) = Snapshot::open(&c.store) else { return Vec::new() };
+/// What the store says against the configuration. A store that cannot be read, or is not there yet, is no fault of the
+/// configuration.
+fn against_the_book(g: &Globals, c: &Config, file: &Path) -> Result<Vec<place::Wrong>, Exit> {
+    let dir = place::store(g, Some(c))?;
+    let Ok(sentences) = Snapshot::open(&dir).and_then(|s| s.contradicts(&c.plan)) else { return Ok(Vec::new()) };
     let text = std::fs::read_to_string(file).unwrap_or_default();
     let wrong = |sentence: String| {
         let (what, right) = sentence.split_once("; ").map_or((sentence.as_str(), None), |(a, b)| (a, Some(b.to_string())));
         let level = what.strip_prefix("[[level]] ").and_then(|w| w.split(':').next()).unwrap_or("");
         let named = |l: &str| l.split('=').map(|p| p.trim().trim_matches('"')).eq(["name", level]);
-        let line = text.lines().position(named).map_or(0, |n| n + 1);
+        let place = |l: &str| if what.starts_with("[codes]") { l.trim() == "[codes]" } else { named(l) };
+        let line = text.lines().position(place).map_or(0, |n| n + 1);
         place::Wrong { file: file.into(), line, what: what.into(), right }
     };
-    snapshot.ranges_fit(&c.plan).map_or_else(|all| all.into_iter().map(wrong).collect(), |()| Vec::new())
+    Ok(sentences.into_iter().map(wrong).collect())
 }
 
 /// Opens the snapshot and hands it on; every refusal becomes a sentence.
@@ -111,13 +117,17 @@ pub fn trace(g: &Globals, args: &TraceArgs) -> Exit {
         (None, Some(h)) => match unhex(h) {
             Some(b) if !b.is_empty() => b,
             _ => {
-                say(format_args!("--hex {h} is not hex: give pairs of 0-9 a-f"));
+                say(place::told(g, &format!("--hex {h} is not hex: give pairs of 0-9 a-f")));
                 return Exit::Usage;
             }
         },
         (None, None) => return Exit::Usage,
     };
-    read(g, |s| match s.trace(&bytes)? {
+    let prefix = match place::config(g) {
+        Ok(config) => config.and_then(|c| c.plan.codes.company_prefix_len),
+        Err(exit) => return exit,
+    };
+    read(g, |s| match s.trace(&bytes, prefix)? {
         Some(v) if g.json => Ok(result(&v)),
         Some(v) => Ok(trace_text(g, &v)),
         None => {
@@ -152,6 +162,14 @@ fn trace_text(g: &Globals, v: &Value) -> Exit {
         }
     }
     print(format_args!("  {} {} #{}", word("pack", "码包"), text(v, "pack"), v["ordinal"].as_u64().unwrap_or(0) + 1));
+    if let Some(f) = v.get("gs1") {
+        print(format_args!("  {} {}", word("reported as", "上报为"), named(&f["reported"])));
+        for (key, name) in [("urn", "EPC URN"), ("link", "GS1 Digital Link")] {
+            if !text(f, key).is_empty() {
+                print(format_args!("  {name} {}", text(f, key)));
+            }
+        }
+    }
     for c in v["codes"].as_array().into_iter().flatten() {
         print(format_args!("  {} {}  {}", word("carries", "附码"), named(c), text(c, "purpose")));
     }

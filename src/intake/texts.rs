@@ -87,7 +87,7 @@ impl Texts {
                 Ok(Some(Line { bytes, file: file as u32, number, judge }))
             }
             Err(LineFault::TooLong) => {
-                let what = format!("the line has more than {} bytes: is it a text of codes?", super::lines::MAX_LINE);
+                let what = format!("the line has more than {} bytes: it is no text of codes", super::lines::MAX_LINE);
                 Err(Fault::Line { path: path.clone(), line: number, what })
             }
             Err(LineFault::Read(e)) => Err(fault(path, e)),
@@ -101,9 +101,7 @@ impl Texts {
         self.begun += 1;
         let mut from: Box<dyn Read> = match std::mem::replace(&mut self.from, From::Nothing) {
             From::Files(sha) => {
-                let file = File::open(path)
-                    .and_then(|f| if f.metadata()?.is_dir() { Err(std::io::ErrorKind::IsADirectory.into()) } else { Ok(f) });
-                let hashed = Hashed::new(file.map_err(|e| fault(path, e))?, &sha);
+                let hashed = Hashed::new(File::open(path).map_err(|e| fault(path, e))?, &sha);
                 self.from = From::Files(sha);
                 Box::new(hashed)
             }

@@ -9,6 +9,7 @@ mod chain;
 pub mod codebook;
 pub mod core;
 mod error;
+mod fits;
 mod ignore;
 pub mod import;
 mod load;
@@ -25,6 +26,7 @@ mod relation;
 mod report;
 mod schema;
 mod segment;
+mod speed;
 mod survey;
 pub mod tokens;
 mod trace;
@@ -34,8 +36,10 @@ pub mod writer;
 pub use codebook::Codebook;
 pub use core::{Core, Hooks, OpenHow, Opened, Submission};
 pub use error::{CommitError, OpenError};
+pub use fits::other_rule;
 pub use lock::Holder;
 pub use merged::MakeError;
+pub use speed::Speed;
 pub use writer::{Outcome, Writer};
 
 #[cfg(test)]

@@ -141,6 +141,11 @@ impl Snapshot {
         }
     }
 
+    /// Codes of a pack that may still be used.
+    pub(super) fn unused(&self, p: &PackRow) -> Result<u64, ReadError> {
+        Ok(self.about(p)?.get("unused").and_then(Value::as_u64).unwrap_or(0))
+    }
+
     fn about(&self, p: &PackRow) -> Result<Map<String, Value>, ReadError> {
         let mut rows: BTreeMap<ItemState, u64> = BTreeMap::new();
         let (lo, hi) = (CodeRef::new(p.no, 0).id(), CodeRef::new(p.no, u32::MAX).id());
