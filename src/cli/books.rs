@@ -6,8 +6,9 @@ use crate::audit::{Account, Judge, Verdict, Violation};
 use crate::config::Config;
 use crate::floor::terms::{Exit, Globals, say};
 use crate::ledger::reader::{ReadError, Snapshot};
-use crate::vocab::Promise;
+use crate::tui::words;
 use crate::vocab::code::unhex;
+use crate::vocab::{ItemState, Promise};
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{BufReader, BufWriter, ErrorKind, Write};
@@ -155,10 +156,15 @@ fn named(v: &Value) -> &str {
 
 fn trace_text(g: &Globals, v: &Value) -> Exit {
     let word = |en: &'static str, zh: &'static str| if g.english() { en } else { zh };
-    print(format_args!("{}  {} {}", named(v), text(v, "level"), text(v, "state")));
-    for (key, en, zh) in [("reason", "reason", "原因"), ("job", "job", "工单")] {
-        if !text(v, key).is_empty() {
-            print(format_args!("  {} {}", word(en, zh), text(v, key)));
+    let lang = place::lang(g);
+    let item = |v: &'_ Value| ItemState::from_word(text(v, "state")).map_or(text(v, "state").to_string(), |s| words::item(s, lang).into());
+    // English says the protocol's own words.
+    let parent = |v: &'_ Value| if g.english() { text(v, "state").to_string() } else { words::parent_word(text(v, "state"), lang).into() };
+    let reason = if g.english() { text(v, "reason") } else { words::reason_word(text(v, "reason"), lang) };
+    print(format_args!("{}  {} {}", named(v), text(v, "level"), item(v)));
+    for (said, en, zh) in [(reason, "reason", "原因"), (text(v, "job"), "job", "工单")] {
+        if !said.is_empty() {
+            print(format_args!("  {} {said}", word(en, zh)));
         }
     }
     print(format_args!("  {} {} #{}", word("pack", "码包"), text(v, "pack"), v["ordinal"].as_u64().unwrap_or(0) + 1));
@@ -178,13 +184,13 @@ fn trace_text(g: &Globals, v: &Value) -> Exit {
         print(format_args!("  {} {} {} ({} #{number})", word("made to be in", "预定装入"), text(p, "level"), named(p), text(p, "pack")));
     }
     for p in v["parents"].as_array().into_iter().flatten() {
-        print(format_args!("  {} {} {} ({}) {}", word("in", "装入"), text(p, "level"), named(p), p["id"], text(p, "state")));
+        print(format_args!("  {} {} {} ({}) {}", word("in", "装入"), text(p, "level"), named(p), p["id"], parent(p)));
     }
     if let Some(c) = v.get("contents") {
         let children = c["children"].as_array().map_or(&[][..], Vec::as_slice);
-        print(format_args!("  {} {} ({}) {}, {}:", word("is", "本身为"), text(c, "level"), c["id"], text(c, "state"), children.len()));
+        print(format_args!("  {} {} ({}) {}, {}:", word("is", "本身为"), text(c, "level"), c["id"], parent(c), children.len()));
         for child in children {
-            print(format_args!("    {}  {}", named(child), text(child, "state")));
+            print(format_args!("    {}  {}", named(child), item(child)));
         }
     }
     for e in v["events"].as_array().into_iter().flatten() {

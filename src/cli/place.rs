@@ -143,7 +143,10 @@ pub fn client_failed(g: &Globals, e: &ClientError) -> Exit {
                 true => {
                     say(format_args!("no daemon answers at {path} ({source}): start it with packmark run --config FILE, or give --socket"))
                 }
-                false => say(format_args!("守护进程没有应答：{path}（{source}）。请先启动 packmark run --config FILE，或用 --socket 指定")),
+                false => say(format_args!(
+                    "守护进程没有应答：{path}（{}）。请先启动 packmark run --config FILE，或用 --socket 指定",
+                    told(g, &source.to_string())
+                )),
             }
             Exit::Unreachable
         }

@@ -35,10 +35,10 @@ impl Snapshot {
         let mut known = BTreeSet::new();
         self.events(head.saturating_sub(LOOK), &mut |stamp, e| match e {
             Event::Sent { codes, .. } => sent.extend(codes.iter().filter(|c| mine(c)).map(|_| stamp.wall_us)),
-            Event::Verdict { good: true, seen: Some(Seen::Known(c)), .. } | Event::Closed { code: Some(c), .. } if mine(c) => {
-                if known.insert(*c) {
-                    met.push(stamp.wall_us);
-                }
+            Event::Verdict { good: true, seen: Some(Seen::Known(c)), .. } | Event::Closed { code: Some(c), .. }
+                if mine(c) && known.insert(*c) =>
+            {
+                met.push(stamp.wall_us);
             }
             _ => {}
         })?;
