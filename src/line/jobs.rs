@@ -242,6 +242,7 @@ impl<L: Law> Line<L> {
             .collect();
         stale.iter().for_each(|a| self.lower(a));
         self.forgive_rejects();
+        self.close_full_ones();
         self.move_line(PackMl::Unholding, None);
         self.arm_printers();
     }
@@ -270,7 +271,9 @@ impl<L: Law> Line<L> {
         if !matches!(self.book.line.state, PackMl::Starting | PackMl::Unholding | PackMl::Suspended) || self.ending.is_some() {
             return;
         }
-        let up = self.devices.values().all(|d| d.up && d.ready) && self.counters_seen;
+        // A printer that no station prints with is never armed, and not waited for.
+        let idle = |no: &DeviceNo| !self.plan.stations.iter().any(|s| s.role == Role::Print && s.device == Some(*no));
+        let up = self.devices.iter().all(|(no, d)| d.up && (d.ready || idle(no))) && self.counters_seen;
         let fed = self.item_printers.iter().all(|p| {
             let w = &self.windows[&p.device];
             !w.clearing && (w.taken > 0 || !w.ghosts.is_empty())

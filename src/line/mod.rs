@@ -6,6 +6,7 @@
 //!
 //! Must never know: tokio, clocks, SQL, devices' protocols.
 
+mod bond;
 pub mod book;
 mod feed;
 mod gate;

@@ -300,6 +300,7 @@ fn a_burnt_number_is_not_burnt_again_after_a_restart() {
     // An older copy: what may have been sent counts as issued.
     let mut old: Line = Line::new(Arc::new(plan()), w.line.book().clone());
     let restored: Vec<CodeRef> = (issued..issued + 100).map(|o| CodeRef::new(PackNo(1), o)).collect();
-    old.handle(Input::Booted { clean: false, last_wall_us: None, restored }, Now::new(1, 1_700_000_000_000_000));
+    let booted = Input::Booted { clean: false, last_wall_us: None, restored, made_for: Vec::new() };
+    old.handle(booted, Now::new(1, 1_700_000_000_000_000));
     assert_eq!(old.book().packs[&PackNo(1)].next, issued + 100);
 }
