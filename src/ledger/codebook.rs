@@ -276,6 +276,18 @@ impl Codebook {
         }
     }
 
+    /// Reads every relation once, so that no thing on a belt waits for its checksum. Damage is remembered.
+    pub(super) fn look_through_relations(&self) {
+        let shelf = self.shelf.read().expect("no panic while held");
+        for (row, source) in shelf.packs.values() {
+            if let Source::Segments { within: Some((_, relation)), .. } = source
+                && !relation.is_whole().unwrap_or(false)
+            {
+                let _ = self.damage.set(format!("the relation of pack {} is damaged", row.id));
+            }
+        }
+    }
+
     /// A frame with its codes resolved; what a station ignores is left out.
     pub fn reading(&self, frame: &Frame, ignore: &[Ignore]) -> Reading {
         match frame {
