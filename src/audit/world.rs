@@ -313,6 +313,9 @@ impl Maker {
             if let Some(x) = r.reason {
                 v["reason"] = x.into();
             }
+            if r.pack == "p1" {
+                v["made_for"] = box_code(r.ordinal / BOTTLES_A_BOX as u32).into();
+            }
             dump.push(v);
         }
         for (id, p) in &self.parents {
@@ -323,8 +326,11 @@ impl Maker {
         for (pack, level, product, count) in packs::PACKS {
             let untouched = count - lines.get(pack).copied().unwrap_or(0);
             let mut v = json!({"k": "pack", "pack": pack, "level": level, "product": product, "count": count, "untouched": untouched});
-            if pack == "old" {
-                v["used"] = true.into();
+            match pack {
+                "old" => v["used"] = true.into(),
+                // Bottles and boxes came in rows that belong together.
+                "p1" => v["made_for"] = "p2".into(),
+                _ => {}
             }
             dump.push(v);
         }
