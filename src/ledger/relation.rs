@@ -9,10 +9,10 @@ use crate::intake::Column;
 use crate::line::Answer;
 use crate::vocab::plan::{CodeSource, Plan};
 use std::fs::File;
-use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 const MAGIC: &[u8; 8] = b"PMREL\0\0\x01";
 const HEADER: usize = 64;
@@ -28,8 +28,8 @@ pub struct Relation {
     body_crc: u32,
     /// The body has been held against its checksum.
     whole: OnceLock<bool>,
-    /// The parent asked for last and its children: those of one parent are asked for one after another.
-    last: Mutex<Option<(u32, Range<u32>)>>,
+    /// The parent found last: children of one parent are asked for one after another.
+    last: AtomicU32,
 }
 
 fn bad(what: &str) -> std::io::Error {
@@ -48,7 +48,7 @@ impl Relation {
         if h[8..24] != store[..] {
             return Err(bad("it belongs to another store"));
         }
-        let r = Self { children: n(24), parents: n(28), body_crc: n(32), file, whole: OnceLock::new(), last: Mutex::default() };
+        let r = Self { children: n(24), parents: n(28), body_crc: n(32), file, whole: OnceLock::new(), last: AtomicU32::new(0) };
         if r.children != children || r.file.metadata()?.len() != HEADER as u64 + u64::from(r.parents) * 4 {
             return Err(bad("its length does not agree with its header or its pack"));
         }
@@ -57,26 +57,27 @@ impl Relation {
 
     /// The ordinal of the parent of a child.
     pub fn parent_of(&self, child: u32) -> std::io::Result<u32> {
-        if let Some((parent, children)) = &*self.last.lock().expect("no panic while held")
-            && children.contains(&child)
-        {
-            return Ok(*parent);
-        }
         if !self.is_whole()? || child >= self.children {
             return Err(bad("it does not agree with its checksum"));
+        }
+        let last = self.last.load(Ordering::Relaxed);
+        if self.first_child(last)? <= child && child < self.first_child(last + 1)? {
+            return Ok(last);
         }
         let (mut low, mut high) = (0, self.parents);
         while high - low > 1 {
             let middle = low + (high - low) / 2;
             if self.first_child(middle)? <= child { low = middle } else { high = middle }
         }
-        let end = if low + 1 < self.parents { self.first_child(low + 1)? } else { self.children };
-        let children = self.first_child(low)?..end;
-        *self.last.lock().expect("no panic while held") = Some((low, children));
+        self.last.store(low, Ordering::Relaxed);
         Ok(low)
     }
 
+    /// Behind the last parent: the number of children.
     fn first_child(&self, parent: u32) -> std::io::Result<u32> {
+        if parent >= self.parents {
+            return Ok(self.children);
+        }
         let mut b = [0; 4];
         self.file.read_exact_at(&mut b, HEADER as u64 + u64::from(parent) * 4)?;
         Ok(u32::from_le_bytes(b))

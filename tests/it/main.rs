@@ -14,6 +14,7 @@ mod played;
 mod readme;
 mod refusals;
 mod reject;
+mod related;
 mod schemas;
 mod shift;
 mod source;

@@ -144,11 +144,15 @@ fn related(seed: u64) -> ShiftHow {
 #[test]
 fn what_was_made_for_one_box_is_in_no_other() {
     let read = |name: &str| std::env::var(name).ok().and_then(|s| s.parse::<u64>().ok());
-    let (from, to) = (read("PACKMARK_FROM").unwrap_or(3_000), read("PACKMARK_TO").unwrap_or(3_030));
+    let (from, to) = (read("PACKMARK_FROM").unwrap_or(3_000), read("PACKMARK_TO").unwrap_or(3_015));
     let again = "what_was_made_for_one_box_is_in_no_other";
     let wrong: Vec<String> = (from..to).filter_map(|s| run_sound(&related(s), again).err()).collect();
     assert!(wrong.is_empty(), "{} seeds:\n{}", wrong.len(), wrong.join("\n"));
-    // Not by standing still: without faults all is packed, and a swap costs its two boxes.
+}
+
+/// Not by standing still: without faults all is packed, and children that change places cost their two boxes.
+#[test]
+fn children_that_change_places_cost_their_two_boxes() {
     let dir = folder();
     let (dump, journal, _) = books(&ShiftHow { faults: Faults::None, crashes: 0, ..related(3_101) }, dir.path());
     assert!(!journal.iter().any(|v| v["k"] == "verdict" && v["good"] == false));
@@ -158,7 +162,7 @@ fn what_was_made_for_one_box_is_in_no_other() {
     let (_, journal, truth) = books(&ShiftHow { faults: Faults::Normal, crashes: 0, ..related(3_102) }, dir.path());
     let swapped = truth.iter().filter(|v| v["k"] == "inject" && v["fault"] == "children-swapped").count();
     let foreign = journal.iter().filter(|v| v["station"] == "box-pack" && v["reason"] == "foreign").count();
-    assert!(swapped > 0 && swapped == foreign, "{swapped} swapped, {foreign} boxes refused");
+    assert!(swapped >= 2 && swapped == foreign, "{swapped} swapped, {foreign} boxes refused");
 }
 
 #[test]
