@@ -92,7 +92,7 @@ pub struct Line<L: Law = Sound> {
     pub(super) running_since: Option<u64>,
     pub(super) wall_offset_us: Option<i64>,
     pub(super) alarm_since: BTreeMap<String, i64>,
-    pub(super) ending: Option<super::jobs::Ending>,
+    pub(super) ending: Option<super::ending::Ending>,
     pub(super) stop_deadline_us: Option<u64>,
     pub(super) auto_resume: bool,
     pub(super) counters_seen: bool,

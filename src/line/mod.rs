@@ -8,6 +8,7 @@
 
 mod bond;
 pub mod book;
+mod ending;
 mod feed;
 mod gate;
 pub mod input;

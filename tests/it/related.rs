@@ -129,7 +129,7 @@ fn a_bottle_in_another_bottles_box_is_refused_and_the_audit_sees_why() {
     let lie = |l: &Value| {
         let mut l = l.clone();
         if l["text"] == bottle(0) {
-            l["made_for"] = of("bottle").last().unwrap()["made_for"].clone();
+            l["made_for"] = of("bottle").next_back().unwrap()["made_for"].clone();
         }
         l
     };
