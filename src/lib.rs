@@ -93,8 +93,9 @@
 //! 4. "Printed" comes by whatever that printer offers. Silence or reset makes doubt ([`vocab::Doubt`]).
 //! 5. The trigger opens a passage (`src/line/passage.rs`), the frame brings codes, the verdict leaves
 //!    (`src/line/judge.rs`): a reject now, a release by the gate only when the verdict is on disk (`src/line/gate.rs`).
-//! 6. At a pack station children gather (`src/line/packing.rs`); the parent closes, is labelled (`src/line/labels.rs`), is
-//!    read, is sealed ([`vocab::Event::Sealed`]). The same rule at every level.
+//! 6. At a pack station children gather (`src/line/packing.rs`), those that were made for one parent in no other
+//!    (`src/line/bond.rs`); the parent closes, is labelled (`src/line/labels.rs`), is read, is sealed
+//!    ([`vocab::Event::Sealed`]). The same rule at every level.
 //! 7. The journal is the outbox: `watch` ([`control::server`]), `journal`, `trace` and `report`
 //!    ([`ledger::reader::Snapshot`]) and [`audit`] read it.
 //! 8. The job ends: what is unaccounted is settled by name, leases go back, both balances close.

@@ -161,6 +161,7 @@ async fn live(
     let known = book.line.alarms.iter().filter(|a| a.starts_with(inbox::REFUSED)).cloned().collect();
     let (commit, mut commits) = mpsc::channel(COMMITS);
     let writer = Writer::start(core, move |o| drop(commit.blocking_send(o)));
+    let made_for = codebook.made_for_in(&book);
     let line = Line::new(plan.clone(), book);
     tend(codebook.clone());
     let (report, reports) = mpsc::channel(REPORTS);
@@ -194,7 +195,7 @@ async fn live(
         committed_seq,
         admit: ADMIT,
     });
-    if let Some(end) = owner.boot(Input::Booted { clean, last_wall_us, restored }, &mut commits).await {
+    if let Some(end) = owner.boot(Input::Booted { clean, last_wall_us, restored, made_for }, &mut commits).await {
         return finish(owner, commits, end, None).await;
     }
     let (command, commands) = mpsc::channel(COMMANDS);

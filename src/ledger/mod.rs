@@ -22,7 +22,7 @@ pub mod packs;
 mod public;
 pub mod ranges;
 pub mod reader;
-mod relation;
+pub mod relation;
 mod report;
 mod schema;
 mod segment;

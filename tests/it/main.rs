@@ -15,6 +15,7 @@ mod played;
 mod readme;
 mod refusals;
 mod reject;
+mod related;
 mod schemas;
 mod sealing;
 mod serial;

@@ -5,7 +5,6 @@ use super::*;
 use crate::intake::Column;
 use crate::ledger::{Core, OpenHow, Opened, Submission};
 use crate::line::{Mark, Reading};
-use crate::vocab::plan::Ignore;
 use crate::vocab::report::{Field, Frame};
 use crate::vocab::rng::Rng;
 use crate::vocab::{CodeRef, Event, Now};
@@ -245,14 +244,11 @@ fn a_row_of_twins_is_one_item() {
         let all: Vec<(String, Vec<u8>)> = columns.iter().map(|c| c.0.to_string()).zip(row(n)).collect();
         assert_eq!(s.book().codes(code), all);
     }
-    // Where ink is proved only the printed code counts; elsewhere each names the item.
+    // Each names the item; what that is worth is the line's to say.
     let [own, cap, _] = row(7).try_into().expect("three codes");
     let frame = Frame::Data(vec![Field::Code(cap), Field::Code(own)]);
-    let mark = || Mark::Code { code: CodeRef::new(PackNo(1), 7), exact: true };
-    assert_eq!(s.book().reading(&frame, &[Ignore::Twin]), Reading::Data(vec![mark()]));
-    assert_eq!(s.book().reading(&frame, &[]), Reading::Data(vec![mark(), mark()]));
-    let cap_alone = Frame::Data(vec![Field::Code(row(7)[1].clone())]);
-    assert_eq!(s.book().reading(&cap_alone, &[Ignore::Twin]), Reading::Data(Vec::new()));
+    let mark = |twin| Mark::Code { code: CodeRef::new(PackNo(1), 7), exact: true, twin, made_for: None };
+    assert_eq!(s.book().reading(&frame, &[]), Reading::Data(vec![mark(true), mark(false)]));
     // Any of them is a duplicate anywhere.
     let e = s.prepare(&mut plain("new.txt", 1, |_| b"in1234".to_vec()), &how(2)).unwrap_err().to_string();
     assert!(e.contains("new.txt line 1 is in pack x1 already (its code 1235, t.csv line 1235)"), "{e}");
