@@ -30,6 +30,11 @@ impl Pace {
         Self { limit, began: Instant::now(), written: 0 }
     }
 
+    /// Is there a line to be left alone?
+    pub fn limited(&self) -> bool {
+        self.limit.is_some()
+    }
+
     fn wrote(&mut self, bytes: u64) {
         let Some(BytesPerSecond(limit)) = self.limit else { return };
         self.written += bytes;
@@ -79,6 +84,11 @@ impl Stream {
     pub fn with(&mut self, pace: &mut Pace, fill: impl FnOnce(&mut Vec<u8>)) -> std::io::Result<()> {
         fill(&mut self.buffer);
         if self.buffer.len() >= BUFFER { self.flush(pace) } else { Ok(()) }
+    }
+
+    /// What was flushed can be read from it.
+    pub fn file(&self) -> &Arc<File> {
+        &self.file
     }
 
     /// Where the next byte goes.

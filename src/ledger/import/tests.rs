@@ -2,7 +2,8 @@
 
 use super::super::segment::{Hasher, Segment};
 use super::*;
-use crate::intake::Column;
+use super::batch::unfit;
+use crate::intake::{Column, Row};
 use crate::ledger::{Core, OpenHow, Opened, Submission};
 use crate::line::{Mark, Reading};
 use crate::vocab::plan::Ignore;
@@ -189,7 +190,8 @@ fn a_known_pack_is_refused_at_once() {
     let mut rows = plain("again.txt", 1_000_000_000, |n| token(n % 20_000));
     let e = s.prepare(&mut rows, &how(2)).unwrap_err().to_string();
     assert!(e.contains("again.txt line 1 is in pack x1 already (its code 1, first.txt line 1)"), "{e}");
-    assert!(rows.next <= 5_000, "{} rows were read", rows.next);
+    // A few batches are read ahead.
+    assert!(rows.next <= 60_000, "{} rows were read", rows.next);
     let e = s.prepare(&mut plain("again.txt", 20_000, token), &skipping(2)).unwrap_err();
     assert!(matches!(e, ImportError::NothingNew(20_000)), "{e}");
 }
@@ -388,12 +390,13 @@ fn damage_is_met_and_said() {
         b[at] ^= 4;
         b
     };
+    let about = u64::from_le_bytes(whole[48..56].try_into().unwrap()) as usize + 5;
     let sparse = whole.len() - 5_000usize.div_ceil(512) * 12;
     for (bytes, says) in [
         (whole[..100].to_vec(), "its header is short"),
         (whole[..whole.len() - 1].to_vec(), "its length does not agree"),
         (flipped(20), "its header does not agree"),
-        (flipped(140), "its description does not agree"),
+        (flipped(about), "its description does not agree"),
         (flipped(sparse + 3), "its sparse index does not agree"),
     ] {
         let e = refusal(&bytes).unwrap_or_default();
@@ -406,8 +409,8 @@ fn damage_is_met_and_said() {
         b[124..128].copy_from_slice(&crc);
         b
     };
-    assert!(refusal(&versions(1)).unwrap().contains("from before the first release"));
-    assert!(refusal(&versions(3)).unwrap().contains("newer packmark"));
+    assert!(refusal(&versions(2)).unwrap().contains("from before the first release"));
+    assert!(refusal(&versions(4)).unwrap().contains("newer packmark"));
     // In the index: found when it is read, so that no duplicate slips through.
     assert_eq!(refusal(&flipped(sparse - 4_000)), None);
     s.reopen();
@@ -423,8 +426,8 @@ fn an_import_with_a_pace_takes_its_time_and_is_the_same() {
     let began = std::time::Instant::now();
     let pack = s.prepare(&mut plain("a.txt", 50_000, token), &paced).unwrap();
     assert_eq!(pack.count, 50_000);
-    // Rows aside (1.1 MB) and codes with their index (0.4 + 0.75 MB).
-    assert!(began.elapsed().as_secs_f64() > 0.08, "{:?}", began.elapsed());
+    // Codes with their index: 0.75 + 0.4 MB.
+    assert!(began.elapsed().as_secs_f64() > 0.05, "{:?}", began.elapsed());
 }
 
 /// Events of this room come after all others.
