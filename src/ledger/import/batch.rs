@@ -1,4 +1,4 @@
-//! Rows on their way from a delivery to the packs: read, found fit and hashed by one thread while another builds. Beside a
+//! Rows on their way from a delivery to the packs: read and hashed by one thread while another builds. Beside a
 //! running line one thread does both in turn.
 //!
 //! Invariants: rows are built in the order in which they were read; what was wrong first is what is said.
@@ -6,15 +6,15 @@
 use super::ImportError;
 use super::build::Shop;
 use crate::intake::{Fault, Row, Rows};
-use crate::ledger::segment::{Hasher, key};
+use crate::ledger::segment::{Hasher, Run, key};
 use crate::vocab::KeyRule;
 use crate::vocab::code::MAX_CODE_LEN;
 use std::path::PathBuf;
-use std::sync::mpsc::{channel, sync_channel};
+use std::sync::mpsc::{SyncSender, TrySendError, channel, sync_channel};
 
 /// A batch is full with so many rows, or bytes.
-const ROWS: usize = 8_192;
-const BYTES: usize = 1 << 19;
+const ROWS: u32 = 4_096;
+const BYTES: usize = 1 << 18;
 /// Batches that may lie between the two threads.
 const AHEAD: usize = 3;
 
@@ -25,7 +25,9 @@ pub struct Batch {
     bytes: Vec<u8>,
     ends: Vec<u32>,
     hashes: Vec<u64>,
-    places: Vec<(u32, u64)>,
+    /// Where its rows came from, by their number in it.
+    runs: Vec<Run>,
+    rows: u32,
 }
 
 /// A row of a batch, or of a segment that is read again.
@@ -71,28 +73,45 @@ impl Batch {
         self.bytes.clear();
         self.ends.clear();
         self.hashes.clear();
-        self.places.clear();
+        self.runs.clear();
+        self.rows = 0;
     }
 
     fn is_full(&self) -> bool {
-        self.places.len() >= ROWS || self.bytes.len() >= BYTES
+        self.rows >= ROWS || self.bytes.len() >= BYTES
     }
 
-    pub fn push<'c>(&mut self, codes: impl Iterator<Item = &'c [u8]>, file: u32, line: u64, hashing: &Hashing) {
+    pub fn push<'c>(&mut self, codes: impl Iterator<Item = &'c [u8]>, file: u32, line: u64) {
         for code in codes {
-            self.hashes.push(hashing.hasher.hash(&key(hashing.rule, code)));
+            assert!((1..=MAX_CODE_LEN).contains(&code.len()), "a delivery hands out printable codes");
             self.bytes.extend_from_slice(code);
             self.ends.push(self.bytes.len() as u32);
         }
-        self.places.push((file, line));
+        if !self.runs.last().is_some_and(|r| r.goes_on(self.rows, file, line)) {
+            self.runs.push(Run { first: self.rows, file, line });
+        }
+        self.rows += 1;
     }
 
+    /// Hashes the match keys of its codes, if that was not done.
+    pub fn hash(&mut self, hashing: &Hashing) {
+        let mut from = self.hashes.len().checked_sub(1).map_or(0, |n| self.ends[n] as usize);
+        for end in &self.ends[self.hashes.len()..] {
+            let code = &self.bytes[from..*end as usize];
+            self.hashes.push(hashing.hasher.hash(&key(hashing.rule, code)));
+            from = *end as usize;
+        }
+    }
+
+    /// Its rows; it must have been hashed.
     pub fn rows(&self) -> impl Iterator<Item = Taken<'_>> {
-        self.places.iter().enumerate().map(|(n, (file, line))| {
-            let (a, b) = (n * self.columns, (n + 1) * self.columns);
+        let ends = self.runs.iter().skip(1).map(|r| r.first).chain([self.rows]);
+        let places = self.runs.iter().zip(ends).flat_map(|(r, end)| (r.first..end).map(|row| (row as usize, r.file, r.line_of(row))));
+        places.map(|(row, file, line)| {
+            let (a, b) = (row * self.columns, (row + 1) * self.columns);
             let from = if a == 0 { 0 } else { self.ends[a - 1] };
             let codes = Codes { bytes: &self.bytes, from, ends: &self.ends[a..b] };
-            Taken { codes, hashes: &self.hashes[a..b], file: *file, line: *line }
+            Taken { codes, hashes: &self.hashes[a..b], file, line }
         })
     }
 
@@ -113,20 +132,20 @@ pub struct Hashing {
     pub rule: KeyRule,
 }
 
-/// Reads the next rows, each code fit to be one; `false`: these are the last.
-fn fill(batch: &mut Batch, rows: &mut dyn Rows, row: &mut Row, hashing: &Hashing, files: &[PathBuf]) -> Result<bool, ImportError> {
+/// Reads the next rows; `false`: these are the last.
+fn fill(batch: &mut Batch, rows: &mut dyn Rows, row: &mut Row, files: &[PathBuf]) -> Result<bool, ImportError> {
     let columns = rows.columns().len();
     batch.clear(columns);
     while !batch.is_full() {
         if !rows.next_row(row).map_err(ImportError::Delivery)? {
             return Ok(false);
         }
-        let wrong = (row.len() != columns).then(|| format!("the row has {} codes instead of {columns}", row.len()));
-        if let Some(what) = wrong.or_else(|| (0..columns).find_map(|c| unfit(row.code(c)))) {
+        if row.len() != columns {
+            let what = format!("the row has {} codes instead of {columns}", row.len());
             let path = files.get(row.file as usize).cloned().unwrap_or_default();
             return Err(ImportError::Delivery(Fault::Line { path, line: row.line, what }));
         }
-        batch.push((0..columns).map(|c| row.code(c)), row.file, row.line, hashing);
+        batch.push((0..columns).map(|c| row.code(c)), row.file, row.line);
     }
     Ok(true)
 }
@@ -140,24 +159,26 @@ pub fn read(
     let (hashing, files) = (Hashing { hasher: shop.hasher, rule: shop.rule }, shop.files.clone());
     let (mut row, mut batch) = (Row::default(), Batch::default());
     // What came before a fault is taken first: an earlier row may be a duplicate.
-    let mut more = fill(&mut batch, rows, &mut row, &hashing, &files);
-    if batch.places.is_empty() {
+    let mut more = fill(&mut batch, rows, &mut row, &files);
+    if batch.rows == 0 {
         return more.and(Err(ImportError::Empty));
     }
     if shop.pace.limited() || !matches!(more, Ok(true)) {
         loop {
+            batch.hash(&hashing);
             batch.rows().try_for_each(|r| take(shop, r))?;
             if !more? {
                 return Ok(());
             }
-            more = fill(&mut batch, rows, &mut row, &hashing, &files);
+            more = fill(&mut batch, rows, &mut row, &files);
         }
     }
     std::thread::scope(|s| {
         let (full, arriving) = sync_channel::<Batch>(AHEAD);
         let (used, again) = channel::<Batch>();
         let building = s.spawn(move || {
-            for batch in arriving {
+            for mut batch in arriving {
+                batch.hash(&hashing);
                 batch.rows().try_for_each(|r| take(shop, r))?;
                 // Nobody reads any more: there is nothing to fill.
                 let _ = used.send(batch);
@@ -165,29 +186,23 @@ pub fn read(
             Ok(())
         });
         // A builder that found something to refuse takes no more: what it says goes before what is read after it.
-        while full.send(std::mem::take(&mut batch)).is_ok() && matches!(more, Ok(true)) {
+        while hand_over(&full, batch, &hashing) && matches!(more, Ok(true)) {
             batch = again.try_recv().unwrap_or_default();
-            more = fill(&mut batch, rows, &mut row, &hashing, &files);
+            more = fill(&mut batch, rows, &mut row, &files);
         }
         drop(full);
         building.join().expect("a builder ends in an answer").and(more.map(drop))
     })
 }
 
-/// Why these bytes can be no code, if so.
-pub fn unfit(code: &[u8]) -> Option<String> {
-    if code.is_empty() {
-        return Some("the code is empty".into());
+/// Whoever would have to wait for the other hashes. `false`: nobody takes any more.
+fn hand_over(to: &SyncSender<Batch>, batch: Batch, hashing: &Hashing) -> bool {
+    match to.try_send(batch) {
+        Ok(()) => true,
+        Err(TrySendError::Disconnected(_)) => false,
+        Err(TrySendError::Full(mut batch)) => {
+            batch.hash(hashing);
+            to.send(batch).is_ok()
+        }
     }
-    if code.len() > MAX_CODE_LEN {
-        return Some(format!("the code has {} bytes, at most {MAX_CODE_LEN} are possible", code.len()));
-    }
-    // Control bytes are rare: one look, without a branch a byte, tells that there is none.
-    if !code.iter().fold(false, |any, b| any | (*b < 0x20)) {
-        return None;
-    }
-    if code.contains(&4) || code.contains(&0) {
-        return Some("the code holds a control byte (NUL or EOT) that no printer can take".into());
-    }
-    code.contains(&b'\r').then(|| "a carriage return stands inside the code: no reader gives it back; end lines with LF or CRLF".into())
 }

@@ -357,7 +357,8 @@ impl Build {
                 }
                 let (file, line) = self.origins.of(row).map_err(ImportError::Write)?;
                 batch.empty();
-                batch.push(reading.codes(), file, line, &hashing);
+                batch.push(reading.codes(), file, line);
+                batch.hash(&hashing);
                 batch.rows().try_for_each(|r| into.push(shop, r))?;
             }
         }

@@ -125,8 +125,8 @@ impl Origins {
     }
 }
 
-/// Entries of a bucket that stay in memory before they are written.
-const CHUNK: usize = 4_096;
+/// Entries of a bucket that stay in memory before they are written; all buckets together stay in a processor's cache.
+const CHUNK: usize = 512;
 /// Buckets: one for each first byte of an entry.
 pub const BUCKETS: usize = 256;
 
@@ -135,22 +135,29 @@ pub const BUCKETS: usize = 256;
 pub struct Buckets {
     dir: PathBuf,
     id: String,
-    full: Vec<Vec<u64>>,
+    /// What is in memory: a chunk a bucket, and how much of it is used.
+    held: Vec<[u64; CHUNK]>,
+    used: Vec<u16>,
+    /// Where the full chunks of each bucket stand in the file.
     written: Vec<Vec<u64>>,
     spilled: Option<(Aside, Stream)>,
 }
 
 impl Buckets {
     pub fn new(dir: &Path, id: &str) -> Self {
-        Self { dir: dir.into(), id: id.into(), full: vec![Vec::new(); BUCKETS], written: vec![Vec::new(); BUCKETS], spilled: None }
+        let (held, used, written) = (vec![[0; CHUNK]; BUCKETS], vec![0; BUCKETS], vec![Vec::new(); BUCKETS]);
+        Self { dir: dir.into(), id: id.into(), held, used, written, spilled: None }
     }
 
+    #[inline]
     pub fn put(&mut self, hash: u64, ordinal: u32, pace: &mut Pace) -> std::io::Result<()> {
         debug_assert!(ordinal < MAX_ROWS);
         let entry = hash << 24 | u64::from(ordinal);
         let b = (entry >> 56) as usize;
-        self.full[b].push(entry);
-        if self.full[b].len() < CHUNK { Ok(()) } else { self.spill(b, pace) }
+        let at = usize::from(self.used[b]);
+        self.held[b][at] = entry;
+        self.used[b] = at as u16 + 1;
+        if at + 1 < CHUNK { Ok(()) } else { self.spill(b, pace) }
     }
 
     fn spill(&mut self, b: usize, pace: &mut Pace) -> std::io::Result<()> {
@@ -161,9 +168,9 @@ impl Buckets {
         }
         let (_, out) = self.spilled.as_mut().expect("just made");
         self.written[b].push(out.position());
-        let entries = &mut self.full[b];
+        let entries = &self.held[b];
         out.with(pace, |bytes| entries.iter().for_each(|e| bytes.extend_from_slice(&e.to_le_bytes())))?;
-        entries.clear();
+        self.used[b] = 0;
         Ok(())
     }
 
@@ -180,7 +187,8 @@ impl Buckets {
             aside.file.read_exact_at(&mut bytes, at)?;
             out.extend(bytes.chunks_exact(8).map(|c| u64::from_le_bytes(c.try_into().expect("eight bytes"))));
         }
-        out.append(&mut self.full[b]);
+        out.extend_from_slice(&self.held[b][..usize::from(self.used[b])]);
+        self.used[b] = 0;
         out.sort_unstable();
         Ok(())
     }

@@ -2,8 +2,7 @@
 
 use super::super::segment::{Hasher, Segment};
 use super::*;
-use super::batch::unfit;
-use crate::intake::{Column, Row};
+use crate::intake::{Column, Row, printable};
 use crate::ledger::{Core, OpenHow, Opened, Submission};
 use crate::line::{Mark, Reading};
 use crate::vocab::plan::Ignore;
@@ -211,7 +210,7 @@ proptest! {
         capacity in 1u32..500,
     ) {
         let mut seen = std::collections::HashSet::new();
-        let fit = |c: &Vec<u8>| unfit(c).is_none() && seen.insert(KeyRule::Identity.key(c));
+        let fit = |c: &Vec<u8>| printable(c).is_ok() && seen.insert(KeyRule::Identity.key(c));
         let codes: Vec<Vec<u8>> = codes.into_iter().filter(fit).collect();
         prop_assume!(!codes.is_empty());
         let mut s = Store::new(40, capacity);

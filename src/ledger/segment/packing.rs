@@ -105,57 +105,96 @@ impl Packing {
 /// Packs rows.
 pub struct Packer {
     columns: Vec<Places>,
+    /// Alphabets that differ; most positions of a code share one.
+    tables: Vec<Table>,
 }
+
+/// The index of each symbol.
+type Table = [u16; SYMBOLS];
 
 /// The positions of a column.
 struct Places {
-    all: Vec<Place>,
+    /// Bits and table of every position.
+    all: Vec<(u32, usize)>,
     /// Where a position has one symbol only, and that is a byte: its byte and 0xff; else zeros.
     template: Vec<(u8, u8)>,
-    /// The positions that take bits.
-    varying: Vec<usize>,
+    /// The positions that take bits, those that follow each other with one alphabet together.
+    varying: Vec<Varying>,
 }
 
-struct Place {
+struct Varying {
+    at: usize,
+    len: usize,
     bits: u32,
-    index: [u16; SYMBOLS],
+    table: usize,
 }
 
 impl Packer {
     pub fn new(packing: &Packing) -> Self {
-        let place = |a: &Alphabet| {
+        let mut known: Vec<&Alphabet> = Vec::new();
+        let mut columns = Vec::new();
+        for c in &packing.columns {
+            let mut all = Vec::new();
+            for a in &c.alphabets {
+                let table = known.iter().position(|k| *k == a).unwrap_or_else(|| {
+                    known.push(a);
+                    known.len() - 1
+                });
+                all.push((a.bits(), table));
+            }
+            let mut varying: Vec<Varying> = Vec::new();
+            for (at, (bits, table)) in all.iter().copied().enumerate().filter(|(_, (bits, _))| *bits > 0) {
+                match varying.last_mut() {
+                    // As many as 64 bits hold.
+                    Some(v) if v.at + v.len == at && v.table == table && (v.len as u32 + 1) * bits <= 64 => v.len += 1,
+                    _ => varying.push(Varying { at, len: 1, bits, table }),
+                }
+            }
+            let template = c.alphabets.iter().map(|a| if a.len() == 1 && !a.end { (a.bytes[0], 0xff) } else { (0, 0) }).collect();
+            columns.push(Places { all, template, varying });
+        }
+        let table = |a: &&Alphabet| {
             let mut index = [UNKNOWN; SYMBOLS];
             a.bytes.iter().zip(0..).for_each(|(b, i)| index[usize::from(*b)] = i);
             if a.end {
                 index[END] = a.bytes.len() as u16;
             }
-            Place { bits: a.bits(), index }
+            index
         };
-        let column = |c: &Column| Places {
-            all: c.alphabets.iter().map(place).collect(),
-            template: c.alphabets.iter().map(|a| if a.len() == 1 && !a.end { (a.bytes[0], 0xff) } else { (0, 0) }).collect(),
-            varying: (0..c.alphabets.len()).filter(|i| c.alphabets[*i].bits() > 0).collect(),
-        };
-        Self { columns: packing.columns.iter().map(column).collect() }
+        Self { columns, tables: known.iter().map(table).collect() }
     }
 
     /// Appends a row. `false`: it does not fit, and nothing was appended.
     pub fn pack<'c>(&self, codes: impl Iterator<Item = &'c [u8]>, out: &mut Vec<u8>) -> bool {
         let before = out.len();
-        let mut bits = Bits { acc: 0, have: 0, unknown: 0, out };
+        let (mut bits, mut unknown) = (Bits { acc: 0, have: 0, out }, 0);
         for (places, code) in self.columns.iter().zip(codes) {
             if code.len() == places.all.len() {
                 let strange = code.iter().zip(&places.template).fold(0, |any, (b, (is, mask))| any | ((b ^ is) & mask));
-                bits.unknown |= if strange == 0 { 0 } else { UNKNOWN };
-                places.varying.iter().for_each(|i| bits.put(&places.all[*i], usize::from(code[*i])));
+                unknown |= if strange == 0 { 0 } else { UNKNOWN };
+                for v in &places.varying {
+                    let table = &self.tables[v.table];
+                    let (mut acc, mut at) = (0, 0);
+                    for b in &code[v.at..v.at + v.len] {
+                        let index = table[usize::from(*b)];
+                        unknown |= index;
+                        acc |= u64::from(index) << (at & 63);
+                        at += v.bits;
+                    }
+                    bits.put(acc, v.len as u32 * v.bits);
+                }
             } else if code.len() < places.all.len() {
                 let symbols = code.iter().map(|b| usize::from(*b)).chain(std::iter::repeat(END));
-                places.all.iter().zip(symbols).for_each(|(p, s)| bits.put(p, s));
+                for ((n, table), symbol) in places.all.iter().zip(symbols) {
+                    let index = self.tables[*table][symbol];
+                    unknown |= index;
+                    bits.put(u64::from(index), *n);
+                }
             } else {
-                bits.unknown = UNKNOWN;
+                unknown = UNKNOWN;
             }
         }
-        let (acc, have, unknown) = (bits.acc, bits.have, bits.unknown);
+        let (acc, have) = (bits.acc, bits.have);
         if unknown >= UNKNOWN {
             out.truncate(before);
             return false;
@@ -166,23 +205,21 @@ impl Packer {
 }
 
 struct Bits<'a> {
-    acc: u64,
+    acc: u128,
     have: u32,
-    unknown: u16,
     out: &'a mut Vec<u8>,
 }
 
 impl Bits<'_> {
+    /// Appends the lowest `n` of 64 bits.
     #[inline]
-    fn put(&mut self, place: &Place, symbol: usize) {
-        let index = place.index[symbol];
-        self.unknown |= index;
-        self.acc |= u64::from(index) << self.have;
-        self.have += place.bits;
-        if self.have >= 32 {
-            self.out.extend_from_slice(&(self.acc as u32).to_le_bytes());
-            self.acc >>= 32;
-            self.have -= 32;
+    fn put(&mut self, bits: u64, n: u32) {
+        self.acc |= u128::from(bits) << self.have;
+        self.have += n;
+        if self.have >= 64 {
+            self.out.extend_from_slice(&(self.acc as u64).to_le_bytes());
+            self.acc >>= 64;
+            self.have -= 64;
         }
     }
 }

@@ -36,7 +36,7 @@ enum State {
 
 impl RowsOut {
     pub fn create(path: &Path, columns: usize) -> std::io::Result<Self> {
-        let out = Stream::new(create(path)?, HEADER as u64);
+        let out = Stream::kept(create(path)?, HEADER as u64);
         let state = State::Sample(Vec::new(), Seen::new(columns));
         Ok(Self { path: path.into(), out, columns, rows: 0, bytes: 0, widened: 0, state })
     }
@@ -119,7 +119,7 @@ impl RowsOut {
         self.state = self.choose(&seen, self.rows + 1);
         let mut reading = Reading::new(self.out.file().clone(), form, self.out.position());
         let aside = self.path.with_extension("spool");
-        self.out = Stream::new(create(&aside)?, HEADER as u64);
+        self.out = Stream::kept(create(&aside)?, HEADER as u64);
         let rows = std::mem::take(&mut self.rows);
         let bytes = std::mem::take(&mut self.bytes);
         for _ in 0..rows {

@@ -131,10 +131,8 @@ impl IndexWriter {
         sparse.extend(self.crcs.iter().flat_map(|c| c.to_le_bytes()));
         self.header.sparse_crc = crc32fast::hash(&sparse);
         self.out.put(&sparse, pace).map_err(wrong)?;
-        self.out.flush(pace).map_err(wrong)?;
-        let file = self.out.file();
-        file.write_all_at(&self.header.encode(), 0).map_err(wrong)?;
-        file.sync_all().map_err(wrong)?;
+        self.out.file().write_all_at(&self.header.encode(), 0).map_err(wrong)?;
+        self.out.sync(pace).map_err(wrong)?;
         Segment::open(&self.tmp, &self.header.store)
     }
 }
