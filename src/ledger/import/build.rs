@@ -42,6 +42,7 @@ pub struct Dropped {
     bits: Vec<u64>,
     pub within: u32,
     pub earlier: u32,
+    named: Vec<(u32, String)>,
 }
 
 impl Dropped {
@@ -49,9 +50,13 @@ impl Dropped {
         self.bits.get(row as usize / 64).is_some_and(|w| w >> (row % 64) & 1 == 1)
     }
 
-    fn put(&mut self, row: u32, within: bool) {
+    /// `what`: the sentence of it, asked for only while few are named.
+    fn put(&mut self, row: u32, within: bool, what: impl FnOnce() -> Result<String, ImportError>) -> Result<(), ImportError> {
         if self.has(row) {
-            return;
+            return Ok(());
+        }
+        if self.named.len() < NAMED {
+            self.named.push((row, what()?));
         }
         let at = row as usize / 64;
         if self.bits.len() <= at {
@@ -59,10 +64,14 @@ impl Dropped {
         }
         self.bits[at] |= 1 << (row % 64);
         *if within { &mut self.within } else { &mut self.earlier } += 1;
+        Ok(())
     }
 
-    pub fn count(&self) -> u32 {
-        self.within + self.earlier
+    /// Sentences of those that are named, in the order of the delivery.
+    pub fn named(&self) -> Vec<String> {
+        let mut named = self.named.clone();
+        named.sort();
+        named.into_iter().map(|n| n.1).collect()
     }
 }
 
@@ -122,9 +131,10 @@ impl Build {
         }
         for (id, rule, key_rule, count) in &shop.ranges {
             if taken.codes().any(|c| rule.ordinal(&key(*key_rule, c)).is_some_and(|o| o < *count)) {
+                let what = format!("{} is a number of {id}", self.place(shop, row)?);
                 match shop.skip {
-                    true => self.verdict.dropped.put(row, false),
-                    false => self.verdict.named.push((row, format!("{} is a number of {id}", self.place(shop, row)?))),
+                    true => self.verdict.dropped.put(row, false, || Ok(what))?,
+                    false => self.verdict.named.push((row, what)),
                 }
             }
         }
@@ -291,30 +301,30 @@ impl Build {
         let first = self.first;
         let mut twice = |a: u32, b: u32| {
             let (a, b) = (first + a, first + b);
-            if shop.skip {
-                verdict.dropped.put(b, true);
-                return Ok(true);
-            }
-            let text = match a == b {
-                true => format!("{} holds the same code twice", self.place(shop, b)?),
-                false => format!("{} stands at {} too", self.place(shop, b)?, self.place(shop, a)?),
+            let text = || match a == b {
+                true => Ok(format!("{} holds the same code twice", self.place(shop, b)?)),
+                false => Ok(format!("{} stands at {} too", self.place(shop, b)?, self.place(shop, a)?)),
             };
-            verdict.named.push((b, text));
+            if shop.skip {
+                return verdict.dropped.put(b, true, text).map(|()| true);
+            }
+            verdict.named.push((b, text()?));
             Ok(verdict.named.len() < NAMED)
         };
         let mut go_on = within(entries, &own, &mut twice)?;
         let mut before = |mine: u32, placed: &Placed, ordinal: u32| {
             let row = first + mine;
-            if shop.skip {
-                verdict.dropped.put(row, placed.no == self.no);
-                return Ok(true);
-            }
-            let place = self.place(shop, row)?;
-            let text = match placed.no == self.no {
-                true => format!("{place} stands at {} too", self.place(shop, placed.first + ordinal)?),
-                false => earlier(&place, placed, ordinal),
+            let text = || {
+                let place = self.place(shop, row)?;
+                match placed.no == self.no {
+                    true => Ok(format!("{place} stands at {} too", self.place(shop, placed.first + ordinal)?)),
+                    false => Ok(earlier(&place, placed, ordinal)),
+                }
             };
-            verdict.named.push((row, text));
+            if shop.skip {
+                return verdict.dropped.put(row, placed.no == self.no, text).map(|()| true);
+            }
+            verdict.named.push((row, text()?));
             Ok(verdict.named.len() < NAMED)
         };
         for c in cursors {

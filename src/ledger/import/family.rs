@@ -2,9 +2,9 @@
 //! them, and the relation from each level to the next.
 
 use super::super::relation::RelationWriter;
+use super::batch::Taken;
 use super::build::{Build, Shop};
 use super::{ImportError, ImportHow};
-use super::batch::Taken;
 use crate::intake::{Column, Fault};
 use crate::vocab::PackNo;
 use std::path::PathBuf;

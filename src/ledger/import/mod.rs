@@ -260,7 +260,7 @@ fn single(shop: &mut Shop<'_>, rows: &mut dyn Rows, purposes: Vec<String>, how: 
         if dropped.count() == build.rows {
             return Err(ImportError::NothingNew(build.rows));
         }
-        skipped = Skipped { within: dropped.within, earlier: dropped.earlier };
+        skipped = Skipped { within: dropped.within, earlier: dropped.earlier, named: dropped.named() };
         // What is left is imported as if nothing else had come: all of it is checked once more, and now nothing is left out.
         shop.skip = false;
         let whole = std::mem::take(&mut shop.done);

@@ -142,7 +142,9 @@ fn every_duplicate_is_found() {
         // All of them in another order, and one that is new.
         let again = move |n| if n == 777 { b"new".to_vec() } else { token((n * 7_919 + 13) % rows) };
         let pack = s.prepare(&mut plain("again.txt", rows, again), &skipping(2)).unwrap();
-        assert_eq!((pack.count, pack.skipped), (1, Skipped { within: 0, earlier: rows as u32 - 1 }), "{bits} bits");
+        assert_eq!((pack.count, pack.skipped.within, pack.skipped.earlier), (1, 0, rows as u32 - 1), "{bits} bits");
+        assert_eq!(pack.skipped.named.len(), 10);
+        assert!(pack.skipped.named.iter().all(|n| n.starts_with("again.txt line ") && n.contains(" is in pack x1 already (its code ")));
         s.accept(&pack);
         assert_eq!(s.book().bytes(CodeRef::new(PackNo(2), 0)).unwrap(), b"new");
         let journal = s.opened.as_ref().unwrap().core.last_seq();
@@ -157,7 +159,8 @@ fn duplicates_inside_are_found_across_segments() {
         // Each code comes twice, far apart.
         let twice = |n| token(n % 25_000);
         let pack = s.prepare(&mut plain("a.txt", 50_000, twice), &skipping(1)).unwrap();
-        assert_eq!((pack.count, pack.skipped), (25_000, Skipped { within: 25_000, earlier: 0 }));
+        assert_eq!((pack.count, pack.skipped.within, pack.skipped.earlier), (25_000, 25_000, 0));
+        assert!(pack.skipped.named.iter().all(|n| n.contains(" stands at a.txt line ")), "{:?}", pack.skipped.named);
         let e = s.prepare(&mut plain("a.txt", 50_000, twice), &how(2)).unwrap_err().to_string();
         assert_eq!((e.matches("a.txt line ").count(), e.matches(" stands at ").count()), (20, 10), "{e}");
         assert!(e.contains("and perhaps more") && e.contains("nothing was imported"), "{e}");
@@ -432,7 +435,10 @@ fn an_import_with_a_pace_takes_its_time_and_is_the_same() {
 /// Events of this room come after all others.
 #[test]
 fn what_was_left_out_is_in_the_journal() {
-    let skipped = Skipped { within: 1, earlier: 2 };
-    let pack = NewPack { skipped, ..NewPack::new(PackNo(1), 1, Origin::Segments { sha256: [0; 32] }) };
-    assert_eq!(pack.events().last(), Some(&Event::DuplicatesSkipped { pack: PackNo(1), within: 1, earlier: 2 }));
+    let named = vec!["a.txt line 3 stands at a.txt line 1 too".to_string()];
+    let pack = NewPack {
+        skipped: Skipped { within: 1, earlier: 2, named: named.clone() },
+        ..NewPack::new(PackNo(1), 1, Origin::Segments { sha256: [0; 32] })
+    };
+    assert_eq!(pack.events().last(), Some(&Event::DuplicatesSkipped { pack: PackNo(1), within: 1, earlier: 2, named }));
 }

@@ -121,8 +121,7 @@ impl Segment {
         if crc32fast::hash(&about) != header.about_crc {
             return Err(damaged("its description does not agree with its checksum"));
         }
-        let about =
-            header::understand(&about, header.form, header.columns).ok_or_else(|| damaged("its description makes no sense"))?;
+        let about = header::understand(&about, header.form, header.columns).ok_or_else(|| damaged("its description makes no sense"))?;
         if !about.form.fits(header.rows, header.about_at - HEADER as u64) {
             return Err(damaged("its rows do not agree with its header"));
         }

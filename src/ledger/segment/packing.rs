@@ -262,7 +262,8 @@ impl Seen {
     }
 
     pub fn packing(&self) -> Packing {
-        let alphabet = |seen: &[bool; SYMBOLS]| Alphabet { bytes: (0..=u8::MAX).filter(|b| seen[usize::from(*b)]).collect(), end: seen[END] };
+        let alphabet =
+            |seen: &[bool; SYMBOLS]| Alphabet { bytes: (0..=u8::MAX).filter(|b| seen[usize::from(*b)]).collect(), end: seen[END] };
         Packing::new(self.columns.iter().map(|c| c.iter().map(alphabet).collect()).collect())
     }
 }
@@ -348,8 +349,9 @@ mod tests {
 
     #[test]
     fn codes_of_several_lengths_and_columns_come_back() {
-        let codes: Vec<[Vec<u8>; 3]> =
-            (0..3000u32).map(|n| [format!("{n}").into_bytes(), vec![0xff - (n % 256) as u8; 3], format!("x{}", n % 2).into_bytes()]).collect();
+        let codes: Vec<[Vec<u8>; 3]> = (0..3000u32)
+            .map(|n| [format!("{n}").into_bytes(), vec![0xff - (n % 256) as u8; 3], format!("x{}", n % 2).into_bytes()])
+            .collect();
         let rows: Vec<Vec<&[u8]>> = codes.iter().map(|c| c.iter().map(|c| &c[..]).collect()).collect();
         // Four digits or their end, three bytes of 256, one of two.
         assert_eq!(packed(&rows).row_bytes(), 16usize.div_ceil(8) + 3 + 1);

@@ -175,7 +175,11 @@ mod tests {
             ("a counter without leading zeros", &|n| vec![format!("N{n}").into_bytes()], true),
             ("one strange letter late", &|n| vec![format!("{n:08}{}", if n == 90_000 { 'é' } else { 'e' }).into_bytes()], true),
             ("columns", &|n| vec![format!("{:06}", n * 7).into_bytes(), format!("{n:x}").into_bytes()], true),
-            ("every position changes its mind", &|n| vec![(0..20).map(|p| if n / 9_000 == p { b'!' + (n % 90) as u8 } else { b'.' }).collect()], true),
+            (
+                "every position changes its mind",
+                &|n| vec![(0..20).map(|p| if n / 9_000 == p { b'!' + (n % 90) as u8 } else { b'.' }).collect()],
+                true,
+            ),
             ("lengths of which one is great", &|n| vec![long(n)], false),
             ("few rows", &|n| vec![format!("{n}").into_bytes()], true),
         ];
