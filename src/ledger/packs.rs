@@ -266,7 +266,7 @@ mod tests {
             Event::PackWithdrawn { pack, to, count: 1, reason: text(), who: None },
             Event::Withdrew { pack, from: 0, count: 1, to },
             Event::RangeCut { pack, count: 1 },
-            Event::DuplicatesSkipped { pack, within: 1, earlier: 1 },
+            Event::DuplicatesSkipped { pack, within: 1, earlier: 1, named: Vec::new() },
         ];
         let number = |e: &Event| format!("x'{:02x}'", postcard::to_stdvec(e).unwrap()[0]);
         for e in &all {

@@ -156,12 +156,14 @@ pub struct NewPack {
 }
 
 /// Codes of a delivery that were left out because they were there before.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Skipped {
     /// They stood in the delivery before.
     pub within: u32,
     /// An accepted pack or range holds them.
     pub earlier: u32,
+    /// The first of them, a sentence each with both places.
+    pub named: Vec<String>,
 }
 
 impl NewPack {
@@ -182,7 +184,8 @@ impl NewPack {
         events.extend(used.then_some(Event::PackUsed { pack }));
         events.extend(drawn.map(|rule| Event::PackDrawn { pack, rule }));
         if skipped != Skipped::default() {
-            events.push(Event::DuplicatesSkipped { pack, within: skipped.within, earlier: skipped.earlier });
+            let Skipped { within, earlier, named } = skipped;
+            events.push(Event::DuplicatesSkipped { pack, within, earlier, named });
         }
         events
     }
