@@ -67,6 +67,10 @@ impl Dropped {
         Ok(())
     }
 
+    pub fn count(&self) -> u32 {
+        self.within + self.earlier
+    }
+
     /// Sentences of those that are named, in the order of the delivery.
     pub fn named(&self) -> Vec<String> {
         let mut named = self.named.clone();

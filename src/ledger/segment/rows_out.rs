@@ -63,7 +63,7 @@ impl RowsOut {
                 self.put(codes, pace)
             }
             State::Lines(blocks) => {
-                if self.rows % BLOCK_ROWS == 0 {
+                if self.rows.is_multiple_of(BLOCK_ROWS) {
                     blocks.push(self.out.position());
                 }
                 self.rows += 1;
