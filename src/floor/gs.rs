@@ -47,7 +47,7 @@ impl GsWatch {
         let lacks = marks.iter().any(|m| match m {
             Mark::NoRead => false,
             Mark::Unknown(_) => self.expected(device, line, book),
-            m => m.code().is_some_and(|c| self.in_pack(c.pack, book) && book.bytes(c).is_some_and(|b| b.contains(&GS))),
+            m => m.item().is_some_and(|c| self.in_pack(c.pack, book) && book.bytes(c).is_some_and(|b| b.contains(&GS))),
         });
         let ear = self.readers.entry(device).or_default();
         if lacks {

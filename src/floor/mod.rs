@@ -8,7 +8,7 @@ pub mod demo;
 mod devices;
 mod gs;
 mod hooks;
-mod imports;
+pub mod imports;
 mod inbox;
 mod owner;
 mod requests;

@@ -370,7 +370,7 @@ impl Owner {
     fn forget_unaccepted(&self, reading: &mut Reading) {
         let Reading::Data(marks) = reading else { return };
         for m in marks {
-            if let Some(code) = m.code()
+            if let Some(code) = m.item()
                 && !self.line.book().packs.contains_key(&code.pack)
             {
                 *m = Mark::Unknown(self.codebook.bytes(code).unwrap_or_default());

@@ -67,7 +67,7 @@ fn a_grade_below_the_least_rejects_the_code_and_proves_its_ink() {
     let poor = |w: &mut World, code| {
         w.edge(1);
         w.now_us += 500;
-        let reading = Reading::Data(vec![Mark::Poor { code, exact: true }]);
+        let reading = Reading::Data(vec![Mark::of(code).graded(true)]);
         w.give(Input::Frame { device: CAM, at_us: w.now_us, reading });
         w.settle(600);
     };
@@ -90,8 +90,8 @@ fn a_poor_code_in_a_frame_rejects_the_parent_only() {
     let own = CodeRef::new(BOXES, 0);
     w.edge(2);
     w.now_us += 500;
-    let mut marks: Vec<Mark> = children.iter().map(|c| Mark::Code { code: *c, exact: true }).collect();
-    marks.push(Mark::Poor { code: own, exact: true });
+    let mut marks: Vec<Mark> = children.iter().map(|c| Mark::of(*c)).collect();
+    marks.push(Mark::of(own).graded(true));
     w.give(Input::Frame { device: BOXCAM, at_us: w.now_us, reading: Reading::Data(marks) });
     w.settle(300);
     assert_eq!((w.rejected(2, Reason::Grade), w.state(own)), (1, ItemState::Rejected));
