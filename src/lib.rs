@@ -43,7 +43,7 @@
 //! | room | holds | must never know |
 //! |---|---|---|
 //! | [`vocab`] | code, match key, GS1 codes, SSCC, ids, states, reasons, events, time, the plan of a line | anything else |
-//! | [`profile`] | `firmware-profiles/*.toml` → a validated value ([`profile::Bound`]) | IO beyond reading the files |
+//! | [`profile`] | `firmware-profiles/*.toml` → a validated value ([`profile::Bound`]; what a printer says: [`profile::talk::Talk`]) | IO beyond reading the files |
 //! | [`config`] | the line's TOML → [`vocab::Plan`], every complaint at once | devices, SQL |
 //! | [`intake`] | deliveries of codes (text, tables, sealed containers) → rows | the store, the line |
 //! | [`symbol`] | Data Matrix and QR Code of a code, as PNG, SVG or on a terminal | printers, the store |

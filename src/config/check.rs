@@ -101,6 +101,13 @@ fn devices_fit(p: &Plan, s: &Station, say: &dyn Fn(&str, &str)) {
                     "name a printer of the other kind",
                 );
             }
+            let verified = p.stations.iter().any(|v| v.level == s.level && v.role == Role::Verify);
+            if t.repeats_on_empty && !t.label && !verified {
+                say(
+                    "its printer prints its last code again when nothing new comes in time, and nobody would notice",
+                    "add a verify station for this level behind it",
+                );
+            }
             if p.level(s.level).codes == CodeSource::Preprinted {
                 say("codes of this level are pre-printed", "remove the station, or set codes = \"printed\"");
             }

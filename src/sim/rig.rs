@@ -8,7 +8,7 @@
 //! never given a second.
 
 use super::bench::{Bench, Trouble};
-use super::emul::{Codenet, CodenetHow, DeviceSide, Emission, Link, Modbus, ModbusHow, Reader, ReaderHow, Zpl};
+use super::emul::{Codenet, CodenetHow, Commands, DeviceSide, Emission, Link, Modbus, ModbusHow, Reader, ReaderHow, Zpl};
 use crate::profile::{Bound, Dialect, Profiles};
 use crate::vocab::plan::{Address, After, Plan, Point, Role};
 use crate::vocab::rng::Rng;
@@ -39,6 +39,7 @@ struct Seat {
 
 #[derive(Debug)]
 enum Emulated {
+    Commands(Box<Commands>),
     Codenet(Codenet),
     Zpl(Zpl),
     Reader(Reader),
@@ -48,6 +49,7 @@ enum Emulated {
 impl Emulated {
     fn side(&mut self) -> &mut dyn DeviceSide {
         match self {
+            Self::Commands(d) => &mut **d,
             Self::Codenet(d) => d,
             Self::Zpl(d) => d,
             Self::Reader(d) => d,
@@ -57,6 +59,7 @@ impl Emulated {
 
     fn deadline(&self) -> Option<u64> {
         match self {
+            Self::Commands(d) => d.deadline(),
             Self::Codenet(d) => d.deadline(),
             Self::Zpl(d) => d.deadline(),
             Self::Reader(d) => d.deadline(),
@@ -182,6 +185,7 @@ impl Rig {
 impl Bench for Rig {
     fn print(&mut self, printer: DeviceNo, now_us: u64) -> Option<Vec<u8>> {
         match self.seat(printer)? {
+            Emulated::Commands(p) => p.print(now_us),
             Emulated::Codenet(p) => p.print(now_us),
             _ => None,
         }
@@ -244,17 +248,22 @@ impl Bench for Rig {
 fn emulated(plan: &Plan, no: DeviceNo, bound: &Bound, rng: Rng) -> Emulated {
     match bound.profile.dialect {
         Dialect::Codenet => Emulated::Codenet(Codenet::new(codenet_how(plan, no, bound), rng)),
+        Dialect::Commands => Emulated::Commands(Box::new(Commands::new(bound, messages(plan, no), rng))),
         Dialect::Zpl => Emulated::Zpl(Zpl::new(rng)),
         Dialect::Reader => Emulated::Reader(Reader::new(reader_how(bound), rng)),
         Dialect::Modbus => Emulated::Modbus(Modbus::new(modbus_how(plan, no, bound), rng)),
     }
 }
 
+/// What the stations of a printer have it select.
+fn messages(plan: &Plan, no: DeviceNo) -> Vec<String> {
+    let named = plan.stations_of(no).filter(|s| s.role == Role::Print).filter_map(|s| Some((s.no, s.message.clone()?)));
+    named.collect::<BTreeMap<StationNo, String>>().into_values().collect()
+}
+
 /// The printer holds the labels that its stations name; with none named, one is selected at its panel.
 fn codenet_how(plan: &Plan, no: DeviceNo, bound: &Bound) -> CodenetHow {
-    let labels: BTreeMap<StationNo, String> =
-        plan.stations_of(no).filter(|s| s.role == Role::Print).filter_map(|s| Some((s.no, s.message.clone()?))).collect();
-    let labels: Vec<String> = labels.into_values().collect();
+    let labels = messages(plan, no);
     CodenetHow {
         depth: usize::try_from(bound.number("depth")).unwrap_or(1).max(1),
         fixed_response: bound.text("response_length") == "fixed",

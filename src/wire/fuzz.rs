@@ -5,6 +5,7 @@ use super::framer::{Codenet as Units, Framer, Framing, LONGEST_ECHO, LONGEST_FRA
 use super::transcript::{Step, Transcript, code};
 use super::{Action, Conversation, Place, Points, converse_at};
 use crate::profile::Profiles;
+use crate::sim::emul::{DeviceSide, Emission, Link};
 use crate::vocab::plan::Setting;
 use crate::vocab::rng::Rng;
 use crate::vocab::{Order, Report};
@@ -67,6 +68,28 @@ fn answer(sent: &[u8], rng: &mut Rng) -> Vec<u8> {
     }
 }
 
+/// The simulated printer of a profile of commands, answering at once and printing as it is asked.
+struct Commanded(crate::sim::emul::Commands);
+
+impl Commanded {
+    fn of(bound: &crate::profile::Bound, seed: u64) -> Option<Self> {
+        bound.profile.talk.as_ref()?;
+        let mut p = crate::sim::emul::Commands::new(bound, Vec::new(), Rng::new(seed));
+        p.connected(Link::FIRST, 0);
+        Some(Self(p))
+    }
+
+    fn answer(&mut self, sent: &[u8], now_us: u64) -> Vec<u8> {
+        if sent.is_empty() {
+            self.0.print(now_us);
+        }
+        self.0.received(Link::FIRST, sent, now_us);
+        self.0.due(now_us + 20_000);
+        let said = std::iter::from_fn(|| self.0.poll());
+        said.flat_map(|(_, e)| if let Emission::Send(b) = e { b } else { Vec::new() }).collect()
+    }
+}
+
 fn mutate(bytes: &mut Vec<u8>, rng: &mut Rng) {
     for _ in 0..1 + rng.below(3) {
         let i = rng.below(bytes.len() as u64 + 1) as usize;
@@ -93,6 +116,8 @@ struct Watch {
     /// Of each code sent: how many refusals had come by then.
     sent_at: BTreeMap<u32, u64>,
     refusals: u64,
+    /// Codes sent again.
+    again: u32,
     last_sent: Vec<u8>,
     hung_up: bool,
     up: bool,
@@ -125,6 +150,7 @@ impl Watch {
         assert!(n < self.ordered, "code {n} was never ordered");
         if let Some(before) = self.sent_at.insert(n, self.refusals) {
             assert!(before < self.refusals, "code {n} was sent again without a refusal");
+            self.again += 1;
         }
     }
 
@@ -151,6 +177,7 @@ impl Watch {
 fn torment(profile: &str, settings: &[(&str, Setting)], seed: u64) -> Watch {
     let given = settings.iter().map(|(k, v)| (k.to_string(), v.clone())).collect();
     let bound = Profiles::load(None).unwrap().bind(profile, &given).unwrap();
+    let mut printer = Commanded::of(&bound, seed);
     let points = Points { inputs: vec![0, 4, 5], counters: vec![1, 2, 7, 90] };
     let mut host = converse_at(&bound, Place { serial: false, points });
     let (phrases, mut rng, mut w, mut now_us) = (phrases(profile), Rng::new(seed), Watch::default(), 1_000_000);
@@ -186,7 +213,10 @@ fn torment(profile: &str, settings: &[(&str, Setting)], seed: u64) -> Watch {
                 let mut bytes = match rng.below(20) {
                     0 => phrases[rng.below(phrases.len() as u64) as usize].clone(),
                     1 => (0..rng.below(40)).map(|_| rng.below(256) as u8).collect(),
-                    _ => answer(&std::mem::take(&mut w.last_sent), &mut rng),
+                    _ => match &mut printer {
+                        Some(p) => p.answer(&std::mem::take(&mut w.last_sent), now_us),
+                        None => answer(&std::mem::take(&mut w.last_sent), &mut rng),
+                    },
                 };
                 if rng.chance(20_000) {
                     mutate(&mut bytes, &mut rng);
@@ -216,6 +246,18 @@ fn codenet_survives_anything() {
         let w = torment("domino-codenet", v, 11 + i as u64);
         // The torment must reach deep enough to mean something (fixed replies are rare in it).
         assert!(i == 1 || (w.taken.len() > 1_000 && w.printed > 100), "only {} taken, {} printed", w.taken.len(), w.printed);
+    }
+}
+
+/// None of these has an answer that means "not taken": a code sent twice would be noticed whatever was refused.
+#[test]
+fn commanded_printers_survive_anything() {
+    for (i, (profile, settings)) in
+        [("videojet-wsi", &[][..]), ("videojet-zipher", &[("depth", Setting::Number(4))]), ("bestcode-one-to-one", &[])].iter().enumerate()
+    {
+        let w = torment(profile, settings, 51 + i as u64);
+        assert!(w.taken.len() > 200 && w.printed > 50, "{profile}: only {} taken, {} printed", w.taken.len(), w.printed);
+        assert_eq!(w.again, 0, "{profile}");
     }
 }
 

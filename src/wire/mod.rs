@@ -6,6 +6,7 @@
 //! and again only after that device's explicit refusal of that very request where the profile says so.
 
 mod codenet;
+mod commands;
 pub mod framer;
 #[cfg(test)]
 mod fuzz;
@@ -68,6 +69,7 @@ pub fn converse(bound: &Bound, plan: &Plan, device: DeviceNo) -> Box<dyn Convers
 pub fn converse_at(bound: &Bound, place: Place) -> Box<dyn Conversation> {
     match bound.profile.dialect {
         Dialect::Codenet => Box::new(codenet::Codenet::new(bound, place.serial)),
+        Dialect::Commands => Box::new(commands::Commands::new(bound)),
         Dialect::Zpl => Box::new(zpl::Zpl::new(bound)),
         Dialect::Reader => Box::new(reader::Reader::new(bound)),
         Dialect::Modbus => Box::new(modbus::Modbus::new(bound, place.points)),

@@ -3,6 +3,7 @@
 //! ```text
 //! # profile: domino-codenet
 //! # settings: depth=1 ack_char=A response_length=variable
+//! # judges: host                      (a simulated device cannot do what the device did here)
 //! # place: serial in.1 cnt.1           (all of it optional)
 //! # source: document and page, or where the capture was made
 //! # from: document | capture | computed
@@ -12,6 +13,7 @@
 //! ! up 01560670600                     a report
 //! ! order arm BOTTLE                   an order
 //! +250ms                               time goes by
+//! ! sim thing                          at a simulated printer: thing, count N, refuse, silence, double, fault MS
 //! ! hang-up                            our side drops the link; "! closed" says that it is gone
 //! ```
 //!
@@ -22,9 +24,10 @@
 mod parse;
 
 use super::{Action, Conversation};
+use crate::vocab::plan::Setting;
 use crate::vocab::report::{Field, Frame};
 use crate::vocab::{CodeRef, Order, PackNo, Report};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 pub use parse::Wrong;
 
@@ -45,6 +48,8 @@ pub struct Transcript {
     pub counters: Vec<u16>,
     pub source: String,
     pub origin: Origin,
+    /// A simulated device cannot do what the device did: only our side is judged.
+    pub host_only: bool,
     /// Line number and step.
     pub steps: Vec<(usize, Step)>,
 }
@@ -63,6 +68,26 @@ pub enum Step {
     /// The host must report this (`shown`).
     Expect(String),
     HangUp,
+    /// What happens at the printer; nothing for our side (`! sim …`).
+    At(AtDevice),
+}
+
+/// What a simulated device is made to do, so that it says what the transcript says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AtDevice {
+    /// A thing passes the head.
+    Thing,
+    /// Its print counter stands here.
+    Count(u64),
+    /// The next code is refused.
+    Refuse,
+    /// The next request is not answered.
+    Silence,
+    Fault {
+        ms: u32,
+    },
+    /// The next acknowledgement comes twice.
+    Double,
 }
 
 /// The code that `print N` and `taken N` mean.
@@ -105,17 +130,28 @@ impl Transcript {
         parse::transcript(text)
     }
 
+    /// Its settings, as a configuration would say them.
+    pub fn settings(&self) -> BTreeMap<String, Setting> {
+        let value = |v: &str| match v {
+            "true" => Setting::Flag(true),
+            "false" => Setting::Flag(false),
+            v => v.parse().map_or_else(|_| Setting::Text(v.into()), Setting::Number),
+        };
+        self.settings.iter().map(|(k, v)| (k.clone(), value(v))).collect()
+    }
+
     /// Plays the device's part; `Err`: the first line that our side did not keep to, and how.
     pub fn replay(&self, host: &mut dyn Conversation) -> Result<(), Wrong> {
         let mut done: VecDeque<Action> = VecDeque::new();
         let mut now_us = 1_000_000;
         for (line, step) in &self.steps {
             let wrong = |what: String| Wrong { line: *line, what };
-            let expected = matches!(step, Step::Host(_) | Step::Expect(_) | Step::HangUp);
+            let expected = matches!(step, Step::Host(_) | Step::Expect(_) | Step::HangUp | Step::At(_));
             if let Some(surplus) = done.front().filter(|_| !expected) {
                 return Err(wrong(format!("before this line our side also did: {}", said(surplus))));
             }
             match step {
+                Step::At(_) => {}
                 Step::Opened => host.opened(now_us),
                 Step::Closed => host.closed(now_us, "the transcript says so"),
                 Step::Device(bytes) => host.received(bytes, now_us),

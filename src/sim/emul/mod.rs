@@ -8,12 +8,14 @@
 //! that is not open.
 
 pub mod codenet;
+pub mod commands;
 pub mod modbus;
 mod outbox;
 pub mod reader;
 pub mod zpl;
 
 pub use codenet::{Codenet, CodenetHow};
+pub use commands::Commands;
 pub use modbus::{Modbus, ModbusHow};
 pub use reader::{Reader, ReaderHow};
 pub use zpl::{Label, Zpl};
