@@ -1,7 +1,7 @@
 //! Which codes are inside the printer, and which of them it has printed: by its events, its counter, the last record, the
 //! last text, or its readiness, whichever its profile ranks first.
 
-use super::{AGAIN_US, Asked, Commands, EMPTY_REFUSALS, FULL_US, Refused, Stage, asked_for, holds_one, said};
+use super::{AGAIN_US, Asked, Commands, EMPTY_REFUSALS, FULL_US, Refused, Stage, said};
 use crate::profile::bytes::Values;
 use crate::profile::printer::{BufferKind, Confirmation, EventMeans, Quirk, Role};
 use crate::profile::{Bound, OnEmpty};
@@ -310,5 +310,21 @@ impl Commands {
             let why = format!("printed its last code again ({} times): nothing new came in time", more - u64::from(n));
             self.unready(&why, now_us);
         }
+    }
+}
+
+/// A printer that holds one text, and is told of its print by being asked.
+fn holds_one(kind: BufferKind) -> bool {
+    matches!(kind, BufferKind::Overwrite | BufferKind::ProtectedSingle)
+}
+
+/// What is asked to learn of prints.
+fn asked_for(source: Confirmation) -> Option<Role> {
+    match source {
+        Confirmation::LastRecord => Some(Role::LastRecord),
+        Confirmation::LastText => Some(Role::LastText),
+        Confirmation::Readiness => Some(Role::Readiness),
+        Confirmation::Counter => Some(Role::Count),
+        Confirmation::Event | Confirmation::Acceptance | Confirmation::Status | Confirmation::Read => None,
     }
 }

@@ -13,15 +13,13 @@
 
 mod credit;
 mod steps;
-#[cfg(test)]
-mod tests;
 mod units;
 
 use super::outbox::{Outbox, earliest};
 use super::{Action, Conversation};
 use crate::profile::Bound;
 use crate::profile::bytes::Values;
-use crate::profile::printer::{BufferKind, Confirmation, EventMeans, Means, Role};
+use crate::profile::printer::{EventMeans, Means, Role};
 use crate::profile::talk::Talk;
 use crate::vocab::time::MS;
 use crate::vocab::{CodeRef, Order, Report};
@@ -482,21 +480,5 @@ impl Conversation for Commands {
 
     fn poll(&mut self) -> Option<Action> {
         self.out.poll()
-    }
-}
-
-/// A printer that holds one text, and is told of its print by being asked.
-fn holds_one(kind: BufferKind) -> bool {
-    matches!(kind, BufferKind::Overwrite | BufferKind::ProtectedSingle)
-}
-
-/// What is asked to learn of prints.
-fn asked_for(source: Confirmation) -> Option<Role> {
-    match source {
-        Confirmation::LastRecord => Some(Role::LastRecord),
-        Confirmation::LastText => Some(Role::LastText),
-        Confirmation::Readiness => Some(Role::Readiness),
-        Confirmation::Counter => Some(Role::Count),
-        Confirmation::Event | Confirmation::Acceptance | Confirmation::Status | Confirmation::Read => None,
     }
 }

@@ -1,1 +1,0 @@
-//! One printer of the dialect, byte by byte.
