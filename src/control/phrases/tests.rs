@@ -111,11 +111,10 @@ const FILES: &[(&str, &str, &[&str])] = &[
             "is on the line already",
             "cannot start while {} is on the line",
             "an answer encodes",
-            "only a job on the line ends",
-            "a printer has a window",
             "{} {} ({} of {}, {})",
         ],
     ),
+    ("line/ending.rs", include_str!("../../line/ending.rs"), &["only a job on the line ends", "a printer has a window"]),
     (
         "floor/imports.rs",
         include_str!("../../floor/imports.rs"),
