@@ -18,6 +18,8 @@
 //! on the one socket with the coil's bytes on the other; p50 at most 1 ms above the echo's. A reject that never comes
 //! counts with the whole time that was waited for it.
 //!
+//! `import`: `held` and `timed` while the daemon imports a pack of two million codes, beside quiet ones; held as `stall`.
+//!
 //! This program's threads, and the echo, have the nice value that the daemon gives its line (−10), where allowed.
 //! One JSON line a claim, after one a leg; a limit that is missed makes the exit 1.
 //! `cargo bench --bench reject [-- quick | SECONDS]`: one round of 2 s, or five rounds of so many seconds a leg (8).
@@ -40,8 +42,28 @@ const WITHDRAWN: Gate = Gate { spacing: 66, deadline: 55, pair: 5, after: 45, pu
 const MISSED: Duration = Duration::from_millis(28);
 /// What the test hook stalls every commit.
 const STALL_MS: u64 = 500;
+/// Codes of the pack that is imported beside.
+const IMPORTED: u64 = 2_000_000;
 /// Writes coil 0, on (transaction 1, unit 1, function 05).
 const COIL: [u8; 12] = [0, 1, 0, 0, 0, 6, 1, 5, 0, 0, 0xff, 0];
+
+/// What goes on beside the rejects.
+#[derive(Clone, Copy)]
+enum Beside<'a> {
+    Nothing,
+    Stall,
+    Import(&'a std::path::Path),
+}
+
+impl Beside<'_> {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Stall => "stall",
+            Self::Import(_) => "import",
+        }
+    }
+}
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Way {
@@ -91,36 +113,50 @@ fn main() -> ExitCode {
     let seconds = args.iter().find_map(|a| a.parse().ok()).unwrap_or(if quick { 2 } else { 8 });
     let (rounds, length) = (if quick { 1 } else { 5 }, Duration::from_secs(seconds));
     let load = load();
-    let kinds = [(Way::Held, 0), (Way::Held, STALL_MS), (Way::Timed, 0), (Way::Timed, STALL_MS), (Way::Withdrawn, 0), (Way::Echo, 0)];
+    let pack = tempfile::NamedTempFile::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a file");
+    let mut lines = std::io::BufWriter::new(&pack);
+    (0..IMPORTED).for_each(|n| writeln!(lines, "import-{n:07}-{:08X}", n.wrapping_mul(0x9e37_79b9)).expect("room"));
+    drop(lines);
+    let beside = [Beside::Nothing, Beside::Stall, Beside::Import(pack.path())];
+    let of = |way| beside.map(|b| (way, b));
+    let kinds = [of(Way::Held), of(Way::Timed)].concat();
+    let kinds = [&kinds[..], &[(Way::Withdrawn, Beside::Nothing), (Way::Echo, Beside::Nothing)]].concat();
     let mut legs: Vec<Vec<Leg>> = kinds.iter().map(|_| Vec::new()).collect();
     let mut ok = true;
     for round in 0..rounds {
-        for (kind, (way, stall_ms)) in kinds.into_iter().enumerate() {
-            let (leg, seen) = if way == Way::Echo { echo_leg(length) } else { daemon_leg(way, stall_ms, length) };
+        for (kind, (way, beside)) in kinds.iter().copied().enumerate() {
+            let (leg, seen) = if way == Way::Echo { echo_leg(length) } else { daemon_leg(way, beside, length) };
             ok &= seen["ok"] == true;
             println!(
                 "{}",
-                json!({"bench": "reject", "round": round, "way": way.word(), "stall_ms": stall_ms, "things": leg.raw.len(),
+                json!({"bench": "reject", "round": round, "way": way.word(), "beside": beside.word(), "things": leg.raw.len(),
                     "raw_ms": figures(&leg.raw), "net_ms": figures(&leg.net), "missed": leg.missed, "early": leg.early, "daemon": seen})
             );
             legs[kind].push(leg);
         }
     }
-    for (quiet, stalled) in [(0, 1), (2, 3)] {
-        ok &= stall_claim(kinds[quiet].0, &legs[quiet], &legs[stalled], load);
+    for (quiet, disturbed) in [(0, 1), (0, 2), (3, 4), (3, 5)] {
+        ok &= beside_claim(kinds[disturbed], &legs[quiet], &legs[disturbed], load);
     }
-    ok &= echo_claim(&legs[4], &legs[5], load);
+    ok &= echo_claim(&legs[6], &legs[7], load);
     ExitCode::from(u8::from(!ok))
 }
 
 /// One leg with the daemon, on a store of its own.
-fn daemon_leg(way: Way, stall_ms: u64, length: Duration) -> (Leg, Value) {
+fn daemon_leg(way: Way, beside: Beside<'_>, length: Duration) -> (Leg, Value) {
+    let stall_ms = if let Beside::Stall = beside { STALL_MS } else { 0 };
     let codes = if way == Way::Withdrawn { length.as_millis() as u32 / WITHDRAWN.spacing + 10 } else { 10 };
     let mut line = Played::start(way.gate(), codes, &format!("commit_stall_ms={stall_ms}"), favour_this_thread);
     let mut client = line.client();
     let mut status = move || client.request("status", Map::new(), None).expect("a status");
+    let mut importer = if let Beside::Import(pack) = beside { Some((line.client(), pack)) } else { None };
     let players = &mut line.players;
-    let (leg, oldest_ms, held) = std::thread::scope(|s| {
+    let (leg, oldest_ms, held, lasted) = std::thread::scope(|s| {
+        let importing = importer.as_mut().map(|(client, pack)| {
+            let ask = json!({"path": pack, "level": "bottle", "product": "P1"});
+            let Value::Object(ask) = ask else { unreachable!("an object") };
+            s.spawn(move || client.request("pack.import", ask, None).expect("it is taken"))
+        });
         let playing = s.spawn(move || play(way, players, length));
         let (mut oldest_ms, mut held) = (0, false);
         while !playing.is_finished() {
@@ -129,13 +165,16 @@ fn daemon_leg(way: Way, stall_ms: u64, length: Duration) -> (Leg, Value) {
             held |= now["state"]["name"] != "execute";
             std::thread::park_timeout(Duration::from_millis(250));
         }
-        (playing.join().expect("the things were played"), oldest_ms, held)
+        let lasted = importing.as_ref().is_none_or(|i| !i.is_finished());
+        importing.map(|i| i.join().expect("the import ended"));
+        (playing.join().expect("the things were played"), oldest_ms, held, lasted)
     });
     let after = line.until(|s| s["writer"]["queue"] == 0);
     let rejected = after["stations"][0]["rejected"].clone();
     let clean = line.stop() == Some(0);
     let stalled = stall_ms == 0 || oldest_ms >= stall_ms * 8 / 10;
-    let seen = json!({"rejected": rejected, "oldest_ms": oldest_ms, "held": held, "ok": clean && stalled && !held});
+    let seen =
+        json!({"rejected": rejected, "oldest_ms": oldest_ms, "held": held, "lasted": lasted, "ok": clean && stalled && lasted && !held});
     (leg, seen)
 }
 
@@ -261,7 +300,8 @@ fn echo(reader: &str, module: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn stall_claim(way: Way, quiet: &[Leg], stalled: &[Leg], load: [f64; 2]) -> bool {
+/// Rejects beside something that keeps the disk or the processor busy, held against those of quiet legs.
+fn beside_claim((way, beside): (Way, Beside<'_>), quiet: &[Leg], stalled: &[Leg], load: [f64; 2]) -> bool {
     let mut all = true;
     let judged: Vec<Value> = [("raw", true), ("net", false)]
         .into_iter()
@@ -271,17 +311,17 @@ fn stall_claim(way: Way, quiet: &[Leg], stalled: &[Leg], load: [f64; 2]) -> bool
             let limit = 1.5 * median(&q) + 1.0;
             let ok = median(&s) <= limit;
             all &= ok;
-            json!({"of": name, "p99_quiet_ms": round(median(&q)), "p99_stalled_ms": round(median(&s)), "limit_ms": round(limit),
-                "legs_quiet": spread(&q), "legs_stalled": spread(&s), "ok": ok})
+            json!({"of": name, "p99_quiet_ms": round(median(&q)), "p99_beside_ms": round(median(&s)), "limit_ms": round(limit),
+                "legs_quiet": spread(&q), "legs_beside": spread(&s), "ok": ok})
         })
         .collect();
     let pooled =
         |legs: &[Leg], raw: bool| figures(&legs.iter().flat_map(|l| if raw { l.raw.clone() } else { l.net.clone() }).collect::<Vec<_>>());
     println!(
         "{}",
-        json!({"bench": "reject", "claim": "stall", "way": way.word(), "stall_ms": STALL_MS, "legs": quiet.len(), "judged": judged,
+        json!({"bench": "reject", "claim": beside.word(), "way": way.word(), "stall_ms": STALL_MS, "legs": quiet.len(), "judged": judged,
             "pooled": {"quiet_raw": pooled(quiet, true), "quiet_net": pooled(quiet, false),
-                "stalled_raw": pooled(stalled, true), "stalled_net": pooled(stalled, false)},
+                "beside_raw": pooled(stalled, true), "beside_net": pooled(stalled, false)},
             "load": load, "ok": all})
     );
     all
