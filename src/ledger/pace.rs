@@ -1,9 +1,9 @@
 //! Bulk writing that leaves the disk to the line: at most so many bytes a second, synced in small portions.
 //!
 //! A commit of the line that meets a sync waits for it. Measured beside 1,000 commits a second (`benches/interference.rs`,
-//! short legs): with 4 MB/s in portions of 64 KiB the line's p99 is twice that of a quiet line and its p99.9 the same; with
-//! 12 MB/s, and with few large portions (2 MiB), p99 is three times. Unpaced, or with one sync at the end, a commit waits
-//! ten times as long.
+//! legs of 15 s): with 4 MB/s in portions of 64 KiB the line's p99 is twice that of a quiet line; with 12 MB/s, and with few
+//! large portions (2 MiB), about three times. The p99.9 of these legs was the disk's own. On a prototype a commit beside an
+//! unpaced import, or one that syncs at its end, waited ten times as long.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
