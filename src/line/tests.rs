@@ -4,6 +4,7 @@ mod bonds;
 mod boots;
 mod packing;
 mod packs;
+mod printers;
 mod readers;
 mod verdicts;
 

@@ -10,6 +10,8 @@ pub mod process;
 pub mod related;
 pub mod rig;
 pub mod shift;
+#[cfg(test)]
+mod soak;
 pub mod world;
 
 pub use process::SimulateArgs;
