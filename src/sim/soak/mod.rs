@@ -5,6 +5,7 @@
 //! cannot be played fails. An everyday run is short;
 //! `PACKMARK_SOAK=100000 cargo test --lib sim::soak -- --nocapture` is the long one, and prints a table.
 
+mod feed;
 mod judge;
 mod stage;
 mod told;
@@ -115,7 +116,7 @@ fn soak(case: &Case, profiles: &Profiles, prints: u64, seed: u64) -> Result<Line
     let mut stage = case.stage(profiles, case.weather, seed);
     let ran = stage.run(prints).and_then(|()| stage.calm(20));
     ran.map_err(|e| format!("{name}, seed {seed}: {e}"))?;
-    Ok(Line { name, tally: stage.judge.tally.clone(), mishaps: stage.mishaps.clone(), widest: stage.judge.widest() })
+    Ok(Line { name, tally: stage.feed.judge.tally.clone(), mishaps: stage.mishaps.clone(), widest: stage.feed.judge.widest() })
 }
 
 fn table(lines: &[Line]) -> String {
@@ -173,7 +174,7 @@ fn in_fair_weather_every_print_is_credited() {
     for case in cases(&profiles) {
         let mut stage = case.stage(&profiles, Weather::default(), 7);
         stage.run(300).unwrap_or_else(|e| panic!("{} {{{}}}: {e}", case.profile, case.settings));
-        let (t, name) = (&stage.judge.tally, &case.profile);
+        let (t, name) = (&stage.feed.judge.tally, &case.profile);
         assert_eq!((t.doubtful, t.repeated), (0, 0), "{name} {{{}}}", case.settings);
         // What is known by room for the next code alone lags by what the buffer holds.
         assert!(t.credited + case.declared.depth as u64 + 1 >= t.inked, "{name} {{{}}}: {t:?}", case.settings);

@@ -1,11 +1,11 @@
 //! One printer, our conversation with it, and a bad link between them, on virtual time: bytes late, in pieces or glued,
 //! the link torn after any byte, power cuts, lost buffers, refusals, silences and answers that come after their time.
 //!
-//! The feed keeps the window as the line does (`line/feed.rs`): codes in order, each ordered once, a belt that moves while
-//! there is something to print and stands a moment after there is not.
+//! A belt moves while there is something to print, and stands a moment after there is not.
 //!
 //! Must never know: what the bytes mean.
 
+use super::feed::{Feed, SPACING_US};
 use super::judge::{Judge, text};
 use crate::config::Config;
 use crate::profile::Profiles;
@@ -14,14 +14,12 @@ use crate::sim::emul::{Emission, Link};
 use crate::sim::rig::Rig;
 use crate::vocab::rng::Rng;
 use crate::vocab::time::MS;
-use crate::vocab::{CodeRef, DeviceNo, Order, PackNo, Report};
+use crate::vocab::{CodeRef, DeviceNo, Order, PackNo};
 use crate::wire::{self, Action, Conversation};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 
 const SECOND: u64 = 1_000 * MS;
-/// Things follow one another no closer.
-const SPACING_US: u64 = 100 * MS;
 /// The belt moves so long after its permit went.
 const COASTS_US: u64 = 200 * MS;
 /// A stage where nothing was inked for so long is stuck.
@@ -30,8 +28,6 @@ const STUCK_US: u64 = 300 * SECOND;
 const RETRY_US: u64 = 50 * MS;
 /// Codes ordered ahead of what the printer holds.
 const AHEAD: usize = 3;
-/// Unread things in a row after which the line has the buffer cleared.
-const SILENT: u32 = 3;
 const PACK: PackNo = PackNo(1);
 
 /// What may befall a printer and its link.
@@ -61,34 +57,16 @@ enum Parcel {
     HostHangsUp(Link),
 }
 
-/// The line's side of the window.
-#[derive(Default)]
-struct Feed {
-    next: u32,
-    /// Ordered and unsettled, oldest first; the first `taken` are said to be in the printer.
-    window: VecDeque<u32>,
-    taken: usize,
-    ready: bool,
-    clearing: bool,
-    unsettled: bool,
-    kept: bool,
-    /// Doubtful ones may still be inside.
-    uncleared: bool,
-    printed_us: u64,
-    silent: u32,
-}
-
 pub struct Stage {
     rig: Rig,
     device: DeviceNo,
     host: Box<dyn Conversation>,
     label: bool,
     depth: usize,
-    pub judge: Judge,
     pub mishaps: Mishaps,
     weather: Weather,
     rng: Rng,
-    feed: Feed,
+    pub feed: Feed,
     now_us: u64,
     link: Link,
     /// Our side holds the link for open; so does the printer's.
@@ -105,7 +83,6 @@ pub struct Stage {
     dial_us: Option<u64>,
     thing_us: u64,
     moving_until_us: u64,
-    running: bool,
     inked_us: u64,
     /// What happened last, for whoever looks into a failure.
     lately: VecDeque<String>,
@@ -130,11 +107,10 @@ impl Stage {
             host: wire::converse(&bound, &plan, d.no),
             label,
             depth: if label { 1 } else { bound.depth() as usize },
-            judge,
             mishaps: Mishaps::default(),
             weather,
             rng,
-            feed: Feed { next: 1, ..Feed::default() },
+            feed: Feed::new(judge),
             now_us: SECOND,
             link: Link::FIRST,
             up: false,
@@ -147,7 +123,6 @@ impl Stage {
             dial_us: Some(SECOND),
             thing_us: SECOND,
             moving_until_us: 0,
-            running: false,
             inked_us: SECOND,
             lately: VecDeque::new(),
         }
@@ -166,10 +141,10 @@ impl Stage {
     /// Until so many codes have ink; `Err`: it stands still.
     pub fn run(&mut self, prints: u64) -> Result<(), String> {
         self.inked_us = self.now_us;
-        while self.judge.tally.inked < prints {
+        while self.feed.judge.tally.inked < prints {
             self.step();
-            if !self.judge.wrong.is_empty() {
-                return Err(format!("{}\n  {}", self.judge.wrong.join("; "), Vec::from(self.lately.clone()).join("\n  ")));
+            if !self.feed.judge.wrong.is_empty() {
+                return Err(format!("{}\n  {}", self.feed.judge.wrong.join("; "), Vec::from(self.lately.clone()).join("\n  ")));
             }
             if self.now_us > self.inked_us + STUCK_US {
                 let lately = Vec::from(self.lately.clone()).join("\n  ");
@@ -182,7 +157,7 @@ impl Stage {
     /// The weather clears, and what is open comes to its end.
     pub fn calm(&mut self, prints: u64) -> Result<(), String> {
         self.weather = Weather::default();
-        let more = self.judge.tally.inked + prints;
+        let more = self.feed.judge.tally.inked + prints;
         self.run(more)
     }
 
@@ -257,7 +232,7 @@ impl Stage {
             Parcel::ToHost(l, bytes) if l == self.link && self.up => {
                 let (bytes, torn) = self.torn(1, bytes);
                 self.note(format_args!("< {}", bytes.escape_ascii()));
-                self.judge.heard(&bytes);
+                self.feed.judge.heard(&bytes);
                 self.host.received(&bytes, now_us);
                 if torn {
                     self.lose_link();
@@ -363,7 +338,7 @@ impl Stage {
             Action::Send(bytes) | Action::Command(bytes) => {
                 assert!(self.up, "nothing is sent without a link");
                 self.note(format_args!("> {}", bytes.escape_ascii()));
-                self.judge.left(&bytes);
+                self.feed.judge.left(&bytes);
                 self.carry(0, self.link, bytes);
             }
             Action::HangUp { .. } if self.up => {
@@ -372,101 +347,17 @@ impl Stage {
                 self.host_closed("we hung up");
             }
             Action::HangUp { .. } => {}
-            Action::Tell(report) => self.told(report),
-        }
-    }
-
-    fn doubt(&mut self, cleared: bool) {
-        for n in std::mem::take(&mut self.feed.window) {
-            self.judge.doubted(n);
-            self.feed.uncleared |= !cleared;
-        }
-        self.feed.taken = 0;
-        (self.feed.clearing, self.feed.unsettled, self.feed.kept) = (false, false, false);
-    }
-
-    fn told(&mut self, report: Report) {
-        self.note(format_args!("! {}", wire::transcript::shown(&report)));
-        match report {
-            Report::Unsettled => self.feed.unsettled = true,
-            Report::Down { .. } => {
-                if !self.feed.unsettled {
-                    self.doubt(false);
-                }
-                (self.feed.ready, self.running) = (false, false);
-            }
-            Report::OutOfStep { .. } => {
-                self.doubt(false);
-                (self.feed.ready, self.running) = (false, false);
-            }
-            Report::NotReady { .. } => (self.feed.ready, self.running) = (false, false),
-            Report::Ready { cleared } => {
-                if cleared || !self.feed.kept {
-                    self.doubt(cleared);
-                }
-                self.feed.uncleared &= !cleared;
-                self.feed.kept = false;
-                self.feed.ready = true;
-                let kept: Vec<u32> = self.feed.window.iter().copied().collect();
-                self.judge.adopted(&kept);
-            }
-            Report::Cleared => {
-                self.doubt(true);
-                self.feed.uncleared = false;
-                self.judge.adopted(&[]);
-            }
-            Report::Taken { code } => {
-                if self.feed.window.get(self.feed.taken) == Some(&code.ordinal) {
-                    self.feed.taken += 1;
-                }
-            }
-            Report::Printed { count } => self.printed(count),
-            Report::Reconciled { printed, inside } => self.reconciled(&printed, &inside),
-            Report::Up { .. } | Report::Frame(_) | Report::Polled(_) | Report::Noise { .. } => {}
-        }
-    }
-
-    /// Reports closer than things can follow each other are one, said twice.
-    fn printed(&mut self, count: u32) {
-        let possible = (self.now_us - self.feed.printed_us) / (SPACING_US / 2);
-        let n = (count as usize).min(self.feed.taken).min(possible as usize);
-        if n > 0 {
-            self.feed.printed_us = self.now_us;
-            self.feed.silent = 0;
-        }
-        for _ in 0..n {
-            let code = self.feed.window.pop_front().expect("taken ones are in the window");
-            self.judge.credited(code, false);
-        }
-        self.feed.taken -= n;
-    }
-
-    fn reconciled(&mut self, printed: &[CodeRef], inside: &[CodeRef]) {
-        let window = std::mem::take(&mut self.feed.window);
-        let is_in = |all: &[CodeRef], n: u32| all.iter().any(|c| c.ordinal == n);
-        for n in window {
-            if is_in(printed, n) {
-                self.judge.credited(n, true);
-            } else if is_in(inside, n) {
-                self.feed.window.push_back(n);
-            } else {
-                self.judge.doubted(n);
-                self.feed.uncleared = true;
+            Action::Tell(report) => {
+                self.note(format_args!("! {}", wire::transcript::shown(&report)));
+                self.feed.told(report, self.now_us);
             }
         }
-        self.feed.taken = self.feed.window.len();
-        (self.feed.unsettled, self.feed.kept) = (false, true);
     }
 
     /// Orders what there is room for; false: nothing.
     fn order(&mut self) -> bool {
         let limit = if self.label { 1 } else { self.depth + AHEAD };
-        if !self.feed.ready || self.feed.clearing || self.feed.window.len() >= limit {
-            return false;
-        }
-        let n = self.feed.next;
-        self.feed.next += 1;
-        self.feed.window.push_back(n);
+        let Some(n) = self.feed.next(limit) else { return false };
         let bytes = if self.label { label(n) } else { text(n) };
         self.host.ordered(Order::Print { code: CodeRef::new(PACK, n), bytes }, self.now_us);
         true
@@ -476,8 +367,7 @@ impl Stage {
     fn thing(&mut self) {
         let now_us = self.now_us;
         self.thing_us = now_us + SPACING_US + self.rng.below(60 * MS);
-        self.running |= self.feed.ready && !self.feed.clearing && (self.feed.taken > 0 || self.feed.uncleared);
-        if self.running {
+        if self.feed.runs() {
             self.moving_until_us = now_us + COASTS_US;
         }
         if self.weather.troubles > 0 && self.rng.below(1_000) < u64::from(self.weather.troubles) {
@@ -488,21 +378,14 @@ impl Stage {
         }
         match self.rig.print(self.device, now_us) {
             Some(bytes) => self.ink(&bytes),
-            None if self.feed.ready && self.feed.taken > 0 && !self.feed.uncleared => {
-                self.feed.silent += 1;
-                if self.feed.silent >= SILENT && !self.feed.clearing {
-                    self.feed.silent = 0;
-                    (self.feed.clearing, self.running) = (true, false);
-                    self.host.ordered(Order::Clear, now_us);
-                }
-            }
+            None if self.feed.bare_thing() => self.host.ordered(Order::Clear, now_us),
             None => {}
         }
     }
 
     fn ink(&mut self, bytes: &[u8]) {
         self.note(format_args!("ink {}", bytes.escape_ascii()));
-        self.judge.ink(bytes);
+        self.feed.judge.ink(bytes);
         self.inked_us = self.now_us;
     }
 

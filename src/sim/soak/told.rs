@@ -11,25 +11,34 @@ use crate::wire::transcript::{code, shown};
 use crate::wire::{self, Action, Conversation, Place};
 use std::collections::BTreeMap;
 
-/// Name, what its memory is, what an empty one does, what confirms, what it has, what arms it.
+struct Made {
+    name: &'static str,
+    kind: &'static str,
+    on_empty: &'static str,
+    by: &'static str,
+    has: &'static [&'static str],
+    arm: &'static str,
+}
+
 #[rustfmt::skip]
-const PRINTERS: &[(&str, &str, &str, &str, &[&str], &str)] = &[
+const PRINTERS: &[Made] = &[
     // Numbers its records, keeps its queue over a lost link, and stops when it runs dry. Nobody clears it: what is left in
     // it has the numbers that new records would get, so it is not for the soak.
-    ("told-records", "numbered-records", "fault", "\"last-record\"", &["last-record", "fill", "start"], "\"last-record\", \"start\""),
+    Made { name: "told-records", kind: "numbered-records", on_empty: "fault", by: "\"last-record\"", has: &["last-record", "fill", "start"], arm: "\"last-record\", \"start\"" },
     // The same, cleared whenever it is adopted.
-    ("told-records-cleared", "numbered-records", "fault", "\"last-record\"", &["last-record", "fill", "clear", "start"], "\"clear\", \"last-record\", \"start\""),
+    Made { name: "told-records-cleared", kind: "numbered-records", on_empty: "fault", by: "\"last-record\"", has: &["last-record", "fill", "clear", "start"], arm: "\"clear\", \"last-record\", \"start\"" },
     // A queue that prints nothing when it is empty, with a counter.
-    ("told-count", "fifo", "nothing", "\"event\"", &["count", "fill", "clear"], "\"clear\", \"count\""),
+    Made { name: "told-count", kind: "fifo", on_empty: "nothing", by: "\"event\"", has: &["count", "fill", "clear"], arm: "\"clear\", \"count\"" },
     // The same, which nobody clears.
-    ("told-count-kept", "fifo", "nothing", "\"event\"", &["count", "fill"], "\"fill\", \"count\""),
+    Made { name: "told-count-kept", kind: "fifo", on_empty: "nothing", by: "\"event\"", has: &["count", "fill"], arm: "\"fill\", \"count\"" },
     // A queue that prints its last code again.
-    ("told-repeats", "fifo", "repeats", "\"event\"", &["count", "fill", "clear"], "\"clear\""),
+    Made { name: "told-repeats", kind: "fifo", on_empty: "repeats", by: "\"event\"", has: &["count", "fill", "clear"], arm: "\"clear\"" },
     // One text, asked for by what was printed last.
-    ("told-text", "protected-single", "nothing", "\"last-text\"", &["last-text", "clear"], "\"clear\""),
+    Made { name: "told-text", kind: "protected-single", on_empty: "nothing", by: "\"last-text\"", has: &["last-text", "clear"], arm: "\"clear\"" },
 ];
 
-fn profile(name: &str, kind: &str, on_empty: &str, by: &str, has: &[&str], arm: &str) -> String {
+fn profile(made: &Made) -> String {
+    let Made { name, kind, on_empty, by, has, arm } = made;
     let clears = has.contains(&"clear");
     let ask = |role: &str, send: &str, is: &str| {
         format!("[commands.{role}]\nsend = '\"{send}\"'\nreplies = [{{ is = '\"{is}\"', means = \"ok\" }}]\n")
@@ -48,7 +57,7 @@ fn profile(name: &str, kind: &str, on_empty: &str, by: &str, has: &[&str], arm: 
          [simulated.values]\nidentity = \"1\"\nstate = \"0\"\n[simulated.fault]\nstate = \"1\"\n",
         if clears { "\"clear\"" } else { "" }
     );
-    let put = if kind == "numbered-records" { "PUT|{record}|{code}" } else { "PUT|{code}" };
+    let put = if *kind == "numbered-records" { "PUT|{record}|{code}" } else { "PUT|{code}" };
     let mut all = vec![("identify", "VER", "VER|{identity}"), ("status", "ST", "ST|{state}"), ("put-code", put, "ACK")];
     let told = [("last-record", "LR", "LR|{last}"), ("fill", "QF", "QF|{fill}"), ("count", "CN", "CN|{count}")];
     let more = [("last-text", "LT", "LT|{text}"), ("clear", "CL", "OK"), ("start", "GO", "OK")];
@@ -63,8 +72,8 @@ fn profile(name: &str, kind: &str, on_empty: &str, by: &str, has: &[&str], arm: 
 /// The shipped profiles, and those of the printers here.
 pub fn profiles() -> Profiles {
     let dir = tempfile::tempdir().expect("a temporary folder");
-    for (name, kind, on_empty, by, has, arm) in PRINTERS {
-        std::fs::write(dir.path().join(format!("{name}.toml")), profile(name, kind, on_empty, by, has, arm)).expect("a file");
+    for made in PRINTERS {
+        std::fs::write(dir.path().join(format!("{}.toml", made.name)), profile(made)).expect("a file");
     }
     Profiles::load(Some(dir.path())).unwrap_or_else(|e| panic!("{e:?}"))
 }

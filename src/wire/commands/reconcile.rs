@@ -152,9 +152,11 @@ impl Commands {
         self.begin(Seq::Arm, now_us);
     }
 
-    /// It does not hold what it was just said to hold.
-    pub(super) fn not_kept(&mut self) {
-        self.out.tell(Report::Reconciled { printed: Vec::new(), inside: Vec::new() });
+    /// How many wait as a sequence asks; it may not be what it was just said to hold.
+    pub(super) fn fill_noted(&mut self, values: &Values) {
+        if !self.credit.holds(values.number("fill").unwrap_or(0)) {
+            self.out.tell(Report::Reconciled { printed: Vec::new(), inside: Vec::new() });
+        }
     }
 }
 

@@ -212,11 +212,7 @@ impl Commands {
                 self.cleared = true;
                 self.credit.forget();
             }
-            Role::Fill => {
-                if !self.credit.holds(values.number("fill").unwrap_or(0)) {
-                    self.not_kept();
-                }
-            }
+            Role::Fill => self.fill_noted(values),
             Role::Count if self.credit.kept && self.credit.by_counter() => self.confirmed(role, values, now_us),
             Role::Count => self.count_noted(values, now_us),
             Role::LastRecord => self.credit.number_on(values.number("last").unwrap_or(0)),
