@@ -23,7 +23,7 @@ pub struct ProbeArgs {
     pub address: String,
     /// Ask only the questions of this profile; again for more
     #[arg(long = "profile", value_name = "NAME")]
-    pub profiles: Vec<String>,
+    pub only: Vec<String>,
     /// How long each answer may take (default: as the profiles say)
     #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u32).range(10..=60_000))]
     pub timeout: Option<u32>,
@@ -110,8 +110,7 @@ pub fn probe(g: &Globals, profiles: &Profiles, args: &ProbeArgs) -> Exit {
 /// file names this port come first.
 fn candidates(g: &Globals, profiles: &Profiles, args: &ProbeArgs, at: &Address) -> Result<Vec<Bound>, Exit> {
     let none = BTreeMap::new();
-    let names: Vec<&str> =
-        if args.profiles.is_empty() { profiles.names().collect() } else { args.profiles.iter().map(String::as_str).collect() };
+    let names: Vec<&str> = if args.only.is_empty() { profiles.names().collect() } else { args.only.iter().map(String::as_str).collect() };
     let mut all = Vec::new();
     for name in names {
         match profiles.bind(name, &none) {

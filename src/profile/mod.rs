@@ -10,6 +10,7 @@
 
 mod bound;
 pub mod bytes;
+pub mod firmware;
 pub mod printer;
 mod read;
 pub mod reader;

@@ -1,5 +1,6 @@
 //! What every profile says, as its file says it: the shape of the TOML, with the words an editor shows.
 
+use super::firmware::FirmwareRule;
 use super::printer::*;
 use super::reader;
 use super::talk::Talk;

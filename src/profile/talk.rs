@@ -3,6 +3,7 @@
 //! Invariant: every name that one part uses, another part has; nobody who holds a [`Talk`] looks for what is missing.
 
 use super::bytes::{Pattern, Values};
+use super::firmware::CommandChange;
 use super::printer::*;
 use std::collections::BTreeMap;
 

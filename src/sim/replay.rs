@@ -16,8 +16,10 @@ use crate::wire::transcript::{AtDevice, Line, Step, Transcript, Verdict};
 use crate::wire::{Place, Points, converse_at};
 use std::path::Path;
 
-/// An answer that is slower than this was not given before the next line.
+/// What it has to say by itself comes within this …
 const ANSWER_US: u64 = 10 * MS;
+/// … and what it is waited for within this (a Codenet label change takes 750 ms).
+const PATIENCE_US: u64 = 1_000 * MS;
 /// So long it may still say something at the end.
 const LAST_US: u64 = 100 * MS;
 
@@ -145,7 +147,8 @@ impl Stand {
     fn surplus(&mut self, line: usize, when: &str) {
         if !self.said.is_empty() {
             let said = std::mem::take(&mut self.said);
-            self.tell(line, Verdict::Wrong, format!("{when} \"{}\"", said.escape_ascii()));
+            let verdict = if self.kind == Kind::Reader { Verdict::Note } else { Verdict::Wrong };
+            self.tell(line, verdict, format!("{when} \"{}\"", said.escape_ascii()));
         }
     }
 
@@ -162,16 +165,21 @@ impl Stand {
         self.rig.trouble(device, trouble, now_us);
     }
 
-    /// It must say these bytes now. A reader is shown what the host is told to have seen; `after`: the lines behind.
+    /// It must say these bytes now. A reader is shown what the host is told to have seen; `after`: the lines behind. What
+    /// a reader is not made to do (noise, faults, codes glued by the wire) is told and not judged.
     fn says(&mut self, line: usize, bytes: &[u8], after: &[(usize, Step)]) {
+        let reader = self.kind == Kind::Reader;
         self.pass(ANSWER_US);
-        let shown = self.kind == Kind::Reader && self.said.is_empty();
-        if shown {
+        if reader && self.said.is_empty() {
             let Some(symbols) = seen(after) else {
                 return self.tell(line, Verdict::Note, "no simulated reader is made to send this: it shows no frame of codes");
             };
             self.rig.read(self.device, &symbols, self.now_us);
-            self.pass(LAST_US);
+        }
+        let until_us = self.now_us + PATIENCE_US;
+        while self.said.len() < bytes.len() {
+            let Some(due_us) = self.rig.deadline().filter(|d| *d <= until_us) else { break };
+            self.pass(due_us.saturating_sub(self.now_us));
         }
         match self.said.strip_prefix(bytes) {
             Some(rest) => {
@@ -181,7 +189,8 @@ impl Stand {
             None => {
                 let said = std::mem::take(&mut self.said);
                 let got = if said.is_empty() { "nothing".into() } else { format!("\"{}\"", said.escape_ascii()) };
-                self.tell(line, Verdict::Wrong, format!("expected \"{}\", got {got}", bytes.escape_ascii()));
+                let verdict = if reader { Verdict::Note } else { Verdict::Wrong };
+                self.tell(line, verdict, format!("expected \"{}\", got {got}", bytes.escape_ascii()));
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use super::meaning::Complain;
 use crate::profile::bytes::Pattern;
+use crate::profile::firmware::CommandChange;
 use crate::profile::printer::*;
 use crate::profile::talk::*;
 use crate::profile::{OnEmpty, Profile};

@@ -71,9 +71,9 @@ fn a_firmware_is_spoken_to_as_its_range_says() {
     std::fs::write(dir.path().join("own.toml"), text).unwrap();
     let bound = Profiles::load(Some(dir.path())).unwrap().bind("own", &BTreeMap::new()).unwrap();
     let head = "# profile: own\n# source: here\n# from: computed\n";
-    let begin = |version: &str| format!("! opened\n> 0D\n> \"VER\\r\"\n< \"VER|{version}|A|\\r\"\n! up {version}\n! order arm\n");
-    let old = begin("1.04") + "> \"OLDCQI\\r\"\n+3900ms\n< \"ACK\\r\"\n! ready cleared\n! closed\n! down\n";
-    // The same conversation with a newer one afterwards: nothing of the old is left.
+    let begin = |version: &str| format!("! opened\n> 0D\n> \"VER\\r\"\n< \"VER|{version}|A|\\r\"\n! up {version}\n");
+    let old = begin("1.04") + "! order arm\n> \"OLDCQI\\r\"\n+3900ms\n< \"ACK\\r\"\n! ready cleared\n! closed\n! down\n";
+    // The same conversation with a newer one afterwards, armed still: nothing of the old is left.
     let new = begin("1.28") + "> \"CQI\\r\"\n< \"ACK\\r\"\n> \"QLN\\r\"\n";
     let t = Transcript::parse(&format!("{head}{old}{new}")).unwrap_or_else(|e| panic!("{e:?}"));
     t.replay(&mut *converse_at(&bound, Place::default())).unwrap_or_else(|e| panic!("{e}"));
