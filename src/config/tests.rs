@@ -13,10 +13,10 @@ fn profiles(name: &str, settings: &BTreeMap<String, Setting>) -> Result<Traits, 
     };
     match name {
         "domino-codenet" => {
-            Ok(Traits::Printer(PrinterTraits { depth, confirms: true, clear_on_adopt: true, label: false, repeats_on_empty: false }))
+            Ok(Traits::Printer(PrinterTraits { depth, confirms: true, clear_on_adopt: true, label: false, repeats_on_empty: false, labels: None }))
         }
         "zebra-zpl" => {
-            Ok(Traits::Printer(PrinterTraits { depth: 1, confirms: true, clear_on_adopt: true, label: true, repeats_on_empty: false }))
+            Ok(Traits::Printer(PrinterTraits { depth: 1, confirms: true, clear_on_adopt: true, label: true, repeats_on_empty: false, labels: None }))
         }
         "keyence-sr" | "line-reader" => Ok(Traits::Reader(ReaderTraits::default())),
         "modbus-io" => Ok(Traits::Io),

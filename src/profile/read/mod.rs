@@ -6,6 +6,7 @@
 
 mod commands;
 mod form;
+mod label;
 mod meaning;
 
 use super::{Complaint, Profile};

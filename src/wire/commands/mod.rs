@@ -13,7 +13,7 @@
 
 mod credit;
 mod steps;
-mod units;
+pub(super) mod units;
 
 use super::outbox::{Outbox, earliest};
 use super::{Action, Conversation};
