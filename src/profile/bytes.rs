@@ -185,7 +185,11 @@ impl Pattern {
             n => match (n.trim_end_matches('d').parse(), n.matches('d').count()) {
                 (Ok(n @ 1..=4096), 0) => Form::Wide(n),
                 (Ok(n @ 1..=4096), 1) => Form::WideDigits(n),
-                _ => return Err(format!("{{{inside}}}: a place is as wide as a number from 1 to 4096 says, or d, 6d, yn, u8, u16be, u16le")),
+                _ => {
+                    return Err(format!(
+                        "{{{inside}}}: a place is as wide as a number from 1 to 4096 says, or d, 6d, yn, u8, u16be, u16le"
+                    ));
+                }
             },
         };
         self.0.push(Piece::Place { name: name.into(), form });
@@ -355,7 +359,8 @@ mod tests {
         assert_eq!(Pattern::parse("\"OE\" {code.length:4} {code}").unwrap().read(b"OE0003ABCD"), None);
         assert_eq!(Pattern::parse("\"A\" {x:2}").unwrap().read(b"A1"), None);
         assert_eq!(Pattern::parse("\"A\" {x:2}").unwrap().read(b"A123"), None);
-        for (pattern, bytes) in [("{a:d} \",\" {b:d}", "1,2,3"), ("{a:d}", ""), ("{a:2d}", "1x"), ("{a:yn}{b:yn}", "YX"), ("{a:yn}", "YN")] {
+        for (pattern, bytes) in [("{a:d} \",\" {b:d}", "1,2,3"), ("{a:d}", ""), ("{a:2d}", "1x"), ("{a:yn}{b:yn}", "YX"), ("{a:yn}", "YN")]
+        {
             assert_eq!(Pattern::parse(pattern).unwrap().read(bytes.as_bytes()), None, "{pattern} {bytes}");
         }
         assert_eq!(Pattern::parse("{a} \"|\" {a}").unwrap().read(b"1|2"), None);

@@ -195,7 +195,7 @@ impl TextRule {
         let control = |b: &&u8| self.printable_only && !(0x20..0x7f).contains(*b);
         let bad = text.iter().find(|b| control(b) || self.forbidden.contains(b))?;
         Some(match bad {
-            0x21..0x7f => format!("it holds the character {}", char::from(*bad)),
+            0x21..=0x7e => format!("it holds the character {}", char::from(*bad)),
             0x80.. => "it holds more than printable ASCII".into(),
             _ => format!("it holds the byte {bad:02X}"),
         })
@@ -213,7 +213,10 @@ impl LabelTraits {
         let named = [('\u{1}', "<SOH>"), ('\u{2}', "<STX>"), ('\u{3}', "<ETX>"), ('\u{1b}', "<ESC>")];
         let named = named.iter().fold(template.to_string(), |t, (c, name)| t.replace(*c, name));
         for missing in self.must_have.iter().filter(|m| !named.contains(m.as_str())) {
-            wrong.push((format!("the label has no {}", missing.trim()), "write it in the language of its printer, from its beginning to what prints it"));
+            wrong.push((
+                format!("the label has no {}", missing.trim()),
+                "write it in the language of its printer, from its beginning to what prints it",
+            ));
         }
         if !template.contains("{code}") && !template.contains("{gs1}") {
             wrong.push(("the label shows no code".into(), "write {gs1} where a barcode's data stands, or {code}"));

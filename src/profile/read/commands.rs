@@ -111,10 +111,7 @@ impl Build<'_> {
             let byte = self.literal(&[path, &["escapes", &n, "byte"]].concat(), &e.byte);
             let as_bytes = self.literal(&[path, &["escapes", &n, "as_bytes"]].concat(), &e.as_bytes);
             let [one] = byte[..] else {
-                self.wrong(
-                    &[path, &["escapes", &n]].concat(),
-                    format!("{}: an escape is for one byte; write it as one", path.join(".")),
-                );
+                self.wrong(&[path, &["escapes", &n]].concat(), format!("{}: an escape is for one byte; write it as one", path.join(".")));
                 return None;
             };
             Some((one, as_bytes))

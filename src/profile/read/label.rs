@@ -38,7 +38,10 @@ pub(super) fn form(b: &mut Build<'_>) -> Option<LabelForm> {
         symbol,
     };
     if form.must_have.is_empty() {
-        b.wrong(&["label", "must_have"], "label.must_have: nothing tells a label of this language; say what it begins with and what prints it");
+        b.wrong(
+            &["label", "must_have"],
+            "label.must_have: nothing tells a label of this language; say what it begins with and what prints it",
+        );
     }
     let traits: LabelTraits = form.traits();
     let plains = std::iter::once(("plain", &form.plain)).chain(form.plain_sscc.as_ref().map(|p| ("plain_sscc", p)));
@@ -76,7 +79,10 @@ pub(super) fn whole(b: &mut Build<'_>, t: &Talk) {
         b.wrong(&["commands"], "nothing asks for its status, which tells of each label; add [commands.status] with its replies");
     }
     if t.poll.status_ms == 0 || t.poll.confirm_ms == 0 {
-        b.wrong(&["poll"], "how often it is asked is not said; add [poll] with status_ms (nothing to print) and confirm_ms (a label is out)");
+        b.wrong(
+            &["poll"],
+            "how often it is asked is not said; add [poll] with status_ms (nothing to print) and confirm_ms (a label is out)",
+        );
     }
     for (name, steps) in [("arm", &t.arm), ("disarm", &t.disarm), ("clear", &t.clear)] {
         if !steps.is_empty() {
@@ -89,7 +95,10 @@ pub(super) fn whole(b: &mut Build<'_>, t: &Talk) {
     if let Some(buffer) = &b.p.buffer {
         let (kind, by, on_empty, safe) = (buffer.kind, buffer.confirmed_by.clone(), buffer.on_empty, buffer.clear_is_safe);
         if kind != BufferKind::OneLabel || on_empty == OnEmpty::Repeats {
-            b.wrong(&["buffer", "kind"], "a label printer is given one label at a time and repeats none; say kind = \"one-label\" and on_empty = \"nothing\"");
+            b.wrong(
+                &["buffer", "kind"],
+                "a label printer is given one label at a time and repeats none; say kind = \"one-label\" and on_empty = \"nothing\"",
+            );
         }
         if by != [Confirmation::Status] {
             b.wrong(&["buffer", "confirmed_by"], "confirmed_by: a label is followed by the status; say [\"status\"]");
@@ -103,4 +112,3 @@ pub(super) fn whole(b: &mut Build<'_>, t: &Talk) {
         b.simulated(t);
     }
 }
-

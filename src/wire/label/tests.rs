@@ -45,7 +45,13 @@ fn each_language_has_its_own_label() {
     for (profile, begins, sscc, plain, ends) in [
         ("sato-sbpl", "\x1bA\x1bH0040", "\x1bBG03240>I>F00069012340000000014\x1b", "\x1bBG03240>HC00000001\x1b", "\x1bQ1\x1bZ"),
         ("tsc-tspl", "SIZE 100 mm,60 mm\r\n", ",\"!105!10200069012340000000014\"\r\n", ",\"!104C00000001\"\r\n", "\r\nPRINT 1,1\r\n"),
-        ("cab-jscript", "m m\r\nJ\r\n", ",EAN128,30,0.4;(00)069012340000000014\r\n", ",CODE128,30,0.4;[U:CODEB]C00000001\r\n", "\r\nA 1\r\n"),
+        (
+            "cab-jscript",
+            "m m\r\nJ\r\n",
+            ",EAN128,30,0.4;(00)069012340000000014\r\n",
+            ",CODE128,30,0.4;[U:CODEB]C00000001\r\n",
+            "\r\nA 1\r\n",
+        ),
         ("honeywell-dpl", "\x02L\rD11\r", "\r1e6310000700020C&G00069012340000000014\r", "\r1e6310000700020BC00000001\r", "\rQ0001\rE\r"),
         ("godex-ezpl", "^P1\r^L\r", ",C&G00069012340000000014\r", ",BC00000001\r", "\rE\r"),
     ] {

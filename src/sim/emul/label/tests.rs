@@ -107,7 +107,12 @@ const READ: &[(&str, &[u8], &[u8], bool)] = &[
     ("sato-sbpl", b"\x1bA\x1bH0100\x1bV0100\x1bBI04150101234567000000001\x1bQ1\x1bZ", b"00012345670000000015", true),
     ("sato-sbpl", b"\x02\x1bA\x1bBG03240>I>F00069012340000000016\x1bQ1\x1bZ\x03", b"00069012340000000016", true),
     ("tsc-tspl", b"CLS\r\nBARCODE 10,10,\"128M\",48,1,0,2,2,\"!104ab\\[\"]c!102d\"\r\nPRINT 1\r\n", b"ab\"c\x1dd", false),
-    ("tsc-tspl", b"CLS\r\nBARCODE 10,10,\"128M\",48,1,0,2,2,\"!105!10200069012340000000016\"\r\nPRINT 1,1\r\n", b"00069012340000000016", true),
+    (
+        "tsc-tspl",
+        b"CLS\r\nBARCODE 10,10,\"128M\",48,1,0,2,2,\"!105!10200069012340000000016\"\r\nPRINT 1,1\r\n",
+        b"00069012340000000016",
+        true,
+    ),
     ("tsc-tspl", b"CLS\r\nQRCODE 10,10,H,4,A,0,\"https://t.example/A1\"\r\nPRINT 1\r\n", b"https://t.example/A1", false),
     ("cab-jscript", b"J\r\nB:name;10,10,0,CODE128+BARS,20,0.3;[U:CODEB]ab1\r\nA 1\r\n", b"ab1", false),
     ("cab-jscript", b"J\r\nB 10,10,0,EAN128,20,0.3;(00)069012340000000016\r\nA 1\r\n", b"00069012340000000016", true),
@@ -166,7 +171,9 @@ fn nonsense_is_passed_over() {
     for (profile, label, ..) in READ {
         let mut p = printer(profile);
         for _ in 0..2_000 {
-            let bytes: Vec<u8> = (0..rng.below(60)).map(|_| if rng.chance(300_000) { label[rng.below(label.len() as u64) as usize] } else { rng.below(256) as u8 }).collect();
+            let bytes: Vec<u8> = (0..rng.below(60))
+                .map(|_| if rng.chance(300_000) { label[rng.below(label.len() as u64) as usize] } else { rng.below(256) as u8 })
+                .collect();
             p.received(L, &bytes, 0);
         }
         assert!(p.waiting.len() <= MOST_LABELS, "{profile}");

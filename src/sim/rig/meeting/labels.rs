@@ -10,16 +10,19 @@ fn labelled_by(profile: &str) -> String {
     with("profile = \"zebra-zpl\"", &format!("profile = \"{profile}\""))
 }
 
+fn bound(profile: &str) -> Bound {
+    Profiles::load(None).unwrap().bind(profile, &Default::default()).unwrap()
+}
+
 /// A label of this printer, as the line orders it.
-fn label(profile: &str, code: &[u8], sscc: bool, lot: &str) -> Vec<u8> {
-    let bound = Profiles::load(None).unwrap().bind(profile, &Default::default()).unwrap();
-    wire::label::render(&bound, None, &wire::label::Fill { code, sscc, lot, count: 4 }).unwrap()
+fn label(bound: &Bound, code: &[u8], sscc: bool, lot: &str) -> Vec<u8> {
+    wire::label::render(bound, None, &wire::label::Fill { code, sscc, lot, count: 4 }).unwrap()
 }
 
 #[test]
 fn labels_carry_their_code_and_are_reported() {
     for profile in LABELLERS {
-        let mut m = Meeting::new(&labelled_by(profile), "zpl1", 3);
+        let (mut m, bound) = (Meeting::new(&labelled_by(profile), "zpl1", 3), bound(profile));
         m.order(arm(None));
         m.pass(2 * SECOND);
         let told = m.told();
@@ -31,7 +34,7 @@ fn labels_carry_their_code_and_are_reported() {
         let lot = if profile == "zebra-zpl" { "L^1~2" } else { "L-1/2" };
         for (n, (code, sscc)) in codes.into_iter().enumerate() {
             let at = CodeRef::new(PackNo(2), n as u32);
-            m.order(Order::Print { code: at, bytes: label(profile, code, sscc, lot) });
+            m.order(Order::Print { code: at, bytes: label(&bound, code, sscc, lot) });
             m.pass(2 * SECOND);
             let out: Vec<u8> = m.rig.label(m.device, m.now_us).expect("a label");
             assert_eq!(String::from_utf8_lossy(&out), String::from_utf8_lossy(code), "{profile}");
@@ -42,7 +45,7 @@ fn labels_carry_their_code_and_are_reported() {
         for how in Stand::ALL {
             let at = CodeRef::new(PackNo(2), 9);
             m.rig.trouble(m.device, Trouble::Stands { how, ms: 2_000 }, m.now_us);
-            m.order(Order::Print { code: at, bytes: label(profile, b"069012340000000016", true, "L") });
+            m.order(Order::Print { code: at, bytes: label(&bound, b"069012340000000016", true, "L") });
             m.pass(1_500 * MS);
             assert_eq!(m.rig.label(m.device, m.now_us), None);
             m.pass(6 * SECOND);
@@ -73,7 +76,7 @@ fn label_printers_in_trouble_are_sent_no_label_twice_and_come_back() {
     ];
     for seed in 0..60 {
         let profile = LABELLERS[seed as usize % LABELLERS.len()];
-        let mut m = Meeting::new(&labelled_by(profile), "zpl1", seed);
+        let (mut m, bound) = (Meeting::new(&labelled_by(profile), "zpl1", seed), bound(profile));
         let mut rng = Rng::new(seed);
         m.order(arm(None));
         m.pass(3 * SECOND);
@@ -94,7 +97,7 @@ fn label_printers_in_trouble_are_sent_no_label_twice_and_come_back() {
                 }
             }
             if !out {
-                m.order(Order::Print { code: CodeRef::new(PackNo(2), next), bytes: label(profile, &number(next), false, "L") });
+                m.order(Order::Print { code: CodeRef::new(PackNo(2), next), bytes: label(&bound, &number(next), false, "L") });
                 (next, out) = (next + 1, true);
             }
             m.pass(300 * MS + rng.below(200 * MS));
