@@ -399,12 +399,12 @@ impl Conversation for Labelling {
     }
 
     fn deadline(&self) -> Option<u64> {
-        let next = self.open.then(|| match (&self.asked, self.pause_us) {
+        let next = match (&self.asked, self.pause_us) {
             (Some(asked), _) => asked.deadline_us,
             (None, Some(pause_us)) => pause_us,
             (None, None) => self.next_us,
-        });
-        earliest([self.out.deadline(), self.amidst_us, next])
+        };
+        earliest([self.out.deadline(), self.amidst_us, self.open.then_some(next)])
     }
 
     fn poll(&mut self) -> Option<Action> {

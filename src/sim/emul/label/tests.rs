@@ -140,7 +140,8 @@ fn a_scanner_reads_what_the_manuals_labels_say() {
 #[test]
 fn each_tells_why_it_stands() {
     // As the manuals' tables have it: media out, ribbon out, head open, paused.
-    let cases: &[(&str, &[u8], [&[u8]; 4])] = &[
+    type Case = (&'static str, &'static [u8], [&'static [u8]; 4]);
+    let cases: &[Case] = &[
         ("sato-sbpl", b"\x05", [b"\x02  c000000", b"\x02  d000000", b"\x02  b000000", b"\x02  E000000"]),
         ("tsc-tspl", b"\x1b!S", [b"\x02E@@A\x03\r\n", b"\x02E@@D\x03\r\n", b"\x02E@@`\x03\r\n", b"\x02`@@@\x03\r\n"]),
         ("tsc-tspl", b"\x1b!?", [b"\x04", b"\x08", b"\x01", b"\x10"]),
