@@ -225,6 +225,21 @@ impl Pattern {
         }
     }
 
+    /// Bytes that stand in it whatever its places hold.
+    pub fn fixed(&self) -> usize {
+        self.0.iter().map(|p| if let Piece::Bytes(b) = p { b.len() } else { 0 }).sum()
+    }
+
+    /// Six of its bytes or more must be digits, or Y or N: hardly another text would fit.
+    pub fn is_narrow(&self) -> bool {
+        let narrow = |p: &Piece| match p {
+            Piece::Place { form: Form::Digits | Form::YesNo, .. } => 1,
+            Piece::Place { form: Form::WideDigits(n), .. } => *n,
+            _ => 0,
+        };
+        self.0.iter().map(narrow).sum::<usize>() >= 6
+    }
+
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

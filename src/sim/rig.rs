@@ -180,6 +180,26 @@ impl Rig {
         }
     }
 
+    /// Sets a printer's print counter, where it has one that the host can read.
+    pub fn set_count(&mut self, device: DeviceNo, count: u64) {
+        if let Some(Emulated::Commands(p)) = self.seat(device) {
+            p.set_count(count);
+        }
+    }
+
+    /// A label printer's labels come out from now on when [`Self::come_out`] says so.
+    pub fn by_hand(&mut self, device: DeviceNo) {
+        if let Some(Emulated::Label(p)) = self.seat(device) {
+            p.by_hand();
+        }
+    }
+
+    pub fn come_out(&mut self, device: DeviceNo, now_us: u64) {
+        if let Some(Emulated::Label(p)) = self.seat(device) {
+            p.come_out(now_us);
+        }
+    }
+
     fn seat(&mut self, device: DeviceNo) -> Option<&mut Emulated> {
         self.seats.get_mut(&device).filter(|s| s.powered).map(|s| &mut s.device)
     }

@@ -9,7 +9,7 @@
 //! - A silence hangs up: nothing that comes later is an answer. A label that was out then is nobody's.
 //! - "Nothing left" of a printer in trouble is believed only where its status counts labels.
 
-use super::commands::units::{Unit, Units};
+use super::commands::{Unit, Units};
 use super::outbox::{Outbox, earliest};
 use super::{Action, Conversation};
 use crate::profile::Bound;

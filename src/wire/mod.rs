@@ -15,6 +15,7 @@ pub mod label;
 mod labelling;
 mod modbus;
 mod outbox;
+pub mod probe;
 pub mod reader;
 pub mod transcript;
 

@@ -173,9 +173,8 @@ impl LabelPrinter {
     }
 
     /// From now on a label comes out when [`Self::come_out`] says so, and not before.
-    pub fn by_hand(mut self) -> Self {
+    pub fn by_hand(&mut self) {
         self.by_hand = true;
-        self
     }
 
     /// The label being printed is out now.

@@ -3,7 +3,8 @@
 
 use super::*;
 use crate::profile::{Dialect, Profiles};
-use crate::wire::transcript::{AtDevice, Step, Transcript};
+use crate::sim::replay::simulated;
+use crate::wire::transcript::{AtDevice, Transcript, Verdict};
 use std::path::Path;
 
 const L: Link = Link::FIRST;
@@ -209,66 +210,6 @@ fn a_language_that_only_a_file_knows_is_played_too() {
     assert_eq!(said(&mut p, b"\x1bz", 20_000_000), b"NNYNNNNNNNN\r");
 }
 
-/// The simulated printer, and what it said that the transcript has not asked for yet.
-struct Bench {
-    printer: LabelPrinter,
-    now_us: u64,
-    said: Vec<u8>,
-}
-
-impl Bench {
-    fn pass(&mut self, us: u64) {
-        let end = self.now_us + us;
-        while let Some(due) = self.printer.deadline().filter(|d| *d <= end) {
-            self.now_us = self.now_us.max(due);
-            self.printer.due(self.now_us);
-            while let Some((_, Emission::Send(bytes))) = self.printer.poll() {
-                self.said.extend(bytes);
-            }
-        }
-        self.now_us = end;
-    }
-
-    fn play(&mut self, t: &Transcript) -> Result<(), String> {
-        for (line, step) in &t.steps {
-            let wrong = |what: String| Err(format!("line {line}: {what}"));
-            let now_us = self.now_us;
-            match step {
-                Step::Opened => {
-                    self.said.clear();
-                    self.printer.connected(L, now_us);
-                }
-                Step::Closed => self.printer.disconnected(L, now_us),
-                Step::Host(_) if !self.said.is_empty() => {
-                    return wrong(format!("before this the printer also said \"{}\"", self.said.escape_ascii()));
-                }
-                Step::Host(bytes) => self.printer.received(L, bytes, now_us),
-                Step::Device(bytes) => {
-                    self.pass(10 * MS);
-                    match self.said.strip_prefix(bytes.as_slice()) {
-                        Some(rest) => self.said = rest.to_vec(),
-                        None => return wrong(format!("the printer said \"{}\"", self.said.escape_ascii())),
-                    }
-                }
-                Step::Wait { us } => self.pass(*us),
-                Step::At(AtDevice::Thing) => self.printer.come_out(now_us),
-                Step::At(AtDevice::Refuse) => self.printer.trouble(Trouble::Refuse, now_us),
-                Step::At(AtDevice::Silence) => self.printer.trouble(Trouble::Silence, now_us),
-                Step::At(AtDevice::Double) => self.printer.trouble(Trouble::DoubleAck, now_us),
-                Step::At(AtDevice::Fault { ms }) => self.printer.trouble(Trouble::Fault { ms: *ms }, now_us),
-                Step::At(AtDevice::Stands { how, ms }) => {
-                    let how = Stand::ALL.into_iter().find(|s| s.word() == *how).expect("the words of transcripts are these");
-                    self.printer.trouble(Trouble::Stands { how, ms: *ms }, now_us);
-                }
-                Step::At(AtDevice::Count(_)) => return wrong("a label printer is told no count".into()),
-                Step::Order(_) | Step::Expect(_) | Step::HangUp => {}
-            }
-        }
-        self.pass(100 * MS);
-        if self.said.is_empty() { Ok(()) } else { Err(format!("at the end the printer also said \"{}\"", self.said.escape_ascii())) }
-    }
-}
-
 #[test]
 fn the_simulated_label_printers_keep_to_every_shipped_transcript() {
     assert_eq!(AtDevice::STANDS, Stand::ALL.map(Stand::word));
@@ -282,9 +223,9 @@ fn the_simulated_label_printers_keep_to_every_shipped_transcript() {
             continue;
         }
         played += 1;
-        let printer = LabelPrinter::new(&bound, Vec::new(), Rng::new(3)).by_hand();
-        let mut bench = Bench { printer, now_us: 1_000_000, said: Vec::new() };
-        wrong.extend(bench.play(&t).err().map(|e| format!("{}: {e}", path.display())));
+        let lines = simulated(&t, &profiles).unwrap_or_else(|e| panic!("{path:?}: {e:?}")).expect("it judges both sides");
+        let bad = lines.into_iter().filter(|l| l.verdict == Verdict::Wrong);
+        wrong.extend(bad.map(|l| format!("{}: line {}: {}", path.display(), l.line, l.what)));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(played >= 18, "only {played} transcripts");
