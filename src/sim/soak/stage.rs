@@ -8,7 +8,7 @@
 use super::feed::{Feed, SPACING_US};
 use super::judge::{Judge, text};
 use crate::config::Config;
-use crate::profile::Profiles;
+use crate::profile::{Bound, Profiles};
 use crate::sim::bench::{Bench, Trouble};
 use crate::sim::emul::{Emission, Link};
 use crate::sim::rig::Rig;
@@ -61,7 +61,8 @@ pub struct Stage {
     rig: Rig,
     device: DeviceNo,
     host: Box<dyn Conversation>,
-    label: bool,
+    /// A label printer, by its profile; `None`: codes go on things.
+    label: Option<Bound>,
     depth: usize,
     pub mishaps: Mishaps,
     weather: Weather,
@@ -105,8 +106,8 @@ impl Stage {
             rig: Rig::new(&plan, profiles, rng.next_u64()).unwrap_or_else(|e| panic!("{e:?}")),
             device: d.no,
             host: wire::converse(&bound, &plan, d.no),
-            label,
             depth: if label { 1 } else { bound.depth() as usize },
+            label: label.then_some(bound),
             mishaps: Mishaps::default(),
             weather,
             rng,
@@ -356,9 +357,9 @@ impl Stage {
 
     /// Orders what there is room for; false: nothing.
     fn order(&mut self) -> bool {
-        let limit = if self.label { 1 } else { self.depth + AHEAD };
+        let limit = if self.label.is_some() { 1 } else { self.depth + AHEAD };
         let Some(n) = self.feed.next(limit) else { return false };
-        let bytes = if self.label { label(n) } else { text(n) };
+        let bytes = self.label.as_ref().map_or_else(|| text(n), |bound| label(bound, n));
         self.host.ordered(Order::Print { code: CodeRef::new(PACK, n), bytes }, self.now_us);
         true
     }
@@ -373,7 +374,7 @@ impl Stage {
         if self.weather.troubles > 0 && self.rng.below(1_000) < u64::from(self.weather.troubles) {
             self.trouble();
         }
-        if self.label || now_us >= self.moving_until_us {
+        if self.label.is_some() || now_us >= self.moving_until_us {
             return;
         }
         match self.rig.print(self.device, now_us) {
@@ -430,6 +431,7 @@ impl Stage {
     }
 }
 
-fn label(n: u32) -> Vec<u8> {
-    wire::label::render(None, &wire::label::Fill { code: &text(n), sscc: false, lot: "L", count: 1 })
+fn label(bound: &Bound, n: u32) -> Vec<u8> {
+    let fill = wire::label::Fill { code: &text(n), sscc: false, lot: "L", count: 1 };
+    wire::label::render(bound, None, &fill).unwrap_or_else(|e| panic!("{}: {e}", bound.profile.name))
 }

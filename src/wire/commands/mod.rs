@@ -377,20 +377,6 @@ impl Commands {
         self.forget_orders();
         (self.clear_wanted, self.disarm_wanted) = (false, false);
     }
-
-    fn order_print(&mut self, code: CodeRef, bytes: Vec<u8>, now_us: u64) {
-        // Before Ready, and while a clear is on its way, the line's order is of a time that is over.
-        if self.stage != Stage::Ready || self.clear_wanted {
-            return;
-        }
-        if let Err(e) = self.talk.encode("code", &bytes) {
-            return self.unready(&format!("cannot print a code of this form: {e}"), now_us);
-        }
-        if self.queue.len() >= MOST_ORDERS {
-            return self.out_of_step("more codes were ordered than can wait", now_us);
-        }
-        self.queue.push_back((code, bytes));
-    }
 }
 
 /// What a profile says about an answer, with its places filled; the answer itself where it says nothing.

@@ -1,11 +1,12 @@
-//! Sequences of a printer's profile (connect, arm, disarm, clear), and what the answers to their steps mean.
+//! Sequences of a printer's profile (connect, arm, disarm, clear), what the answers to their steps mean, and the line's
+//! orders to print.
 
-use super::{Ask, Asked, Commands, Stage, TROUBLE_US, said};
+use super::{Ask, Asked, Commands, MOST_ORDERS, Stage, TROUBLE_US, said};
 use crate::profile::bytes::Values;
 use crate::profile::printer::{Condition, Means, Role};
 use crate::profile::talk::Step;
-use crate::vocab::Report;
 use crate::vocab::time::MS;
+use crate::vocab::{CodeRef, Report};
 use std::sync::Arc;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -250,5 +251,19 @@ impl Commands {
             Stage::Unready => self.adopt(now_us),
             _ => {}
         }
+    }
+
+    pub(super) fn order_print(&mut self, code: CodeRef, bytes: Vec<u8>, now_us: u64) {
+        // Before Ready, and while a clear is on its way, the line's order is of a time that is over.
+        if self.stage != Stage::Ready || self.clear_wanted {
+            return;
+        }
+        if let Err(e) = self.talk.encode("code", &bytes) {
+            return self.unready(&format!("cannot print a code of this form: {e}"), now_us);
+        }
+        if self.queue.len() >= MOST_ORDERS {
+            return self.out_of_step("more codes were ordered than can wait", now_us);
+        }
+        self.queue.push_back((code, bytes));
     }
 }
