@@ -411,7 +411,8 @@ impl Stage {
             9 => Trouble::Silence,
             10 => Trouble::LateAck { ms: 900 + ms * 4 },
             11 => Trouble::LateAck { ms },
-            12 => Trouble::Refuse,
+            // A label that is dropped without a word is found by whoever reads labels back.
+            12 if self.label.is_none() => Trouble::Refuse,
             13 => Trouble::Fault { ms: 300 + ms },
             14 if self.weather.doubles => Trouble::DoubleAck,
             _ if ms.is_multiple_of(2) => Trouble::Glue,
