@@ -12,10 +12,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use toml::de::DeValue;
 
+/// A thing falls past the sensor of a reject bin in a fraction of this.
+const STUCK_MS: u64 = 2_000;
+
 /// Where things stand in the file, for the checks between them.
 pub(super) struct Places {
     pub line: usize,
     pub permit: usize,
+    pub lights: usize,
     pub limits: usize,
     pub devices: Vec<usize>,
     pub levels: Vec<usize>,
@@ -37,7 +41,7 @@ pub(super) fn config(root: &Table<'_>, base: &Path, profiles: Profiles<'_>) -> O
         "[line]",
     );
     let control = root.table("control").map(|t| named(t, "[control]"));
-    let limits_at = root.place("limits");
+    let (limits_at, lights_at) = (root.place("limits"), root.place("stack_light"));
     let devices = devices(root, profiles);
     let spacing = line.number("min_spacing_ms", 1, 3_600_000).unwrap_or(100) as u32;
     let levels = levels(root);
@@ -52,6 +56,7 @@ pub(super) fn config(root: &Table<'_>, base: &Path, profiles: Profiles<'_>) -> O
         min_spacing_ms: spacing,
         fail_open_accepted: line.word("fail_open", &[("accepted", true)]).unwrap_or(false),
         run_permit: line.table("run_permit").and_then(|t| permit(&t, &devices.0)),
+        stack_light: root.table("stack_light").and_then(|t| stack_light(&named(t, "[stack_light]"), &devices.0)),
         products: products(root),
         levels: levels.0,
         devices: devices.0,
@@ -83,6 +88,7 @@ pub(super) fn config(root: &Table<'_>, base: &Path, profiles: Profiles<'_>) -> O
     let places = Places {
         line: line.at,
         permit: permit_at,
+        lights: lights_at,
         limits: limits_at,
         devices: devices.1,
         levels: levels.1,
@@ -116,6 +122,7 @@ fn limits(root: &Table<'_>) -> Limits {
         commit_limit_ms: n("commit_limit_ms", 50, 60_000, d.commit_limit_ms),
         adopt_passages: n("adopt_passages", 0, 10_000, d.adopt_passages),
         consecutive_rejects: n("consecutive_rejects", 1, 100_000, d.consecutive_rejects),
+        unconfirmed_rejects: n("unconfirmed_rejects", 0, 100_000, d.unconfirmed_rejects),
         pack_expiry_days: n("pack_expiry_days", 0, 3_650, d.pack_expiry_days),
         pool_low_minutes: n("pool_low_minutes", 0, 100_000, d.pool_low_minutes),
         pool_low_codes: n("pool_low_codes", 0, 1_000_000_000, d.pool_low_codes),
@@ -288,6 +295,23 @@ fn permit(t: &Table<'_>, devices: &[Device]) -> Option<Permit> {
     Some(p)
 }
 
+fn stack_light(t: &Table<'_>, devices: &[Device]) -> Option<StackLight> {
+    let output = |key| io_point(t, key, devices, &[PointKind::Output]);
+    let light = StackLight {
+        red: output("red"),
+        yellow: output("yellow"),
+        green: output("green"),
+        horn: output("horn"),
+        horn_ms: t.number("horn_ms", 100, 3_600_000).map(|n| n as u32),
+        reassert_ms: t.number("reassert_ms", 100, 60_000).unwrap_or(1_000) as u32,
+    };
+    if light.outputs().iter().all(Option::is_none) {
+        t.complain(t.at, "it has no lamp and no horn", "add red, yellow, green or horn, as red = \"io1:out.10\", or remove it");
+    }
+    t.done();
+    Some(light)
+}
+
 fn io_point(t: &Table<'_>, key: &'static str, devices: &[Device], kinds: &[PointKind]) -> Option<Point> {
     let At { at, value } = t.text(key)?;
     let Some((name, kind, number)) = point(value) else {
@@ -301,6 +325,7 @@ fn io_point(t: &Table<'_>, key: &'static str, devices: &[Device], kinds: &[Point
                 PointKind::Input => "in.N",
                 PointKind::Output => "out.N",
                 PointKind::Counter => "cnt.N",
+                PointKind::Pulse => "pulse.N",
             })
             .collect();
         t.complain(at, format_args!("{key} = \"{value}\" is the wrong kind of point"), format!("it must be {}", words.join(" or ")));
@@ -310,8 +335,12 @@ fn io_point(t: &Table<'_>, key: &'static str, devices: &[Device], kinds: &[Point
         t.complain(at, format_args!("{key}: there is no device \"{name}\""), "name a [[device]] of the file");
         return None;
     };
-    if d.traits != Traits::Io {
+    let Traits::Io(io) = &d.traits else {
         t.complain(at, format_args!("{key}: device \"{name}\" has no points"), "name a device with an I/O profile");
+        return None;
+    };
+    if kind == PointKind::Pulse && !io.pulses {
+        t.complain(at, format_args!("{key}: \"{name}\" times no pulses itself"), "write out.N, or set pulse_base where its profile has it");
         return None;
     }
     Some(point_at(d.no, kind, number))
@@ -429,7 +458,7 @@ fn label(t: &Table<'_>, base: &Path) -> Option<String> {
 }
 
 fn gate(t: &Table<'_>, devices: &[Device]) -> Option<Gate> {
-    let output = io_point(t, "output", devices, &[PointKind::Output]);
+    let output = io_point(t, "output", devices, &[PointKind::Output, PointKind::Pulse]);
     let polarity = t.needed_word("polarity", &[("pass", Polarity::Pass), ("reject", Polarity::Reject)]);
     let after = t.table("after").map(|a| {
         let ms = a.number("ms", 1, 3_600_000);
@@ -456,6 +485,7 @@ fn gate(t: &Table<'_>, devices: &[Device]) -> Option<Gate> {
     let pulse_ms = t.needed_number("pulse_ms", 1, 60_000, "60");
     let tolerance_ms = t.number("tolerance_ms", 0, 60_000).unwrap_or(10) as u32;
     let confirm = io_point(t, "confirm", devices, &[PointKind::Input]);
+    let stuck_ms = t.number("stuck_ms", 50, 3_600_000).unwrap_or(STUCK_MS) as u32;
     t.done();
-    Some(Gate { output: output?, polarity: polarity?, after: after??, pulse_ms: pulse_ms? as u32, tolerance_ms, confirm })
+    Some(Gate { output: output?, polarity: polarity?, after: after??, pulse_ms: pulse_ms? as u32, tolerance_ms, confirm, stuck_ms })
 }

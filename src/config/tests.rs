@@ -19,7 +19,7 @@ fn profiles(name: &str, settings: &BTreeMap<String, Setting>) -> Result<Traits, 
             Ok(Traits::Printer(PrinterTraits { depth: 1, confirms: true, clear_on_adopt: true, label: true, repeats_on_empty: false }))
         }
         "keyence-sr" | "line-reader" => Ok(Traits::Reader(ReaderTraits { positional: false })),
-        "modbus-io" => Ok(Traits::Io),
+        "modbus-io" => Ok(Traits::Io(IoTraits::default())),
         other => Err(vec![format!("there is no profile \"{other}\"; use one of the shipped ones")]),
     }
 }

@@ -59,6 +59,27 @@ pub const ALARMS: &[Alarm] = &[
         do_en: "check the rejecter, its air and the bin's sensor",
     },
     Alarm {
+        name: "gate-stuck",
+        zh: "剔除口卡住",
+        en: "something is stuck at a reject",
+        do_zh: "停线后执行 station retract，取出卡住的东西，再继续",
+        do_en: "hold the line, station retract, take out what is stuck, then resume",
+    },
+    Alarm {
+        name: "gate-retracted",
+        zh: "剔除器已手动收回",
+        en: "a gate was taken back by hand and rests",
+        do_zh: "现场清理好后继续；其间停在剔除器前的产品会被剔除",
+        do_en: "resume when everything is clear; what stood in front of it is rejected",
+    },
+    Alarm {
+        name: "horn",
+        zh: "喇叭在响",
+        en: "the horn sounds",
+        do_zh: "执行 horn off 静音，并处理停线原因",
+        do_en: "silence it with horn off, and see why the line stands",
+    },
+    Alarm {
         name: "gate-late",
         zh: "闸门动作过迟",
         en: "a gate word came too late",

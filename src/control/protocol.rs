@@ -75,6 +75,8 @@ pub enum Op {
     PackVoid(Withdraw),
     PackReturn(Withdraw),
     StationClear { station: String },
+    StationRetract { station: String },
+    HornOff,
     ClockTrust,
     SupplyTry { level: String, product: String },
     SupplyCancel { order: u32, reason: String },
@@ -156,7 +158,7 @@ pub fn parse(line: &[u8]) -> Result<Request, (Value, Refusal)> {
     };
     let mut f = Fields(m);
     let op = f.op(&op).map_err(|what| if let Some(op) = what.strip_prefix("unknown-op ") {
-        (id.clone(), Refusal::new("unknown-op", format!("there is no operation {op}"), "use one of: ping status watch job.create job.start job.hold job.resume job.complete job.abort pack.import pack.generate pack.void pack.return station.clear clock.trust supply.try supply.cancel"))
+        (id.clone(), Refusal::new("unknown-op", format!("there is no operation {op}"), "use one of: ping status watch job.create job.start job.hold job.resume job.complete job.abort pack.import pack.generate pack.void pack.return station.clear station.retract horn.off clock.trust supply.try supply.cancel"))
     } else {
         bad(&id, what, "see the README's table of operations")
     })?;
@@ -203,6 +205,8 @@ impl Fields {
             "supply.try" => Op::SupplyTry { level: self.text("level")?, product: self.text("product")? },
             "supply.cancel" => Op::SupplyCancel { order: self.order()?, reason: self.reason()? },
             "station.clear" => Op::StationClear { station: self.text("station")? },
+            "station.retract" => Op::StationRetract { station: self.text("station")? },
+            "horn.off" => Op::HornOff,
             other => return Err(format!("unknown-op {other}")),
         };
         match self.0.keys().next() {

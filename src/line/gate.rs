@@ -6,6 +6,7 @@
 
 use super::law::Law;
 use super::live::Line;
+use super::mouth::Mouth;
 use crate::vocab::event::Event;
 use crate::vocab::plan::{After, Gate, Polarity, Station};
 use crate::vocab::report::Poll;
@@ -36,33 +37,34 @@ const NEAR_US: u64 = 40 * MS;
 
 #[derive(Clone, Debug, Default)]
 pub struct GateLane {
-    jobs: VecDeque<Job>,
+    pub(super) jobs: VecDeque<Job>,
     /// Energised by us.
-    on: bool,
+    pub(super) on: bool,
     /// Everything before this position is unknown and rejected (after a start or a lost module).
     flush_to: Option<u64>,
     last_poll_us: u64,
     /// How long the module takes to answer, of late: a write may wait behind one read.
     lag_us: u64,
-    confirm_level: Option<bool>,
-    unconfirmed: u32,
+    pub(super) mouth: Mouth,
+    /// Somebody took it back to where it rests; it stays there until the line goes on.
+    pub(super) retracted: bool,
 }
 
 #[derive(Clone, Debug)]
-struct Job {
-    no: Passage,
+pub(super) struct Job {
+    pub no: Passage,
     /// Position of the thing's middle at the gate: pulses, or µs of running belt.
-    due: u64,
-    word: Word,
-    fired: Option<u64>,
+    pub due: u64,
+    pub word: Word,
+    pub fired: Option<u64>,
     /// The pulse is over since then (mono µs).
     over_us: Option<u64>,
     /// The module was silent around the pulse: what it did is unknown.
-    unsure: bool,
+    pub unsure: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Word {
+pub(super) enum Word {
     None,
     Good { code: CodeRef, ticket: u64 },
     Reject,
@@ -128,20 +130,23 @@ impl<L: Law> Line<L> {
 
     /// After a start or a lost module: what stands between trigger and gate is unknown, reject until it has gone by.
     pub(super) fn flush_gates(&mut self, device: Option<DeviceNo>) {
-        let now_us = self.now.mono_us;
         for s in self.plan.clone().stations.iter() {
             let Some(gate) = s.gate else { continue };
-            if gate.polarity != Polarity::Reject || device.is_some_and(|d| d != gate.output.device) {
-                continue;
+            if gate.polarity == Polarity::Reject && device.is_none_or(|d| d == gate.output.device) {
+                self.flush_gate(s);
             }
-            let to = self.position(&gate, now_us)
-                + match gate.after {
-                    After::Pulses { n, .. } => u64::from(n),
-                    After::Ms { ms, .. } => u64::from(ms) * MS,
-                }
-                + self.travel(&gate, u64::from(s.min_spacing_ms) * MS / 2);
-            self.gates.get_mut(&s.no).expect("a gated station has a gate lane").flush_to = Some(to);
         }
+    }
+
+    pub(super) fn flush_gate(&mut self, s: &Station) {
+        let Some(gate) = s.gate else { return };
+        let to = self.position(&gate, self.now.mono_us)
+            + match gate.after {
+                After::Pulses { n, .. } => u64::from(n),
+                After::Ms { ms, .. } => u64::from(ms) * MS,
+            }
+            + self.travel(&gate, u64::from(s.min_spacing_ms) * MS / 2);
+        self.gates.get_mut(&s.no).expect("a gated station has a gate lane").flush_to = Some(to);
     }
 
     /// The module is here (again): its coils may stand as an earlier boot, or the link before, left them. The permit as it
@@ -152,11 +157,13 @@ impl<L: Law> Line<L> {
         }
         for s in self.plan.clone().stations.iter() {
             let Some(gate) = s.gate.filter(|g| g.output.device == device) else { continue };
-            let on = gate.polarity == Polarity::Reject;
-            self.gates.get_mut(&s.no).expect("a gated station has a gate lane").on = on;
+            let lane = self.gates.get_mut(&s.no).expect("a gated station has a gate lane");
+            let on = gate.polarity == Polarity::Reject && !lane.retracted;
+            lane.on = on;
             self.output(gate.output, on);
         }
         self.flush_gates(Some(device));
+        self.tower_again();
     }
 
     /// A module that is linked and does not answer its polls is no module: passages go by unseen, gates uncontrolled.
@@ -165,7 +172,7 @@ impl<L: Law> Line<L> {
             return;
         }
         let now_us = self.now.mono_us;
-        for d in self.plan.clone().devices.iter().filter(|d| d.traits == crate::vocab::plan::Traits::Io) {
+        for d in self.plan.clone().devices.iter().filter(|d| d.traits.is_io()) {
             let polled = self.polled_us.get(&d.no).copied().unwrap_or(0);
             if polled != 0 && now_us > polled + POLL_SILENCE_US {
                 self.raise(format!("io-slow:{}", d.id));
@@ -205,9 +212,9 @@ impl<L: Law> Line<L> {
             }
             let lane = self.gates.get_mut(&s.no).expect("a gated station has a gate lane");
             lane.jobs.clear();
-            (lane.on, lane.last_poll_us) = (false, 0);
+            (lane.on, lane.last_poll_us, lane.mouth) = (false, 0, Mouth::default());
         }
-        if plan.devices.iter().any(|d| d.no == device && d.traits == crate::vocab::plan::Traits::Io) {
+        if plan.devices.iter().any(|d| d.no == device && d.traits.is_io()) {
             self.forget_counters(device);
             self.polled_us.remove(&device);
             self.counters_seen = false;
@@ -329,6 +336,7 @@ impl<L: Law> Line<L> {
                 lane.flush_to = None;
             }
             let mut want = lane.flush_to.is_some() && moves;
+            let retracted = lane.retracted;
             for j in &mut lane.jobs {
                 if j.fired.is_none() {
                     continue;
@@ -340,12 +348,27 @@ impl<L: Law> Line<L> {
                     want |= good == (gate.polarity == Polarity::Pass);
                 }
             }
+            want &= !retracted;
             let up = self.devices.get(&gate.output.device).is_some_and(|d| d.up);
             if lane.on != want && up {
                 lane.on = want;
                 self.output(gate.output, want);
             }
         }
+    }
+
+    /// A pulse is meant for one thing. Things nearer to each other than it allows share it, so their words must agree:
+    /// where one is not good, none of them goes on.
+    fn part_neighbours(&mut self, s: &Station, gate: &Gate, due: u64, here: u64) {
+        let lane = &self.gates[&s.no];
+        let near = self.travel(gate, u64::from(gate.pulse_ms / 2 + gate.tolerance_ms) * MS + lane.lag_us);
+        let close = |j: &&Job| j.due.abs_diff(due) < near && (j.fired.is_none() || here < j.due);
+        let good = |j: &&Job| matches!(j.word, Word::Good { .. });
+        if lane.jobs.iter().filter(close).all(|j| good(&j)) {
+            return;
+        }
+        let back: Vec<Passage> = lane.jobs.iter().filter(close).filter(good).map(|j| j.no).collect();
+        back.into_iter().for_each(|no| self.take_back(s.no, no, Reason::NoRead));
     }
 
     /// Things whose pulse begins now: the word that is on disk decides, else the thing is late.
@@ -357,6 +380,9 @@ impl<L: Law> Line<L> {
             let lane = &self.gates[&s.no];
             let lead = half + self.travel(gate, lane.lag_us);
             let Some(j) = lane.jobs.iter().find(|j| j.fired.is_none() && here + lead >= j.due) else { return };
+            let (no, due) = (j.no, j.due);
+            self.part_neighbours(s, gate, due, here);
+            let Some(j) = self.gates[&s.no].jobs.iter().find(|j| j.no == no) else { continue };
             // A word that leaves in the last moment before the thing's middle may come too late.
             let (no, word, missed) = (j.no, j.word, here + margin > j.due);
             let live = self.devices.get(&gate.output.device).is_some_and(|d| d.up);
@@ -376,29 +402,10 @@ impl<L: Law> Line<L> {
             }
             let rejected = !matches!(self.gates[&s.no].jobs.iter().find(|j| j.no == no).map(|j| j.word), Some(Word::Good { .. }));
             if rejected && gate.confirm.is_some() {
-                let lane = self.gates.get_mut(&s.no).expect("a gated station has a gate lane");
-                lane.unconfirmed += 1;
-                if lane.unconfirmed > 3 {
-                    self.raise(format!("reject-not-confirmed:{}", s.id));
-                }
+                self.expect_confirmed(s);
             }
             if let Some(j) = self.gate_job(s.no, no) {
                 j.fired = Some(now_us);
-            }
-        }
-    }
-
-    /// The sensor in the mouth of the reject bin.
-    pub(super) fn watch_confirm(&mut self, device: DeviceNo, poll: &Poll) {
-        for s in self.plan.clone().stations.iter() {
-            let Some(p) = s.gate.and_then(|g| g.confirm).filter(|p| p.device == device) else { continue };
-            let Some((_, on)) = poll.inputs.iter().find(|i| i.0 == p.number) else { continue };
-            let lane = self.gates.get_mut(&s.no).expect("a gated station has a gate lane");
-            let rose = *on && lane.confirm_level.replace(*on) == Some(false);
-            lane.confirm_level = Some(*on);
-            if rose {
-                lane.unconfirmed = 0;
-                self.lower(&format!("reject-not-confirmed:{}", s.id));
             }
         }
     }

@@ -17,6 +17,7 @@ pub mod law;
 pub mod life;
 mod live;
 mod motion;
+mod mouth;
 mod packing;
 pub mod packs;
 mod passage;
@@ -26,6 +27,7 @@ pub mod rows;
 pub mod start;
 pub mod summary;
 pub mod supply;
+mod tower;
 #[cfg(test)]
 mod tests;
 

@@ -83,6 +83,10 @@ impl<L: Law> Line<L> {
                 self.label_waits.insert(no, 0);
             }
         }
+        // What the boot before knew of gates and horn went with it; what is still so is seen again.
+        let gone = |a: &String| ["gate-stuck", "gate-retracted", "horn"].contains(&a.split(':').next().unwrap_or(a));
+        let stale: Vec<String> = self.book.line.alarms.iter().filter(|a| gone(a)).cloned().collect();
+        stale.iter().for_each(|a| self.lower(a));
         for name in self.book.line.alarms.clone() {
             self.alarm_since.insert(name, self.now.wall_us);
         }

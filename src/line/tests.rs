@@ -66,6 +66,7 @@ fn gate(output: u16, polarity: Polarity) -> Option<Gate> {
         pulse_ms: 60,
         tolerance_ms: 10,
         confirm: None,
+        stuck_ms: 2_000,
     })
 }
 
@@ -91,6 +92,7 @@ fn plan() -> Plan {
         min_spacing_ms: 100,
         fail_open_accepted: false,
         run_permit: Some(Permit { output: point(PointKind::Output, 8), heartbeat_ms: 100, watchdog_ms: 300, belt_stop_ms: 100 }),
+        stack_light: None,
         products: vec![Product { id: "P1".into(), gtin: None, name: "P1".into() }],
         levels: vec![
             level(0, "bottle", CodeSource::Printed, 0, None),
@@ -103,7 +105,7 @@ fn plan() -> Plan {
             device(BOXCAM, "boxcam", reader()),
             device(LABELLER, "zpl", printer(true)),
             device(CASECAM, "casecam", reader()),
-            device(IO, "io", Traits::Io),
+            device(IO, "io", Traits::Io(IoTraits::default())),
         ],
         stations: vec![
             Station { device: Some(PRINTER), ..station(0, "print", Role::Print, 0) },

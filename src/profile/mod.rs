@@ -5,7 +5,7 @@
 
 mod read;
 
-use crate::vocab::plan::{PrinterTraits, ReaderTraits, Setting, Traits};
+use crate::vocab::plan::{IoTraits, PrinterTraits, ReaderTraits, Setting, Traits};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,6 +17,8 @@ const SHIPPED: &[(&str, &str)] = &[
     ("keyence-sr", include_str!("../../firmware-profiles/readers/keyence-sr.toml")),
     ("line-reader", include_str!("../../firmware-profiles/readers/line-reader.toml")),
     ("modbus-io", include_str!("../../firmware-profiles/io/modbus-io.toml")),
+    ("modbus-rtu-io", include_str!("../../firmware-profiles/io/modbus-rtu-io.toml")),
+    ("moxa-iologik-e1200", include_str!("../../firmware-profiles/io/moxa-iologik-e1200.toml")),
 ];
 
 /// A mistake in a profile's file.
@@ -277,7 +279,10 @@ impl Bound {
                 Traits::Printer(PrinterTraits { depth: 1, confirms: true, clear_on_adopt: false, label: true, repeats_on_empty: repeats })
             }
             Kind::Reader => Traits::Reader(ReaderTraits { positional: self.flag("positional") }),
-            Kind::Io => Traits::Io,
+            Kind::Io => Traits::Io(IoTraits {
+                pulses: self.has("pulse_base") && self.number("pulse_base") >= 0,
+                watchdog_ms: u32::try_from(self.number("watchdog_ms")).ok().filter(|ms| *ms > 0),
+            }),
         }
     }
 }

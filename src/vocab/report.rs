@@ -2,6 +2,7 @@
 //! conversation knows no rule of packing; both know these words.
 
 use super::ids::CodeRef;
+use super::plan::{Point, PointKind};
 
 /// The line asks a device.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +21,18 @@ pub enum Order {
     Disarm,
     /// I/O: write this output now.
     Output { number: u16, on: bool },
+    /// I/O: begin a pulse that the module times itself; `on = false` ends it before its time.
+    Pulse { number: u16, on: bool },
+}
+
+impl Order {
+    /// What sets a point of an I/O module.
+    pub fn set(point: Point, on: bool) -> Self {
+        match point.kind {
+            PointKind::Pulse => Self::Pulse { number: point.number, on },
+            PointKind::Output | PointKind::Input | PointKind::Counter => Self::Output { number: point.number, on },
+        }
+    }
 }
 
 /// A device tells the line.

@@ -391,7 +391,7 @@ impl Conversation for Codenet {
                 self.arm = None;
                 self.disarm_wanted = self.is_open();
             }
-            Order::Clear | Order::Output { .. } => {}
+            Order::Clear | Order::Output { .. } | Order::Pulse { .. } => {}
         }
         self.advance(now_us);
     }

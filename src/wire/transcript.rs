@@ -17,7 +17,7 @@
 //!
 //! Reports: `up [identity]`, `down`, `ready [cleared]`, `not-ready`, `taken N`, `printed N`, `cleared`, `out-of-step`,
 //! `noise N`, `frame no-read`, `frame fault WORD`, `frame data CODE|no-read …`, `polled [in.N=0|1] [cnt.N=V] [safe]`.
-//! Orders: `arm [MESSAGE]`, `print N BYTES`, `clear`, `disarm`, `output N on|off`. Must never know: clocks, files.
+//! Orders: `arm [MESSAGE]`, `print N BYTES`, `clear`, `disarm`, `output N on|off`, `pulse N on|off`. Must never know: clocks, files.
 
 mod parse;
 

@@ -247,7 +247,7 @@ impl Conversation for Zpl {
                 (self.armed, self.ready) = (false, false);
                 self.queue.clear();
             }
-            Order::Print { .. } | Order::Clear | Order::Output { .. } => {}
+            Order::Print { .. } | Order::Clear | Order::Output { .. } | Order::Pulse { .. } => {}
         }
         self.advance(now_us);
     }

@@ -149,7 +149,7 @@ fn say(device: &mut dyn DeviceSide, stream: &mut TcpStream) -> bool {
 }
 
 fn play_module(mut stream: TcpStream, edge: &AtomicBool, tell: &SyncSender<Told>) {
-    let how = ModbusHow { unit: 1, base: 0, points: 16, watchdog_ms: None, safe_state_base: None, safe_clear_base: None };
+    let how = ModbusHow { unit: 1, points: 16, ..ModbusHow::default() };
     let mut module = Modbus::new(how, Rng::new(1));
     let began = Instant::now();
     let mut polled = began;

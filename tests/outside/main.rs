@@ -59,7 +59,7 @@ fn drive(port: u16, settings: &[(&str, i64)], points: Points) -> (Driven, mpsc::
     let began = Instant::now();
     let clock: Clock = Arc::new(move || began.elapsed().as_micros() as u64);
     let address = Address::Tcp { host: "127.0.0.1".into(), port };
-    let conversation = converse_at(&bound, Place { serial: false, points });
+    let conversation = converse_at(&bound, Place { points, ..Place::default() });
     (spawn(Device { no: DeviceNo(1), address, folder: ".".into(), conversation, clock, reports }), told)
 }
 

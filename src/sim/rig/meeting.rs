@@ -300,8 +300,20 @@ fn frames_are_what_was_seen() {
 
 #[test]
 fn a_module_is_polled_written_and_comes_out_of_its_safe_state() {
-    for settings in ["", "settings = { base = 16, unit = 3 }\n", "settings = { safe_state_base = 4112, safe_clear_base = 4128 }\n"] {
-        let text = with("address = \"tcp://127.0.0.1:15020\"\n", &format!("address = \"tcp://127.0.0.1:15020\"\n{settings}"));
+    const TCP: &str = "address = \"tcp://127.0.0.1:15020\"\n";
+    let serial = |profile: &str, rest: &str| format!("profile = \"{profile}\"\naddress = \"serial://io1.tty?baud={rest}\n");
+    let tcp = |profile: &str, settings: &str| format!("profile = \"{profile}\"\n{TCP}{settings}\n");
+    for settings in [
+        tcp("modbus-io", ""),
+        tcp("modbus-io", "settings = { base = 16, unit = 3 }"),
+        tcp("modbus-io", "settings = { safe_state_base = 4112, safe_clear_base = 4128 }"),
+        tcp("modbus-io", "settings = { base = 1, input_base = 7, output_base = 64, counter_base = 9, word_order = \"low-first\" }"),
+        tcp("moxa-iologik-e1200", "settings = { safe_state_base = 4112, safe_state_kind = \"input\", safe_clear_base = 4128 }"),
+        tcp("modbus-rtu-io", "settings = { unit = 4 }"),
+        serial("modbus-rtu-io", "115200\""),
+        serial("modbus-rtu-io", "38400&parity=e\"\nsettings = { unit = 247, safe_state_base = 4112, safe_clear_base = 4128 }"),
+    ] {
+        let text = with(&tcp("modbus-io", "").trim_end().to_string(), settings.trim_end());
         let mut m = Meeting::new(&text, "io1", 5);
         m.pass(SECOND);
         let permit = m.plan.run_permit.unwrap().output;
@@ -336,4 +348,25 @@ fn a_module_is_polled_written_and_comes_out_of_its_safe_state() {
             assert!(m.told().iter().any(|r| matches!(r, Report::Polled(_))), "{settings}: polls go on after {t:?}");
         }
     }
+}
+
+#[test]
+fn a_module_times_its_pulses_itself() {
+    let address = "profile = \"modbus-io\"\naddress = \"tcp://127.0.0.1:15020\"";
+    let text = LINE.replace(address, &address.replace("modbus-io", "moxa-iologik-e1200"));
+    let text = text.replace("output = \"io1:out.0\"", "output = \"io1:pulse.0\"");
+    let mut m = Meeting::new(&text, "io1", 5);
+    m.pass(SECOND);
+    let gate = m.plan.stations.iter().find_map(|s| s.gate).unwrap();
+    assert_eq!((gate.output.kind, gate.pulse_ms), (PointKind::Pulse, 60));
+    m.order(Order::set(gate.output, true));
+    m.pass(40 * MS);
+    assert!(m.rig.output(gate.output), "it is energised");
+    m.pass(40 * MS);
+    assert!(!m.rig.output(gate.output), "and falls again without a word");
+    m.order(Order::set(gate.output, true));
+    m.pass(20 * MS);
+    m.order(Order::set(gate.output, false));
+    m.pass(20 * MS);
+    assert!(!m.rig.output(gate.output), "or at one, before its time");
 }

@@ -117,15 +117,18 @@ fn order(text: &str) -> Result<Order, String> {
         }
         "clear" => Ok(Order::Clear),
         "disarm" => Ok(Order::Disarm),
-        "output" => {
-            let (n, on) = rest.split_once(' ').ok_or("output N on|off")?;
-            let number = n.parse().map_err(|_| "output N on|off")?;
-            match on {
-                "on" | "off" => Ok(Order::Output { number, on: on == "on" }),
-                _ => Err("output N on|off".into()),
-            }
+        "output" | "pulse" => {
+            let wrong = || format!("{word} N on|off");
+            let (n, on) = rest.split_once(' ').ok_or_else(wrong)?;
+            let number = n.parse().map_err(|_| wrong())?;
+            let on = match on {
+                "on" => true,
+                "off" => false,
+                _ => return Err(wrong()),
+            };
+            Ok(if word == "pulse" { Order::Pulse { number, on } } else { Order::Output { number, on } })
         }
-        _ => Err(format!("{word} is no order: arm, print, clear, disarm, output")),
+        _ => Err(format!("{word} is no order: arm, print, clear, disarm, output, pulse")),
     }
 }
 

@@ -35,7 +35,7 @@ fn play(text: &str) -> Result<Transcript, String> {
         })
         .collect();
     let bound = all.bind(&t.profile, &settings).map_err(|e| e.join("; "))?;
-    let place = Place { serial: t.serial, points: Points { inputs: t.inputs.clone(), counters: t.counters.clone() } };
+    let place = Place { serial: t.serial, baud: 0, points: Points { inputs: t.inputs.clone(), counters: t.counters.clone() } };
     t.replay(&mut *converse_at(&bound, place)).map_err(|w| w.to_string())?;
     Ok(t)
 }
