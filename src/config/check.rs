@@ -114,7 +114,11 @@ fn outputs(p: &Plan, at: &Places, report: &Report<'_>) {
     }
     let twice = lights.iter().enumerate().any(|(i, l)| lights[..i].iter().chain(&permit).any(|o| same(*o, *l)));
     if twice {
-        report.complain(at.lights, "[stack_light]: an output is used twice", "give each lamp, the horn and the run permit an output of its own");
+        report.complain(
+            at.lights,
+            "[stack_light]: an output is used twice",
+            "give each lamp, the horn and the run permit an output of its own",
+        );
     }
 }
 

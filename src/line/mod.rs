@@ -27,9 +27,9 @@ pub mod rows;
 pub mod start;
 pub mod summary;
 pub mod supply;
-mod tower;
 #[cfg(test)]
 mod tests;
+mod tower;
 
 pub use book::Book;
 pub use input::{Answer, Decision, Effect, Input, Label, Mark, NewPack, Op, Reading, Skipped, Withdrawal};

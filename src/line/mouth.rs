@@ -91,7 +91,11 @@ impl<L: Law> Line<L> {
             return Answer::refused("no-gate", format!("there is no station {id} with a gate"), act);
         };
         if self.running() || self.permit_given() {
-            return Answer::refused("line-moves", format!("the gate of {id} may be needed: the line runs"), "hold the line first (job hold)");
+            return Answer::refused(
+                "line-moves",
+                format!("the gate of {id} may be needed: the line runs"),
+                "hold the line first (job hold)",
+            );
         }
         let gate = s.gate.expect("a gated station");
         if !self.devices.get(&gate.output.device).is_some_and(|d| d.up) {

@@ -1,6 +1,7 @@
 //! The line alone: inputs by hand, decisions looked at, the book folded twice.
 
 mod boots;
+mod gates;
 mod packing;
 mod packs;
 mod verdicts;
@@ -141,6 +142,7 @@ struct World {
     rows: Vec<Row>,
     after: Vec<(u64, Effect)>,
     outputs: BTreeMap<u16, bool>,
+    inputs: BTreeMap<u16, bool>,
     counters: BTreeMap<u16, u32>,
     printed: Vec<CodeRef>,
     labels: Vec<CodeRef>,
@@ -151,7 +153,11 @@ struct World {
 
 impl World {
     fn start() -> Self {
-        let mut w = Self::raw(Book::default(), true);
+        Self::started(plan())
+    }
+
+    fn started(plan: Plan) -> Self {
+        let mut w = Self::with(plan, Book::default(), true);
         w.pack(BOTTLES, "bottle", 50);
         w.pack(BOXES, "box", 10);
         w.connect();
@@ -175,6 +181,7 @@ impl World {
             rows: Vec::new(),
             after: Vec::new(),
             outputs: BTreeMap::new(),
+            inputs: BTreeMap::new(),
             counters: [(1, 0), (2, 0), (3, 0), (7, 0)].into(),
             printed: Vec::new(),
             labels: Vec::new(),
@@ -256,7 +263,7 @@ impl World {
         let moving = self.outputs.get(&8) == Some(&true);
         let poll = Poll {
             at_us: self.now_us,
-            inputs: vec![(5, moving)],
+            inputs: self.inputs.iter().map(|(n, on)| (*n, *on)).chain([(5, moving)]).collect(),
             counters: self.counters.iter().map(|(n, v)| (*n, *v)).collect(),
             safe: false,
         };

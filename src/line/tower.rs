@@ -65,10 +65,8 @@ impl<L: Law> Line<L> {
         let line = &self.book.line;
         let operator = line.reason.as_deref() == Some("operator");
         let red = matches!(line.state, PackMl::Held | PackMl::Holding | PackMl::Suspended) && !operator;
-        let under_way = matches!(
-            line.state,
-            PackMl::Starting | PackMl::Unholding | PackMl::Completing | PackMl::Stopping | PackMl::Aborting
-        );
+        let under_way =
+            matches!(line.state, PackMl::Starting | PackMl::Unholding | PackMl::Completing | PackMl::Stopping | PackMl::Aborting);
         let alarms = line.alarms.iter().any(|a| a != HORN);
         [red, alarms || under_way || (line.state == PackMl::Held && operator), line.state == PackMl::Execute]
     }
@@ -98,7 +96,11 @@ impl<L: Law> Line<L> {
     /// Somebody heard it.
     pub(super) fn horn_off(&mut self) -> Answer {
         if self.plan.stack_light.is_none_or(|l| l.horn.is_none()) {
-            return Answer::refused("no-horn", "this line has no horn", "name one in the configuration: [stack_light] horn = \"io1:out.11\"");
+            return Answer::refused(
+                "no-horn",
+                "this line has no horn",
+                "name one in the configuration: [stack_light] horn = \"io1:out.11\"",
+            );
         }
         self.tower.horn_us = None;
         Answer::ok()

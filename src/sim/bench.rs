@@ -14,6 +14,8 @@ pub enum Trouble {
     DropBuffer,
     /// The next request gets no answer.
     Silence,
+    /// For `ms` it hears nothing and says nothing, its links stand.
+    Deaf { ms: u32 },
     /// The next print request is refused.
     Refuse,
     /// The next acknowledgement comes twice.

@@ -36,6 +36,8 @@ struct Seat {
     hanging_up: VecDeque<Link>,
     /// Nobody gets in before.
     away_until_us: Option<u64>,
+    /// It hears and says nothing before.
+    deaf_until_us: u64,
     powered: bool,
 }
 
@@ -80,7 +82,14 @@ impl Rig {
             match profiles.bind(&d.profile, &d.settings) {
                 Ok(bound) => {
                     let device = emulated(plan, d.no, &bound, rng);
-                    let seat = Seat { device, links: BTreeSet::new(), hanging_up: VecDeque::new(), away_until_us: None, powered: true };
+                    let seat = Seat {
+                        device,
+                        links: BTreeSet::new(),
+                        hanging_up: VecDeque::new(),
+                        away_until_us: None,
+                        deaf_until_us: 0,
+                        powered: true,
+                    };
                     seats.insert(d.no, seat);
                 }
                 Err(complaints) => wrong.extend(complaints.into_iter().map(|c| format!("device {}: {c}", d.id))),
@@ -122,6 +131,7 @@ impl Rig {
     pub fn received(&mut self, device: DeviceNo, link: Link, bytes: &[u8], now_us: u64) {
         if let Some(s) = self.seats.get_mut(&device)
             && s.links.contains(&link)
+            && now_us >= s.deaf_until_us
         {
             s.device.side().received(link, bytes, now_us);
         }
@@ -135,6 +145,10 @@ impl Rig {
                 s.device.side().power(true, now_us);
             }
             s.device.side().due(now_us);
+            if now_us < s.deaf_until_us {
+                // What it would have said by now is never said.
+                while s.device.side().poll().is_some() {}
+            }
         }
     }
 
@@ -238,6 +252,7 @@ impl Bench for Rig {
                     s.device.side().power(false, now_us);
                 }
             }
+            Trouble::Deaf { ms } => s.deaf_until_us = now_us + u64::from(ms) * MS,
             other => s.device.side().trouble(other, now_us),
         }
     }

@@ -8,6 +8,7 @@ mod frozen;
 mod gs1;
 mod halfway;
 mod inbox;
+mod knobs;
 mod label;
 mod packs;
 mod played;

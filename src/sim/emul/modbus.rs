@@ -67,9 +67,8 @@ pub struct Modbus {
     answered_us: u64,
     watchdog_at_us: Option<u64>,
     safe: bool,
-    /// So many requests, or all until then, get no answer.
+    /// The next request gets no answer.
     silence: bool,
-    silent_until_us: u64,
     /// When the pulses under way end.
     pulses: BTreeMap<usize, u64>,
     /// When bytes last came (RTU).
@@ -104,7 +103,6 @@ impl Modbus {
             watchdog_at_us: None,
             safe: false,
             silence: false,
-            silent_until_us: 0,
             pulses: BTreeMap::new(),
             heard_us: 0,
         }
@@ -162,7 +160,7 @@ impl Modbus {
                 self.watch(now_us);
                 vec![pdu[0] | 0x80, NO_SUCH_UNIT]
             };
-            if self.keeps_silent(now_us) {
+            if std::mem::take(&mut self.silence) {
                 continue;
             }
             let size = (answer.len() as u16 + 1).to_be_bytes();
@@ -177,11 +175,6 @@ impl Modbus {
         self.watch(now_us);
         self.end_pulses(now_us);
         self.obey(pdu, now_us).unwrap_or_else(|exception| vec![pdu[0] | 0x80, exception])
-    }
-
-    /// It says nothing to this request.
-    fn keeps_silent(&mut self, now_us: u64) -> bool {
-        std::mem::take(&mut self.silence) || now_us < self.silent_until_us
     }
 
     fn end_pulses(&mut self, now_us: u64) {
@@ -387,10 +380,9 @@ impl DeviceSide for Modbus {
         }
     }
 
-    fn trouble(&mut self, what: Trouble, now_us: u64) {
+    fn trouble(&mut self, what: Trouble, _now_us: u64) {
         match what {
             Trouble::Silence => self.silence = true,
-            Trouble::Fault { ms } => self.silent_until_us = now_us + u64::from(ms) * MS,
             other => {
                 self.out.trouble(other);
             }

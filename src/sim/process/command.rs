@@ -5,12 +5,13 @@ use super::{Doors, SimulateError, rig};
 use crate::config::Config;
 use crate::profile::Profiles;
 use crate::sim::rig::Rig;
-use crate::sim::world::{Faults, World, WorldHow};
+use crate::sim::world::{Faults, Refusal, World, WorldHow};
 use crate::vocab::rng::Rng;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
@@ -35,6 +36,14 @@ pub struct SimulateArgs {
     /// Codes on the things of a pre-printed level, one a line, in their order
     #[arg(long, value_name = "LEVEL=FILE", value_parser = roll)]
     pub preprinted: Vec<(String, PathBuf)>,
+    /// Loopback address of a control port, where knobs of devices are turned; port 0 takes a free one
+    #[arg(long, value_name = "IP:PORT", value_parser = loopback)]
+    pub control: Option<SocketAddr>,
+}
+
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr = text.parse().map_err(|_| "write IP:PORT, as 127.0.0.1:0".to_string())?;
+    if address.ip().is_loopback() { Ok(address) } else { Err("the control port is for this machine only: take 127.0.0.1".into()) }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -69,8 +78,12 @@ pub fn simulate(config: &Config, profiles: &Profiles, args: &SimulateArgs, wall_
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(SimulateError::Runtime)?;
     let fed = runtime.block_on(async {
         let stop = stopped().map_err(SimulateError::Runtime)?;
-        let doors = Doors::open(config).await?;
-        say(&json!({"ready": true}))?;
+        let mut doors = Doors::open(config).await?;
+        let mut ready = json!({"ready": true});
+        if let Some(at) = args.control {
+            ready["control"] = doors.open_control(at).await?.to_string().into();
+        }
+        say(&ready)?;
         play(doors, rig, world, &config.socket, &args.truth, wall_us(), stop).await
     })?;
     say(&json!({"done": true, "fed": fed}))?;
@@ -142,6 +155,9 @@ impl Scene for World {
     }
     fn says(&mut self) -> Option<Value> {
         self.operator_says()
+    }
+    fn turn(&mut self, request: &Value, bench: &mut Rig) -> Result<Value, Refusal> {
+        self.turn(request, bench)
     }
 }
 

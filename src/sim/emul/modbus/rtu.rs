@@ -36,7 +36,7 @@ impl Modbus {
                 continue;
             }
             let answer = self.obeyed(&body[1..], now_us);
-            if self.keeps_silent(now_us) {
+            if std::mem::take(&mut self.silence) {
                 continue;
             }
             let mut frame = [&[self.how.unit][..], &answer].concat();
@@ -62,8 +62,8 @@ fn length(bytes: &[u8]) -> Option<usize> {
 
 /// Polynomial 0xA001, begun with ones (1.02, annex B).
 pub(super) fn crc(bytes: &[u8]) -> [u8; 2] {
-    let sum = bytes.iter().fold(0xffff_u16, |sum, byte| {
-        (0..8).fold(sum ^ u16::from(*byte), |s, _| if s & 1 == 1 { s >> 1 ^ 0xa001 } else { s >> 1 })
-    });
+    let sum = bytes
+        .iter()
+        .fold(0xffff_u16, |sum, byte| (0..8).fold(sum ^ u16::from(*byte), |s, _| if s & 1 == 1 { s >> 1 ^ 0xa001 } else { s >> 1 }));
     sum.to_le_bytes()
 }

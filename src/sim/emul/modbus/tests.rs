@@ -222,7 +222,8 @@ fn it_answers_as_the_transcripts_say() {
             match step {
                 // What the poll will show is what the module sees.
                 Step::Host(request) => {
-                    let shown = t.steps[i..].iter().find_map(|(_, s)| if let Step::Expect(x) = s { x.strip_prefix("polled ") } else { None });
+                    let shown =
+                        t.steps[i..].iter().find_map(|(_, s)| if let Step::Expect(x) = s { x.strip_prefix("polled ") } else { None });
                     for word in shown.unwrap_or_default().split(' ') {
                         let number = |w: &str| w.parse::<usize>().unwrap();
                         match word.split_once('=') {
@@ -248,6 +249,7 @@ fn it_answers_as_the_transcripts_say() {
                     assert_eq!(answers(&mut m, now_us), whole, "{} line {line}", t.source);
                     *answered.entry(t.profile.clone()).or_default() += 1;
                 }
+                Step::HangUp => asked = None,
                 _ => {}
             }
         }
