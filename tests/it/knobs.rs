@@ -180,7 +180,7 @@ fn a_jam_a_silence_and_a_power_cycle_of_a_module_on_a_serial_line() {
     }
     let held = line.ok(&["job", "hold", "J1"]);
     assert_eq!(held["ok"], true);
-    line.ok(&["station", "retract", "box-pack"]);
+    line.until("the belt stands", |l| l.call(&["station", "retract", "box-pack"]).0 == 0);
     assert!(line.status()["alarms"].as_array().unwrap().iter().any(|a| a["name"] == "gate-retracted:box-pack"));
     line.ok(&["horn", "off"]);
     line.ok(&["job", "resume", "J1"]);

@@ -233,7 +233,9 @@ fn crowd_reader(n: u32, reads: Arc<AtomicBool>) -> u16 {
         // Not all at once.
         let mut next = Instant::now() + Duration::from_millis(u64::from(n) * CROWD_MS / 8);
         for i in 0..CROWD_CODES {
-            std::thread::sleep(next.saturating_duration_since(Instant::now()));
+            while let Some(left) = next.checked_duration_since(Instant::now()).filter(|d| !d.is_zero()) {
+                std::thread::park_timeout(left);
+            }
             next += Duration::from_millis(CROWD_MS);
             if !reads.load(Ordering::Acquire) || out.write_all(format!("{}\r", crowd_code(n, i)).as_bytes()).is_err() {
                 return;
