@@ -127,7 +127,7 @@ fn main() -> ExitCode {
 /// One leg with the daemon, on a store of its own.
 fn daemon_leg(way: Way, stall_ms: u64, length: Duration, crowd: u32) -> (Leg, Value) {
     let codes = if way == Way::Withdrawn { length.as_millis() as u32 / WITHDRAWN.spacing + 10 } else { 10 };
-    let mut line = Played::start_among(way.gate(), codes, &format!("commit_stall_ms={stall_ms}"), favour_this_thread, crowd);
+    let mut line = Played::start(way.gate(), codes, &format!("commit_stall_ms={stall_ms}"), favour_this_thread, crowd);
     let mut client = line.client();
     let mut status = move || client.request("status", Map::new(), None).expect("a status");
     let players = &mut line.players;

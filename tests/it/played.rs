@@ -277,13 +277,9 @@ pub struct Played {
 }
 
 impl Played {
-    /// Comes up on a fresh store, imports `codes` codes (see `code`), starts a job, waits until the line runs.
-    pub fn start(gate: Gate, codes: u32, hooks: &str, on_thread: fn()) -> Self {
-        Self::start_among(gate, codes, hooks, on_thread, 0)
-    }
-
-    /// The same among `crowd` further readers, which begin when the line runs.
-    pub fn start_among(gate: Gate, codes: u32, hooks: &str, on_thread: fn(), crowd: u32) -> Self {
+    /// Comes up on a fresh store, imports `codes` codes (see `code`), starts a job, waits until the line runs;
+    /// `crowd` further readers begin then.
+    pub fn start(gate: Gate, codes: u32, hooks: &str, on_thread: fn(), crowd: u32) -> Self {
         let dir = TempDir::new().unwrap();
         let players = Players::listen(on_thread, crowd);
         let config = dir.path().join("line.toml");

@@ -313,7 +313,7 @@ fn a_module_is_polled_written_and_comes_out_of_its_safe_state() {
         serial("modbus-rtu-io", "115200\""),
         serial("modbus-rtu-io", "38400&parity=e\"\nsettings = { unit = 247, safe_state_base = 4112, safe_clear_base = 4128 }"),
     ] {
-        let text = with(&tcp("modbus-io", "").trim_end().to_string(), settings.trim_end());
+        let text = with(tcp("modbus-io", "").trim_end(), settings.trim_end());
         let mut m = Meeting::new(&text, "io1", 5);
         m.pass(SECOND);
         let permit = m.plan.run_permit.unwrap().output;
