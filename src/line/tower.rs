@@ -1,7 +1,7 @@
 //! The stack light and the horn: what can be seen and heard of the line from across the hall.
 //!
-//! Red: the line stands against its will. Yellow: something wants a look, or the line is on its way from one state to
-//! another. Green: it runs (IEC 60073 has fault, abnormal and normal for these colours). The horn begins with red and ends
+//! Red: the line is held, and no person did it. Yellow: something wants a look, or the line waits (for a printer, for a
+//! person, for its own start or end). Green: it runs (IEC 60073 has fault, abnormal and normal for these colours). The horn begins with red and ends
 //! when somebody acknowledges it, when its time is over, or with red.
 //!
 //! Must never know: gates. Invariants: lamps follow the state that is decided, and are written again by a timer, so that a
@@ -64,11 +64,13 @@ impl<L: Law> Line<L> {
     fn lamps(&self) -> [bool; 3] {
         let line = &self.book.line;
         let operator = line.reason.as_deref() == Some("operator");
-        let red = matches!(line.state, PackMl::Held | PackMl::Holding | PackMl::Suspended) && !operator;
-        let under_way =
-            matches!(line.state, PackMl::Starting | PackMl::Unholding | PackMl::Completing | PackMl::Stopping | PackMl::Aborting);
+        let red = matches!(line.state, PackMl::Held | PackMl::Holding) && !operator;
+        let waits = matches!(
+            line.state,
+            PackMl::Suspended | PackMl::Starting | PackMl::Unholding | PackMl::Completing | PackMl::Stopping | PackMl::Aborting
+        );
         let alarms = line.alarms.iter().any(|a| a != HORN);
-        [red, alarms || under_way || (line.state == PackMl::Held && operator), line.state == PackMl::Execute]
+        [red, alarms || waits || (line.state == PackMl::Held && operator), line.state == PackMl::Execute]
     }
 
     fn write_lamps(&mut self, light: &StackLight, levels: [bool; OUTPUTS]) {

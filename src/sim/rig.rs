@@ -36,8 +36,9 @@ struct Seat {
     hanging_up: VecDeque<Link>,
     /// Nobody gets in before.
     away_until_us: Option<u64>,
-    /// It hears and says nothing before.
+    /// It hears and says nothing before; as last looked at.
     deaf_until_us: u64,
+    deaf: bool,
     powered: bool,
 }
 
@@ -145,7 +146,8 @@ impl Rig {
                 s.device.side().power(true, now_us);
             }
             s.device.side().due(now_us);
-            if now_us < s.deaf_until_us {
+            s.deaf = now_us < s.deaf_until_us;
+            if s.deaf {
                 // What it would have said by now is never said.
                 while s.device.side().poll().is_some() {}
             }
@@ -234,7 +236,8 @@ impl Bench for Rig {
     }
 
     fn linked(&self, device: DeviceNo) -> bool {
-        self.seats.get(&device).is_some_and(|s| !s.links.is_empty())
+        // Whoever talks to a deaf device is not connected with it, whatever the plug says.
+        self.seats.get(&device).is_some_and(|s| !s.links.is_empty() && !s.deaf)
     }
 
     fn trouble(&mut self, device: DeviceNo, what: Trouble, now_us: u64) {
@@ -252,7 +255,7 @@ impl Bench for Rig {
                     s.device.side().power(false, now_us);
                 }
             }
-            Trouble::Deaf { ms } => s.deaf_until_us = now_us + u64::from(ms) * MS,
+            Trouble::Deaf { ms } => (s.deaf, s.deaf_until_us) = (ms > 0, now_us + u64::from(ms) * MS),
             other => s.device.side().trouble(other, now_us),
         }
     }
