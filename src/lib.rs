@@ -52,7 +52,7 @@
 //! | [`device`] | ports (TCP, serial, pty, listen) and one driver loop for any conversation | packing rules |
 //! | [`ledger`] | the only SQL: schema, writer thread, readers, segments, marks, journal | devices |
 //! | [`upstream`] | the supplier of codes (sans-IO), its HTTP templates, folders and spool | the line's rules, the ledger |
-//! | [`control`] | the socket's protocol, server and client | SQL |
+//! | [`control`] | the socket's protocol, server and client; alarms and refusals in Chinese | SQL |
 //! | [`tui`] | the operator's console | the ledger |
 //! | [`floor`] | the imperative shell: builds the rooms, joins them, the only caller of the wall clock; the demo | rules |
 //! | [`sim`] | simulated devices, the physics of a belt, faults, the seeded shift | |
@@ -94,8 +94,9 @@
 //! 5. The trigger opens a passage (`src/line/passage.rs`), the frame brings codes, the verdict leaves
 //!    (`src/line/judge.rs`): a reject now, a release by the gate only when the verdict is on disk (`src/line/gate.rs`; what never
 //!    arrives in the bin: `src/line/mouth.rs`; what the hall sees of the line: `src/line/tower.rs`).
-//! 6. At a pack station children gather (`src/line/packing.rs`); the parent closes, is labelled (`src/line/labels.rs`), is
-//!    read, is sealed ([`vocab::Event::Sealed`]). The same rule at every level.
+//! 6. At a pack station children gather (`src/line/packing.rs`), those that were made for one parent in no other
+//!    (`src/line/bond.rs`); the parent closes, is labelled (`src/line/labels.rs`), is read, is sealed
+//!    ([`vocab::Event::Sealed`]). The same rule at every level.
 //! 7. The journal is the outbox: `watch` ([`control::server`]), `journal`, `trace` and `report`
 //!    ([`ledger::reader::Snapshot`]) and [`audit`] read it.
 //! 8. The job ends: what is unaccounted is settled by name, leases go back, both balances close.

@@ -114,6 +114,7 @@ pub struct DumpLine<'a> {
     pub count: Option<u64>,
     pub untouched: Option<u64>,
     pub used: Option<bool>,
+    pub made_for: Option<Text<'a>>,
 }
 
 /// A line of the journal.

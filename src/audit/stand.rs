@@ -17,6 +17,8 @@ pub struct CodeRow {
     pub parent: Option<No>,
     pub reason: Option<Reason>,
     pub seen: u64,
+    /// The number of the parent it was made to be packed in, as its delivery said.
+    pub made_for: Option<No>,
 }
 
 #[derive(Clone, Debug)]
@@ -36,6 +38,8 @@ struct PackRow {
     untouched: u64,
     /// Its codes are on the market already.
     used: bool,
+    /// The pack of what its items were made to be packed in.
+    made_for: Option<No>,
     lines: u64,
 }
 
@@ -111,6 +115,7 @@ impl Stand {
             parent: l.parent.as_deref().map(|p| codes.number(p)),
             reason,
             seen: l.seen?,
+            made_for: l.made_for.as_deref().map(|p| codes.number(p)),
         };
         if self.places.insert((row.pack, row.ordinal), code).is_some() {
             out.blame(Promise::OnceInked, None, Some(hex), "another code stands at the same place of the same pack");
@@ -141,7 +146,9 @@ impl Stand {
         let pack = self.words.number(l.pack.as_deref()?);
         let level = self.words.number(l.level.as_deref()?);
         let generated = l.product.as_deref()? == "*";
-        let row = PackRow { level, generated, count: l.count?, untouched: l.untouched?, used: l.used == Some(true), lines: 0 };
+        let made_for = l.made_for.as_deref().map(|p| self.words.number(p));
+        let (count, untouched, used) = (l.count?, l.untouched?, l.used == Some(true));
+        let row = PackRow { level, generated, count, untouched, used, made_for, lines: 0 };
         self.packs.insert(pack, row);
         Some(())
     }
@@ -178,6 +185,7 @@ impl Stand {
                     wrong(format!("{} is in parent {other} and in parent {id}", codes.text(*c)));
                 }
                 self.check_child(p, *c, &mut below, codes, &mut wrong);
+                self.check_bond(p, *c, codes, &mut wrong);
             }
         }
         for (code, row) in self.rows.iter().enumerate().filter_map(|(n, r)| Some((n as No, r.as_ref()?))) {
@@ -208,6 +216,29 @@ impl Stand {
                 self.words.text(row.level),
                 self.words.text(p.level)
             ));
+        }
+    }
+
+    /// What was made for one parent is in that one or in none; a parent that was made for children has no others.
+    fn check_bond(&self, p: &ParentRow, c: No, codes: &Names, wrong: &mut impl FnMut(String)) {
+        let Some(row) = self.row(c) else { return };
+        let (id, hex) = (&p.id, codes.text(c));
+        // Rows may name a level that is not the next one up here: they say nothing of this parent.
+        let above = self.packs.get(&row.pack).and_then(|k| self.packs.get(&k.made_for?)).map(|k| k.level);
+        let made_for = row.made_for.filter(|_| above.is_none_or(|l| l == p.level));
+        // Until its own code is read, a parent's children were all made for the same.
+        let first = || p.children.first().and_then(|f| self.row(*f)?.made_for);
+        let own = p.code.or_else(first);
+        match made_for {
+            Some(m) if own != Some(m) => wrong(format!("{hex} is in parent {id}, but it was made for {}", codes.text(m))),
+            Some(_) => {}
+            None => {
+                let of = p.code.and_then(|own| self.row(own)).map(|r| r.pack);
+                let has_its_own = |k: &PackRow| k.level == row.level && k.made_for.is_some() && k.made_for == of;
+                if self.packs.values().any(has_its_own) {
+                    wrong(format!("{hex} is in parent {id}, which was made for other children"));
+                }
+            }
         }
     }
 

@@ -7,10 +7,12 @@ use crate::config::Config;
 use crate::control::client::Client;
 use crate::control::protocol::Status;
 use crate::floor::clock::Clock;
+use crate::floor::imports;
 use crate::floor::terms::{Exit, Globals, Lang, say};
 use crate::ledger::offline::{self, Answer, NewJob, OfflineError};
 use crate::ledger::{Holder, OpenHow};
-use crate::tui;
+use crate::tui::{self, words};
+use crate::vocab::PackMl;
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
 
@@ -53,7 +55,10 @@ pub(super) fn offline_failed(g: &Globals, e: &OfflineError) -> Exit {
     match e {
         OfflineError::Refused(a) => place::refused(g, &a.code, &a.message, &a.act),
         OfflineError::Open(_) => place::refused(g, "ledger", &e.to_string(), ""),
-        OfflineError::Import(_) => place::refused(g, "import", &e.to_string(), ""),
+        OfflineError::Import(e) => {
+            let a = imports::refused(e);
+            place::refused(g, &a.code, &a.message, &a.act)
+        }
         OfflineError::Commit(_) => place::refused(g, "commit", &e.to_string(), ""),
     }
     Exit::Refused
@@ -252,18 +257,22 @@ fn show_status(g: &Globals, v: &Map<String, Value>) -> Exit {
         return result(&Value::Object(v.clone()));
     }
     let Ok(s) = serde_json::from_value::<Status>(Value::Object(v.clone())) else {
-        say("the daemon's status is not understood: are both programs of the same version?");
+        say(place::told(g, "the daemon's status is not understood: are both programs of the same version?"));
         return Exit::Refused;
     };
     let word = |en: &'static str, zh: &'static str| g.either(en, zh);
-    print(format_args!("{} {}{}", word("line", "产线"), s.state.name, s.state.reason.map(|r| format!(" ({r})")).unwrap_or_default()));
+    let (lang, zh) = (place::lang(g), !g.english());
+    // English says the protocol's own words, so that a person and a program talk of the same.
+    let state = PackMl::from_word(&s.state.name).filter(|_| zh).map_or(s.state.name.as_str(), |p| words::packml(p, lang));
+    let why = s.state.reason.map(|r| if zh { format!("（{}）", words::alarm(&r, lang)) } else { format!(" ({r})") });
+    print(format_args!("{} {state}{}", word("line", "产线"), why.unwrap_or_default()));
     if let Some(j) = s.job {
         let target = j.target.map(|t| format!(" / {t}")).unwrap_or_default();
         print(format_args!(
             "{} {} {}  {} {}  {}  {}{target}",
             word("job", "工单"),
             j.id,
-            j.state,
+            if zh { words::job_word(&j.state, lang) } else { &j.state },
             word("lot", "批号"),
             j.lot,
             j.product,
@@ -271,7 +280,8 @@ fn show_status(g: &Globals, v: &Map<String, Value>) -> Exit {
         ));
     }
     for x in &s.stations {
-        let rejected: Vec<String> = x.rejected.iter().map(|(r, n)| format!("{r} {n}")).collect();
+        let rejected: Vec<String> =
+            x.rejected.iter().map(|(r, n)| format!("{} {n}", if zh { words::reason_word(r, lang) } else { r })).collect();
         let names = (word("passages", "过件"), word("verified", "合格"), word("open", "在途"));
         print(format_args!(
             "  {}  {} {}  {} {}  {} {}  {}",
@@ -286,17 +296,24 @@ fn show_status(g: &Globals, v: &Map<String, Value>) -> Exit {
         ));
     }
     for d in &s.devices {
-        print(format_args!("  {} ({}) {}{}", d.id, d.profile, d.link, d.trouble.as_ref().map(|t| format!(": {t}")).unwrap_or_default()));
+        let link = if zh { words::kind(&d.link, lang) } else { &d.link };
+        print(format_args!(
+            "  {} ({}) {link}{}",
+            d.id,
+            d.profile,
+            d.trouble.as_ref().map(|t| format!(": {}", place::told(g, t))).unwrap_or_default()
+        ));
     }
     for o in &s.open {
-        print(format_args!("  {} {} {} {}/{}", o.level, o.id, o.state, o.fill, o.holds));
+        let state = if zh { words::parent_word(&o.state, lang) } else { &o.state };
+        print(format_args!("  {} {} {state} {}/{}", o.level, o.id, o.fill, o.holds));
     }
     for p in &s.pool {
-        let minutes = p.minutes.map(|m| format!(", {m} min")).unwrap_or_default();
+        let minutes = p.minutes.map(|m| if zh { format!("，{m} 分") } else { format!(", {m} min") }).unwrap_or_default();
         print(format_args!("  {} {}: {}{minutes}", p.level, word("codes left", "剩余码"), p.codes));
     }
     for x in s.supply.iter().filter(|x| x.state != "idle") {
-        let why = x.last_error.as_ref().map(|w| format!(": {w}")).unwrap_or_default();
+        let why = x.last_error.as_ref().map(|w| format!(": {}", place::told(g, w))).unwrap_or_default();
         print(format_args!("  {} {} {} {}{why}", word("codes ordered", "订码"), x.level, x.product, x.state));
     }
     for a in &s.alarms {

@@ -6,8 +6,9 @@ use crate::audit::{Account, Judge, Verdict, Violation};
 use crate::config::Config;
 use crate::floor::terms::{Exit, Globals, say};
 use crate::ledger::reader::{ReadError, Snapshot};
-use crate::vocab::Promise;
+use crate::tui::words;
 use crate::vocab::code::unhex;
+use crate::vocab::{ItemState, Promise};
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{BufReader, BufWriter, ErrorKind, Write};
@@ -20,7 +21,10 @@ pub fn check(g: &Globals) -> Exit {
     };
     match place::load(g, file) {
         Ok(c) => {
-            let wrong = ranges_against_the_book(&c, file);
+            let wrong = match against_the_book(g, &c, file) {
+                Ok(wrong) => wrong,
+                Err(exit) => return exit,
+            };
             if !wrong.is_empty() {
                 return complaints(g, &wrong);
             }
@@ -46,6 +50,7 @@ pub fn check(g: &Globals) -> Exit {
 }
 
 fn complaints(g: &Globals, wrong: &[place::Wrong]) -> Exit {
+    let wrong: Vec<place::Wrong> = wrong.iter().map(|w| w.told(g)).collect();
     match g.json {
         true => {
             result(&json!({"ok": false, "complaints": wrong.iter().map(place::Wrong::json).collect::<Vec<_>>()}));
@@ -57,19 +62,21 @@ fn complaints(g: &Globals, wrong: &[place::Wrong]) -> Exit {
     Exit::Usage
 }
 
-/// Where the store stands already: can the configured ranges be had, above what was issued? A store that cannot be read
-/// is no fault of the configuration.
-fn ranges_against_the_book(c: &Config, file: &Path) -> Vec<place::Wrong> {
-    let Ok(snapshot) = Snapshot::open(&c.store) else { return Vec::new() };
+/// What the store says against the configuration. A store that cannot be read, or is not there yet, is no fault of the
+/// configuration.
+fn against_the_book(g: &Globals, c: &Config, file: &Path) -> Result<Vec<place::Wrong>, Exit> {
+    let dir = place::store(g, Some(c))?;
+    let Ok(sentences) = Snapshot::open(&dir).and_then(|s| s.contradicts(&c.plan)) else { return Ok(Vec::new()) };
     let text = std::fs::read_to_string(file).unwrap_or_default();
     let wrong = |sentence: String| {
         let (what, right) = sentence.split_once("; ").map_or((sentence.as_str(), None), |(a, b)| (a, Some(b.to_string())));
         let level = what.strip_prefix("[[level]] ").and_then(|w| w.split(':').next()).unwrap_or("");
         let named = |l: &str| l.split('=').map(|p| p.trim().trim_matches('"')).eq(["name", level]);
-        let line = text.lines().position(named).map_or(0, |n| n + 1);
+        let place = |l: &str| if what.starts_with("[codes]") { l.trim() == "[codes]" } else { named(l) };
+        let line = text.lines().position(place).map_or(0, |n| n + 1);
         place::Wrong { file: file.into(), line, what: what.into(), right }
     };
-    snapshot.ranges_fit(&c.plan).map_or_else(|all| all.into_iter().map(wrong).collect(), |()| Vec::new())
+    Ok(sentences.into_iter().map(wrong).collect())
 }
 
 /// Opens the snapshot and hands it on; every refusal becomes a sentence.
@@ -111,13 +118,17 @@ pub fn trace(g: &Globals, args: &TraceArgs) -> Exit {
         (None, Some(h)) => match unhex(h) {
             Some(b) if !b.is_empty() => b,
             _ => {
-                say(format_args!("--hex {h} is not hex: give pairs of 0-9 a-f"));
+                say(place::told(g, &format!("--hex {h} is not hex: give pairs of 0-9 a-f")));
                 return Exit::Usage;
             }
         },
         (None, None) => return Exit::Usage,
     };
-    read(g, |s| match s.trace(&bytes)? {
+    let prefix = match place::config(g) {
+        Ok(config) => config.and_then(|c| c.plan.codes.company_prefix_len),
+        Err(exit) => return exit,
+    };
+    read(g, |s| match s.trace(&bytes, prefix)? {
         Some(v) if g.json => Ok(result(&v)),
         Some(v) => Ok(trace_text(g, &v)),
         None => {
@@ -145,13 +156,26 @@ fn named(v: &Value) -> &str {
 
 fn trace_text(g: &Globals, v: &Value) -> Exit {
     let word = |en: &'static str, zh: &'static str| if g.english() { en } else { zh };
-    print(format_args!("{}  {} {}", named(v), text(v, "level"), text(v, "state")));
-    for (key, en, zh) in [("reason", "reason", "原因"), ("job", "job", "工单")] {
-        if !text(v, key).is_empty() {
-            print(format_args!("  {} {}", word(en, zh), text(v, key)));
+    let lang = place::lang(g);
+    let item = |v: &'_ Value| ItemState::from_word(text(v, "state")).map_or(text(v, "state").to_string(), |s| words::item(s, lang).into());
+    // English says the protocol's own words.
+    let parent = |v: &'_ Value| if g.english() { text(v, "state").to_string() } else { words::parent_word(text(v, "state"), lang).into() };
+    let reason = if g.english() { text(v, "reason") } else { words::reason_word(text(v, "reason"), lang) };
+    print(format_args!("{}  {} {}", named(v), text(v, "level"), item(v)));
+    for (said, en, zh) in [(reason, "reason", "原因"), (text(v, "job"), "job", "工单")] {
+        if !said.is_empty() {
+            print(format_args!("  {} {said}", word(en, zh)));
         }
     }
     print(format_args!("  {} {} #{}", word("pack", "码包"), text(v, "pack"), v["ordinal"].as_u64().unwrap_or(0) + 1));
+    if let Some(f) = v.get("gs1") {
+        print(format_args!("  {} {}", word("reported as", "上报为"), named(&f["reported"])));
+        for (key, name) in [("urn", "EPC URN"), ("link", "GS1 Digital Link")] {
+            if !text(f, key).is_empty() {
+                print(format_args!("  {name} {}", text(f, key)));
+            }
+        }
+    }
     for c in v["codes"].as_array().into_iter().flatten() {
         print(format_args!("  {} {}  {}", word("carries", "附码"), named(c), text(c, "purpose")));
     }
@@ -160,13 +184,13 @@ fn trace_text(g: &Globals, v: &Value) -> Exit {
         print(format_args!("  {} {} {} ({} #{number})", word("made to be in", "预定装入"), text(p, "level"), named(p), text(p, "pack")));
     }
     for p in v["parents"].as_array().into_iter().flatten() {
-        print(format_args!("  {} {} {} ({}) {}", word("in", "装入"), text(p, "level"), named(p), p["id"], text(p, "state")));
+        print(format_args!("  {} {} {} ({}) {}", word("in", "装入"), text(p, "level"), named(p), p["id"], parent(p)));
     }
     if let Some(c) = v.get("contents") {
         let children = c["children"].as_array().map_or(&[][..], Vec::as_slice);
-        print(format_args!("  {} {} ({}) {}, {}:", word("is", "本身为"), text(c, "level"), c["id"], text(c, "state"), children.len()));
+        print(format_args!("  {} {} ({}) {}, {}:", word("is", "本身为"), text(c, "level"), c["id"], parent(c), children.len()));
         for child in children {
-            print(format_args!("    {}  {}", named(child), text(child, "state")));
+            print(format_args!("    {}  {}", named(child), item(child)));
         }
     }
     for e in v["events"].as_array().into_iter().flatten() {

@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::floor::clock::Clock;
 use crate::floor::terms::{Exit, Globals, say};
 use crate::intake::{self, Delivery, Fault, Seal, Terms, Wish};
+use crate::ledger::import::ImportError;
 use crate::ledger::offline::{self, OfflineError};
 use crate::vocab::code::hex;
 use crate::vocab::event::Origin;
@@ -50,7 +51,7 @@ pub fn import(g: &Globals, args: &ImportArgs) -> Exit {
             let paths: Result<Vec<Value>, _> =
                 args.files.iter().map(|f| std::path::absolute(f).map(|p| Value::from(p.to_string_lossy().into_owned()))).collect();
             let Ok(paths) = paths else {
-                say("the current folder is gone: give whole paths");
+                say(place::told(g, "the current folder is gone: give whole paths"));
                 return Exit::Refused;
             };
             ask(g, &mut client, "pack.import", fields(paths, args), None, &|v| imported(g, v))
@@ -62,10 +63,7 @@ pub fn import(g: &Globals, args: &ImportArgs) -> Exit {
             &Wish { used: args.used, skip_duplicates: args.skip_duplicates, ..said.wish() },
         ) {
             Ok(answer) => imported(g, &answer),
-            Err(Failed::Delivery(fault)) => {
-                place::refused(g, "import", &format!("{fault}; nothing was imported"), "");
-                Exit::Refused
-            }
+            Err(Failed::Delivery(fault)) => offline_failed(g, &OfflineError::Import(ImportError::Delivery(fault))),
             Err(Failed::Store(e)) => offline_failed(g, &e),
         },
     }
@@ -140,7 +138,7 @@ fn imported(g: &Globals, v: &Map<String, Value>) -> Exit {
         true => print(format_args!("pack {pack}: {count} codes imported (sha256 {sha})")),
         false => print(format_args!("码包 {pack}：已导入 {count} 个码（sha256 {sha}）")),
     };
-    list("notes").iter().for_each(say);
+    list("notes").iter().for_each(|n| say(place::told(g, n)));
     if let files @ [_, ..] = list("plaintext").as_slice() {
         let files = files.join(", ");
         match g.english() {

@@ -1,6 +1,6 @@
 //! `packmark label`: the symbol of a code, as an integrator wants to see it before a printer makes it.
 
-use super::place::{print, refused, result};
+use super::place::{self, print, refused, result};
 use crate::floor::terms::{Exit, Globals, say};
 use crate::symbol::{Kind, Matrix, SymbolError, blocks, encode, png, svg};
 use crate::vocab::code::{hex, printable, unhex};
@@ -95,7 +95,7 @@ fn bytes(g: &Globals, args: &LabelArgs, kind: Kind) -> Result<Vec<u8>, Exit> {
             Some(b) if kind.is_gs1() => gs1(Message::parse(&b)),
             Some(b) => Ok(b),
             None => {
-                say(format_args!("--hex {h} is not hex: give pairs of 0-9 a-f"));
+                say(place::told(g, &format!("--hex {h} is not hex: give pairs of 0-9 a-f")));
                 Err(Exit::Usage)
             }
         },

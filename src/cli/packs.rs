@@ -12,8 +12,10 @@ use crate::floor::terms::{Exit, Globals};
 use crate::ledger::offline::{self, Answer, Withdrawal};
 use crate::ledger::packs::History;
 use crate::ledger::reader::{ReadError, Snapshot};
-use crate::ledger::{Holder, OpenError};
+use crate::ledger::{Holder, OpenError, Speed};
+use crate::tui::words;
 use crate::vocab::ItemState;
+use crate::vocab::time::rfc3339;
 use serde_json::{Map, Value, json};
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -78,7 +80,7 @@ pub fn list(g: &Globals) -> Exit {
                 p["count"],
                 text(p, "product"),
                 p["unused"],
-                counts(&p["codes"])
+                counts(g, &p["codes"])
             );
             if let Some(purpose) = p["purpose"].as_str() {
                 line += &format!("  ({purpose})");
@@ -95,8 +97,10 @@ pub fn list(g: &Globals) -> Exit {
     })
 }
 
-fn counts(m: &Value) -> String {
-    m.as_object().into_iter().flatten().map(|(k, v)| format!("{k} {v}")).collect::<Vec<_>>().join(", ")
+/// Codes by state, in the reader's words.
+fn counts(g: &Globals, m: &Value) -> String {
+    let word = |k: &str| ItemState::from_word(k).map_or(k.to_string(), |s| words::item(s, place::lang(g)).into());
+    m.as_object().into_iter().flatten().map(|(k, v)| format!("{} {v}", word(k))).collect::<Vec<_>>().join(", ")
 }
 
 fn unknown(g: &Globals, id: &str) -> Exit {
@@ -108,8 +112,13 @@ pub fn show(g: &Globals, id: &str) -> Exit {
     let live = status(g);
     read(g, |s| {
         let Some(mut v) = s.pack_show(id)? else { return Ok(unknown(g, id)) };
-        if let (Some(live), Some(m)) = (&live, v.as_object_mut()) {
-            at_this_speed(m, live);
+        let level = text(&v, "level").to_string();
+        let last = s.last_speed(&level)?;
+        if let Some(m) = v.as_object_mut()
+            && !live.as_ref().is_some_and(|live| at_this_speed(m, live))
+            && let Some(last) = last
+        {
+            at_the_last_speed(m, last);
         }
         if g.json {
             return Ok(result(&v));
@@ -129,23 +138,34 @@ fn status(g: &Globals) -> Option<Status> {
     serde_json::from_value(Value::Object(v)).ok()
 }
 
-/// Codes a minute of the pack's level as the line runs now, and how many minutes the pack lasts.
-fn at_this_speed(m: &mut Map<String, Value>, live: &Status) {
+/// Codes a minute of the pack's level as the line runs now, and how many minutes the pack lasts. `false`: it does not run.
+fn at_this_speed(m: &mut Map<String, Value>, live: &Status) -> bool {
     let level = m.get("level").and_then(Value::as_str).unwrap_or("");
-    let unused = m.get("unused").and_then(Value::as_u64).unwrap_or(0);
-    let Some(pool) = live.pool.iter().find(|p| p.level == level) else { return };
-    let Some(minutes) = pool.minutes.filter(|_| live.speed_per_min > 0) else { return };
-    if pool.codes > 0 && minutes > 0 {
-        m.insert("codes_per_min".into(), (pool.codes / minutes).into());
-        let left = u128::from(unused) * u128::from(minutes) / u128::from(pool.codes);
-        m.insert("minutes".into(), u64::try_from(left).unwrap_or(u64::MAX).into());
-    }
+    let unused = unused(m);
+    let Some(pool) = live.pool.iter().find(|p| p.level == level) else { return false };
+    let Some(minutes) = pool.minutes.filter(|minutes| live.speed_per_min > 0 && pool.codes > 0 && *minutes > 0) else { return false };
+    m.insert("codes_per_min".into(), (pool.codes / minutes).into());
+    let left = u128::from(unused) * u128::from(minutes) / u128::from(pool.codes);
+    m.insert("minutes".into(), u64::try_from(left).unwrap_or(u64::MAX).into());
+    true
+}
+
+/// The same at the speed of the last work, with its time.
+fn at_the_last_speed(m: &mut Map<String, Value>, last: Speed) {
+    let unused = unused(m);
+    m.insert("codes_per_min".into(), last.per_min.into());
+    m.insert("minutes".into(), (unused / last.per_min).into());
+    m.insert("as_of".into(), rfc3339(last.at_us).into());
+}
+
+fn unused(m: &Map<String, Value>) -> u64 {
+    m.get("unused").and_then(Value::as_u64).unwrap_or(0)
 }
 
 fn show_text(g: &Globals, v: &Value) {
     let word = |en: &'static str, zh: &'static str| g.either(en, zh);
     print(format_args!("{}  {} × {}  {}", text(v, "pack"), text(v, "level"), v["count"], text(v, "product")));
-    print(format_args!("  {} {}: {}", word("unused", "未用"), v["unused"], counts(&v["codes"])));
+    print(format_args!("  {} {}: {}", word("unused", "未用"), v["unused"], counts(g, &v["codes"])));
     for (key, en, zh) in [
         ("purpose", "purpose", "用途"),
         ("imported", "imported", "导入时间"),
@@ -169,14 +189,19 @@ fn show_text(g: &Globals, v: &Value) {
     if let Some(w) = v.get("withdrawn") {
         print(format_args!("  {} {}: {}  {}", text(w, "to"), text(w, "time"), text(w, "reason"), text(w, "who")));
     }
-    if let Some(minutes) = v.get("minutes") {
-        print(format_args!(
-            "  {} {}, {} {minutes}",
-            word("codes a minute", "每分钟用码"),
-            v["codes_per_min"],
-            word("minutes left", "剩余分钟")
-        ));
-    }
+    let Some(minutes) = v.get("minutes") else {
+        if v.get("withdrawn").is_none() && v["used"] != true {
+            print(word("  no speed is known: nothing has run lately", "  速度未知：近期没有生产"));
+        }
+        return;
+    };
+    let names = (word("codes a minute", "每分钟用码"), word("minutes left", "剩余分钟"));
+    let when = match text(v, "as_of") {
+        "" => String::new(),
+        at if g.english() => format!(" (no line runs; as of {at})"),
+        at => format!("（产线未运行；截至 {at}）"),
+    };
+    print(format_args!("  {} {}, {} {minutes}{when}", names.0, v["codes_per_min"], names.1));
 }
 
 pub fn history(g: &Globals, id: &str, since: u64, limit: u32) -> Exit {

@@ -2,10 +2,13 @@
 
 use crate::config::Config;
 use crate::control::client::{Client, ClientError};
+use crate::control::phrases;
 use crate::floor::terms::{Exit, Globals, say};
 use crate::ledger::Holder;
 use crate::profile::Profiles;
+use crate::tui::Lang;
 use serde_json::{Value, json};
+use std::borrow::Cow;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -29,6 +32,12 @@ impl std::fmt::Display for Wrong {
 }
 
 impl Wrong {
+    /// In the language asked for.
+    pub fn told(&self, g: &Globals) -> Self {
+        let right = self.right.as_ref().map(|r| told(g, r).into());
+        Self { file: self.file.clone(), line: self.line, what: told(g, &self.what).into(), right }
+    }
+
     pub fn json(&self) -> Value {
         let mut v = json!({"file": self.file.to_string_lossy(), "line": self.line, "what": self.what});
         if let Some(r) = &self.right {
@@ -55,7 +64,7 @@ pub fn load(g: &Globals, file: &Path) -> Result<Config, Vec<Wrong>> {
 pub fn config(g: &Globals) -> Result<Option<Config>, Exit> {
     let Some(file) = &g.config else { return Ok(None) };
     load(g, file).map(Some).map_err(|wrong| {
-        wrong.iter().for_each(|w| eprintln!("{w}"));
+        wrong.iter().for_each(|w| eprintln!("{}", w.told(g)));
         Exit::Usage
     })
 }
@@ -85,7 +94,8 @@ pub fn socket(g: &Globals) -> Result<PathBuf, Exit> {
         match Holder::of(dir) {
             Some(Holder { socket: Some(s), .. }) => return Ok(s),
             Some(Holder { pid, .. }) => {
-                say(format_args!("process {pid} holds the ledger in {} but has no socket: wait until it ends", dir.display()));
+                let what = format!("process {pid} holds the ledger in {} but has no socket: wait until it ends", dir.display());
+                say(told(g, &what));
                 return Err(Exit::Unreachable);
             }
             None => {}
@@ -133,12 +143,15 @@ pub fn client_failed(g: &Globals, e: &ClientError) -> Exit {
                 true => {
                     say(format_args!("no daemon answers at {path} ({source}): start it with packmark run --config FILE, or give --socket"))
                 }
-                false => say(format_args!("守护进程没有应答：{path}（{source}）。请先启动 packmark run --config FILE，或用 --socket 指定")),
+                false => say(format_args!(
+                    "守护进程没有应答：{path}（{}）。请先启动 packmark run --config FILE，或用 --socket 指定",
+                    told(g, &source.to_string())
+                )),
             }
             Exit::Unreachable
         }
         ClientError::Protocol { .. } => {
-            say(format_args!("{e}: are both programs of the same version?"));
+            say(told(g, &format!("{e}: are both programs of the same version?")));
             Exit::Refused
         }
         ClientError::Refused(r) => {
@@ -148,12 +161,23 @@ pub fn client_failed(g: &Globals, e: &ClientError) -> Exit {
     }
 }
 
+/// The language of words.
+pub fn lang(g: &Globals) -> Lang {
+    if g.english() { Lang::En } else { Lang::Zh }
+}
+
+/// A sentence of the program in the language asked for.
+pub fn told<'a>(g: &Globals, sentence: &'a str) -> Cow<'a, str> {
+    if g.english() { Cow::Borrowed(sentence) } else { phrases::chinese(sentence) }
+}
+
 /// A refusal: on stdout as JSON where that is asked for, and always as a sentence.
 pub fn refused(g: &Globals, code: &str, message: &str, act: &str) {
+    let (message, act) = (told(g, message), told(g, act));
     if g.json {
         let _ = result(&json!({"ok": false, "error": {"code": code, "message": message, "do": act}}));
     }
-    let end = if act.is_empty() { String::new() } else { format!(": {act}") };
+    let end = if act.is_empty() || message.contains(&*act) { String::new() } else { format!("{}{act}", g.either(": ", "：")) };
     for line in format!("{message}{end}").lines() {
         say(line);
     }

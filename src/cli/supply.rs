@@ -49,7 +49,7 @@ fn list(g: &Globals) -> Exit {
         }
         for x in standing.iter().flat_map(|s| s.as_array()).flatten() {
             let next = x["next_try"].as_str().map(|t| format!("  {} {t}", g.either("next try", "下次"))).unwrap_or_default();
-            let why = x["last_error"].as_str().map(|w| format!("\n    {w}")).unwrap_or_default();
+            let why = x["last_error"].as_str().map(|w| format!("\n    {}", place::told(g, w))).unwrap_or_default();
             print(format_args!("{} × {}  {}{next}{why}", text(x, "level"), text(x, "product"), text(x, "state")));
         }
         if orders.is_empty() {
@@ -58,7 +58,7 @@ fn list(g: &Globals) -> Exit {
         for o in &orders {
             let lost = o["lost"].as_u64().filter(|n| *n > 0).map(|n| format!("  {} {n}", g.either("lost", "丢失"))).unwrap_or_default();
             let pack = o["pack"].as_str().map(|p| format!("  → {p}")).unwrap_or_default();
-            let why = o["why"].as_str().map(|w| format!("  ({w})")).unwrap_or_default();
+            let why = o["why"].as_str().map(|w| format!("  ({})", place::told(g, w))).unwrap_or_default();
             let what = format!("{}  {} × {}  {}", o["order"], text(o, "level"), o["count"], text(o, "product"));
             print(format_args!("{what}  {}  {}{pack}{lost}{why}", text(o, "token"), text(o, "outcome")));
         }

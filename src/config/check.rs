@@ -195,11 +195,12 @@ fn labels(p: &Plan, s: &Station, say: &dyn Fn(&str, &str)) {
         }
         return;
     }
-    let read = p.stations.iter().any(|x| x.level == s.level && (x.role == Role::Verify || x.gather == Some(Gather::ParentLast)));
+    let reads = |x: &Station| (x.role == Role::Verify && x.trigger.is_some()) || x.gather == Some(Gather::ParentLast);
+    let read = p.stations.iter().any(|x| x.level == s.level && reads(x));
     if !read && !s.unread_labels_accepted {
         say(
             "its labels are never read back",
-            "add a verify station for the level, gather by parent-last, or set unread_labels = \"accepted\"",
+            "add a verify station with a trigger for the level, gather by parent-last, or set unread_labels = \"accepted\"",
         );
     }
 }

@@ -185,11 +185,10 @@ fn the_key_rule_of_the_store_is_read() {
 }
 
 #[test]
-fn only_where_ink_is_proved_are_twins_passed_over() {
+fn a_read_proves_ink_where_printed_codes_are_verified() {
     let plan = load(LINE).unwrap().plan;
-    let passes = |id: &str| plan.ignored_by(plan.devices.iter().find(|d| d.id == id).unwrap().no).contains(&Ignore::Twin);
-    // cam1 checks printed bottles; cam2 packs them; cam3 reads labels of generated numbers.
-    assert_eq!([passes("cam1"), passes("cam2"), passes("cam3")], [true, false, false]);
+    let proves: Vec<&str> = plan.stations.iter().filter(|s| plan.proves_ink(s)).map(|s| s.id.as_str()).collect();
+    assert_eq!(proves, ["bottle-check"]);
 }
 
 #[test]

@@ -8,6 +8,7 @@
 pub mod alarms;
 pub mod client;
 mod mask;
+pub mod phrases;
 pub mod protocol;
 pub mod server;
 

@@ -148,11 +148,11 @@ where
         let mut watching = None;
         loop {
             match line(&mut read).await {
-                Line::End => return,
+                Line::End => return true,
                 Line::TooLong => {
                     let r = Refusal::new("too-long", format!("a line has at most {MAX_LINE} bytes"), "send a shorter request");
                     if out.try_send(protocol::refused(&Value::Null, &r)).is_err() {
-                        return;
+                        return false;
                     }
                 }
                 Line::Bytes(b) if b.iter().all(u8::is_ascii_whitespace) => {}
@@ -164,13 +164,18 @@ where
                     if let Some(a) = answer
                         && out.try_send(a).is_err()
                     {
-                        return;
+                        return false;
                     }
                 }
             }
         }
     };
-    tokio::select! { () = writer => {}, () = reader => {} }
+    // Whoever has said all (`… | nc -N`) still hears its answers; whoever is dropped for not reading does not.
+    tokio::pin!(writer);
+    let said_all = tokio::select! { () = &mut writer => false, end = reader => end };
+    if said_all {
+        writer.await;
+    }
 }
 
 fn shown(mut v: Value, commands: bool) -> Value {

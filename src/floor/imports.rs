@@ -10,7 +10,7 @@ use crate::control::protocol::Refusal;
 use crate::intake::{self, Aftercare, Fault, Terms};
 use crate::ledger::Codebook;
 use crate::ledger::import::{self, ImportError, ImportHow, Names};
-use crate::ledger::tokens;
+use crate::ledger::{relation, tokens};
 use crate::line::rows::OrderRow;
 use crate::line::{Answer, Book, NewPack};
 use crate::upstream::delivery_token;
@@ -192,6 +192,9 @@ fn prepare(codebook: &Codebook, plan: &Plan, names: &Names, wish: &Import, wall_
             if let Some(answer) = import::unknown_to(plan, &delivery.level, &delivery.product, delivery.used) {
                 return Err(answer);
             }
+            if let Some(answer) = unfit_rows(plan, &delivery) {
+                return Err(answer);
+            }
             let id = names.choose(delivery.pack.as_deref()).map_err(no_good)?;
             let how = ImportHow { pace: Some(import::LINE), ..ImportHow::of(&delivery, Some(plan), names.next, id, wall_us) };
             let pack = import::prepare(codebook, &mut *delivery.rows, &how).map_err(no_good)?;
@@ -202,6 +205,11 @@ fn prepare(codebook: &Codebook, plan: &Plan, names: &Names, wish: &Import, wall_
         codebook.register(row).map_err(|e| Answer::refused("import-refused", e.to_string(), "check the disk, then import again"))?;
     }
     Ok((pack, after))
+}
+
+/// Rows of several levels that this line cannot pack as they say. Codes on the market already are packed nowhere.
+fn unfit_rows(plan: &Plan, delivery: &intake::Delivery) -> Option<Answer> {
+    if delivery.used { None } else { relation::unfit(plan, delivery.rows.columns(), &delivery.level) }
 }
 
 /// The refusal's stable word and what to do.

@@ -8,11 +8,12 @@
 //! until it changes; the same file asked for again after a crash gets its first answer (the request's key is made of
 //! its name and stand); nothing here waits for the line, and the line waits for nothing here.
 
+use crate::control::phrases;
 use crate::control::protocol::{Op, Parcel, Refusal};
 use crate::control::server::Command;
 use crate::intake::{self, Manifest};
 use crate::vocab::code::hex;
-use crate::vocab::plan::PacksPlan;
+use crate::vocab::plan::{Language, Plan};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -59,6 +60,8 @@ impl Stand {
 struct Inbox {
     folder: PathBuf,
     delete_plaintext: bool,
+    /// The line's language: what is written beside a refused file is said in Chinese first.
+    chinese: bool,
     commands: mpsc::Sender<Command>,
     alarms: mpsc::Sender<Alarm>,
     /// How each file (with its signature) stood at the last listing.
@@ -70,12 +73,13 @@ struct Inbox {
 }
 
 /// Watches the plan's inbox, if it has one. `known`: alarms of an inbox that the book still has on.
-pub fn watch(plan: &PacksPlan, commands: mpsc::Sender<Command>, alarms: mpsc::Sender<Alarm>, known: Vec<String>) -> Option<Watching> {
+pub fn watch(plan: &Plan, commands: mpsc::Sender<Command>, alarms: mpsc::Sender<Alarm>, known: Vec<String>) -> Option<Watching> {
+    let (chinese, plan) = (plan.language == Language::Chinese, &plan.packs);
     let folder = plan.inbox.clone()?;
     let (stop, stopped) = sync_channel(1);
     let delete_plaintext = plan.delete_plaintext;
     let (seen, answered) = (BTreeMap::new(), BTreeMap::new());
-    let inbox = Inbox { folder, delete_plaintext, commands, alarms, seen, answered, raised: known.into_iter().collect() };
+    let inbox = Inbox { folder, delete_plaintext, chinese, commands, alarms, seen, answered, raised: known.into_iter().collect() };
     match std::thread::Builder::new().name("inbox".into()).spawn(move || inbox.run(&stopped)) {
         Ok(_) => Some(Watching { _stop: stop }),
         Err(e) => {
@@ -177,7 +181,9 @@ impl Inbox {
                 let mut text = to.clone().into_os_string();
                 text.push(".txt");
                 let act = if r.act.is_empty() || r.message.contains(&r.act) { String::new() } else { format!("{}\n", r.act) };
-                if let Err(e) = std::fs::write(&text, format!("{}\n{act}", r.message)) {
+                let said = format!("{}\n{act}", r.message);
+                let said = if self.chinese { format!("{}\n{said}", phrases::chinese(&said)) } else { said };
+                if let Err(e) = std::fs::write(&text, said) {
                     tracing::warn!("{}: {e}: {}", Path::new(&text).display(), r.message);
                 }
                 if self.raised.len() < ALARMS {
@@ -192,6 +198,10 @@ impl Inbox {
 
     /// What is said of a file by its place and by the manifest beside it.
     fn parcel(&self, path: &Path, inside: &Path) -> Result<Parcel, Refusal> {
+        if path.to_str().is_none() {
+            let what = format!("{} has a name that is not UTF-8; nothing was imported", inside.display());
+            return Err(Refusal::new("bad-name", what, "rename it, then put it back"));
+        }
         let text = |p: &Path| p.to_string_lossy().into_owned();
         let folders: Vec<String> = inside.parent().into_iter().flat_map(Path::iter).map(|f| f.to_string_lossy().into_owned()).collect();
         let mut parcel = Parcel { path: vec![text(path)], ..Parcel::default() };
@@ -265,7 +275,7 @@ impl Inbox {
         let refused = self.folder.join("refused");
         let over = |name: &&String| {
             let file = name.strip_prefix(REFUSED).and_then(|n| n.strip_prefix(':'));
-            file.is_some_and(|f| !refused.join(f).exists() && !self.folder.join(f).exists())
+            file.is_some_and(|f| !lies(&refused, f) && !lies(&self.folder, f))
         };
         let over: Vec<String> = self.raised.iter().filter(over).cloned().collect();
         over.into_iter().try_for_each(|name| self.alarm(name, false))
@@ -275,6 +285,16 @@ impl Inbox {
         let changed = if on { self.raised.insert(name.clone()) } else { self.raised.remove(&name) };
         if changed { self.alarms.blocking_send((name, on)).map_err(|_| Gone) } else { Ok(()) }
     }
+}
+
+/// Is there a file of this name, as an alarm can write it?
+fn lies(folder: &Path, name: &str) -> bool {
+    let path = folder.join(name);
+    let alike = |dir: &Path| {
+        let entries = std::fs::read_dir(dir).ok()?;
+        Some(entries.flatten().any(|e| e.path().strip_prefix(folder).is_ok_and(|p| p.to_str().is_none() && p.to_string_lossy() == name)))
+    };
+    path.exists() || name.contains('\u{fffd}') && path.parent().and_then(alike).unwrap_or(false)
 }
 
 /// The same for the same file standing the same way, also after a restart; a file moved or written again is another.

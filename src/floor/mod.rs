@@ -7,7 +7,7 @@ pub mod clock;
 pub mod demo;
 mod devices;
 mod hooks;
-mod imports;
+pub mod imports;
 mod inbox;
 mod owner;
 mod requests;

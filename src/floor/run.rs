@@ -15,9 +15,10 @@ use super::supplies::{Setting, Supplies};
 use super::tail::JournalTail;
 use super::terms::{Exit, Globals};
 use crate::config::Config;
+use crate::control::phrases;
 use crate::control::protocol::Status;
 use crate::control::server::{self, Desk};
-use crate::ledger::{Codebook, Core, Hooks, OpenHow, Opened, Writer, ranges};
+use crate::ledger::{Codebook, Core, Hooks, OpenHow, Opened, Writer, other_rule, ranges};
 use crate::line::{Input, Line, start::number_plan};
 use crate::profile::Profiles;
 use std::net::SocketAddr;
@@ -63,7 +64,7 @@ pub fn run(globals: &Globals, args: &RunArgs) -> Exit {
     match come_up(globals, args) {
         Ok(()) => Exit::Done,
         Err(r) => {
-            r.sentences.iter().for_each(|s| eprintln!("{s}"));
+            r.sentences.iter().for_each(|s| eprintln!("{}", if globals.english() { s.into() } else { phrases::chinese(s) }));
             r.exit
         }
     }
@@ -110,11 +111,7 @@ fn open_ledger(config: &Config, args: &RunArgs, hooks: Option<Hooks>, boot: &str
         accept_restored: args.accept_restored,
     };
     let opened = Core::open(&config.store, &how).map_err(|e| refused(Exit::Refused, chain(&e)))?;
-    let want = config.plan.codes.key;
-    if let Some(have) = opened.codebook.rule().filter(|have| *have != want) {
-        let what = format!(
-            "the codes of this store are found again by the rule {have}, the configuration says {want}: a store keeps its rule; set key = \"{have}\" in [codes], or use another store"
-        );
+    if let Some(what) = other_rule(opened.codebook.rule(), config.plan.codes.key) {
         return Err(refused(Exit::Refused, what));
     }
     // After an older copy was put back, files of packs it does not know may be the only trace of codes in the world.
@@ -164,6 +161,7 @@ async fn live(
     let known = book.line.alarms.iter().filter(|a| a.starts_with(inbox::REFUSED)).cloned().collect();
     let (commit, mut commits) = mpsc::channel(COMMITS);
     let writer = Writer::start(core, move |o| drop(commit.blocking_send(o)));
+    let made_for = codebook.made_for_in(&book);
     let line = Line::new(plan.clone(), book);
     tend(codebook.clone());
     let (report, reports) = mpsc::channel(REPORTS);
@@ -197,12 +195,12 @@ async fn live(
         committed_seq,
         admit: ADMIT,
     });
-    if let Some(end) = owner.boot(Input::Booted { clean, last_wall_us, restored }, &mut commits).await {
+    if let Some(end) = owner.boot(Input::Booted { clean, last_wall_us, restored, made_for }, &mut commits).await {
         return finish(owner, commits, end, None).await;
     }
     let (command, commands) = mpsc::channel(COMMANDS);
     let (alarm, alarms) = mpsc::channel(1);
-    let _inbox = inbox::watch(&plan.packs, command.clone(), alarm, known);
+    let _inbox = inbox::watch(&plan, command.clone(), alarm, known);
     let tail = Arc::new(JournalTail::new(config.store.clone(), committed.clone()));
     let desk = Desk { line: plan.line.clone(), boot: boot.clone(), status, commands: command, committed, tail };
     let bound = match open_desk(desk, config.socket.clone(), config.status_tcp).await {

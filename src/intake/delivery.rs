@@ -106,11 +106,22 @@ pub fn open(files: &[PathBuf], wish: &Wish, terms: &Terms<'_>) -> Result<Deliver
     if let Some(alone) = files.iter().find(|f| sealed::is_signature(f)) {
         return Err(Fault::wish(format!("{} is a signature, not a pack", alone.display()), "name the file it is of"));
     }
+    files.iter().try_for_each(|f| ordinary(f))?;
     let sealed: Vec<&PathBuf> = files.iter().filter(|f| sealed::is_sealed(f)).collect();
     match (sealed.as_slice(), files.as_slice()) {
         ([], _) => plain(files, wish, terms),
         ([one], [_]) => sealed::open(one, wish, terms),
         _ => Err(Fault::wish("a sealed pack comes alone", "import each by itself")),
+    }
+}
+
+/// A delivery is looked into more than once, and nobody waits for it: of a pipe the first look would take codes away, and
+/// one that nobody writes to would hold every import behind it for ever. What is not there is told by whoever opens it.
+pub(super) fn ordinary(path: &Path) -> Result<(), Fault> {
+    match std::fs::metadata(path) {
+        Ok(m) if m.is_dir() => Err(Fault::Read { path: path.into(), why: "it is a folder".into() }),
+        Ok(m) if !m.is_file() => Err(Fault::Read { path: path.into(), why: "it is no ordinary file".into() }),
+        _ => Ok(()),
     }
 }
 

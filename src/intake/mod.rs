@@ -21,7 +21,7 @@ mod texts;
 mod unpack;
 
 pub use delivery::{Aftercare, Delivery, Terms, Wish, lines, open, product};
-pub use form::Form;
+pub use form::{Form, printable};
 pub use manifest::Manifest;
 pub use seal::{Made, Seal, seal};
 pub use sealed::{is_sealed, signature_of};
@@ -76,7 +76,7 @@ pub struct Column {
     pub level: Option<String>,
 }
 
-/// A delivery being read.
+/// A delivery being read. Every code it hands out is [`printable`].
 pub trait Rows {
     /// At least one; the first is the code that is printed (or, pre-printed, read).
     fn columns(&self) -> &[Column];

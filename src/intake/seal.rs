@@ -52,6 +52,7 @@ pub fn seal(text: &Path, wish: &Wish, terms: &Terms<'_>, seal: &Seal<'_>) -> Res
     if let Some(there) = [seal.out, &signature].into_iter().find(|p| p.exists()) {
         return Err(Fault::delivery(format!("{} is there already", there.display()), "give another --out, or take it away"));
     }
+    delivery::ordinary(text)?;
     let key = key(seal)?;
     let recipients = recipients(seal.to)?;
     let (count, sha256) = checked(text, wish, terms)?;

@@ -27,10 +27,11 @@ const MAX_HEADER: usize = 16 << 10;
 const CHUNK: usize = 64 << 10;
 
 pub fn is_sealed(path: &Path) -> bool {
-    path.extension().is_some_and(|x| x == "age") || {
-        let mut head = [0; 21];
-        File::open(path).and_then(|mut f| f.read_exact(&mut head)).is_ok() && &head == b"age-encryption.org/v1"
-    }
+    path.extension().is_some_and(|x| x == "age")
+        || path.is_file() && {
+            let mut head = [0; 21];
+            File::open(path).and_then(|mut f| f.read_exact(&mut head)).is_ok() && &head == b"age-encryption.org/v1"
+        }
 }
 
 pub fn is_signature(path: &Path) -> bool {
@@ -81,6 +82,7 @@ fn verify(path: &Path, file: &mut File, packs: &PacksPlan) -> Result<Verified, F
     let shown = path.display();
     let beside = signature_of(path);
     let mut text = String::new();
+    delivery::ordinary(&beside)?;
     let read = File::open(&beside).and_then(|f| f.take(MAX_SIGNATURE).read_to_string(&mut text));
     if let Err(e) = read {
         let what = format!("the signature of {shown} cannot be read ({e})");

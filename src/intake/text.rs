@@ -35,7 +35,7 @@ impl Rows for TextRows {
 
     fn next_row(&mut self, row: &mut Row) -> Result<bool, Fault> {
         loop {
-            let Some(line) = self.texts.line()? else {
+            let Some(mut line) = self.texts.line()? else {
                 if !self.texts.next_file()? {
                     return Ok(false);
                 }
@@ -51,7 +51,7 @@ impl Rows for TextRows {
             }
             row.clear();
             (row.file, row.line) = (line.file, line.number);
-            let taken = line.judge.code(code).and_then(|code| {
+            let taken = line.code(code).and_then(|code| {
                 form::printable(&code)?;
                 form::check(self.form, &code, self.gtin.as_deref())?;
                 row.push(&code);

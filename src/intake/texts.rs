@@ -4,6 +4,7 @@ use super::Fault;
 use super::encoding::{Begins, Encoding, Judge, Utf16, begins};
 use super::lines::{LineFault, Lines};
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::{Cursor, Read};
@@ -56,7 +57,15 @@ pub struct Line<'a> {
     pub bytes: &'a [u8],
     pub file: u32,
     pub number: u64,
-    pub judge: &'a mut Judge,
+    judge: &'a mut Judge,
+    ascii: bool,
+}
+
+impl Line<'_> {
+    /// The bytes of a code that stands in this line, without the text's encoding.
+    pub fn code<'c>(&mut self, code: &'c [u8]) -> Result<Cow<'c, [u8]>, String> {
+        if self.ascii { Ok(Cow::Borrowed(code)) } else { self.judge.code(code) }
+    }
 }
 
 impl Texts {
@@ -83,11 +92,14 @@ impl Texts {
         match lines.next() {
             Ok(None) => Ok(None),
             Ok(Some(bytes)) => {
-                judge.line(bytes).map_err(|what| Fault::Line { path: path.clone(), line: number, what })?;
-                Ok(Some(Line { bytes, file: file as u32, number, judge }))
+                let ascii = bytes.is_ascii();
+                if !ascii {
+                    judge.line(bytes).map_err(|what| Fault::Line { path: path.clone(), line: number, what })?;
+                }
+                Ok(Some(Line { bytes, file: file as u32, number, judge, ascii }))
             }
             Err(LineFault::TooLong) => {
-                let what = format!("the line has more than {} bytes: is it a text of codes?", super::lines::MAX_LINE);
+                let what = format!("the line has more than {} bytes: it is no text of codes", super::lines::MAX_LINE);
                 Err(Fault::Line { path: path.clone(), line: number, what })
             }
             Err(LineFault::Read(e)) => Err(fault(path, e)),
@@ -101,9 +113,7 @@ impl Texts {
         self.begun += 1;
         let mut from: Box<dyn Read> = match std::mem::replace(&mut self.from, From::Nothing) {
             From::Files(sha) => {
-                let file = File::open(path)
-                    .and_then(|f| if f.metadata()?.is_dir() { Err(std::io::ErrorKind::IsADirectory.into()) } else { Ok(f) });
-                let hashed = Hashed::new(file.map_err(|e| fault(path, e))?, &sha);
+                let hashed = Hashed::new(File::open(path).map_err(|e| fault(path, e))?, &sha);
                 self.from = From::Files(sha);
                 Box::new(hashed)
             }

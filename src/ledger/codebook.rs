@@ -9,13 +9,14 @@ use super::merged::{self, MakeError, Merged};
 use super::pace::{self, Pace};
 use super::relation::{self, Relation};
 use super::segment::{self, Hasher, Segment, SegmentError, exact, key};
+use crate::line::Book;
 use crate::line::input::{Mark, Reading};
 use crate::line::rows::PackRow;
 use crate::vocab::event::Origin;
 use crate::vocab::plan::Ignore;
 use crate::vocab::report::{Field, Frame};
 use crate::vocab::sscc::RangeRule;
-use crate::vocab::{CodeRef, KeyRule, OrderNo, PackNo};
+use crate::vocab::{CodeRef, KeyRule, OrderNo, PackNo, ParentState};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -275,6 +276,18 @@ impl Codebook {
         }
     }
 
+    /// Reads every relation once, so that no thing on a belt waits for its checksum. Damage is remembered.
+    pub(super) fn look_through_relations(&self) {
+        let shelf = self.shelf.read().expect("no panic while held");
+        for (row, source) in shelf.packs.values() {
+            if let Source::Segments { within: Some((_, relation)), .. } = source
+                && !relation.is_whole().unwrap_or(false)
+            {
+                let _ = self.damage.set(format!("the relation of pack {} is damaged", row.id));
+            }
+        }
+    }
+
     /// A frame with its codes resolved; what a station ignores is left out.
     pub fn reading(&self, frame: &Frame, ignore: &[Ignore]) -> Reading {
         match frame {
@@ -284,15 +297,24 @@ impl Codebook {
                 let marks = fields.iter().filter_map(|f| match f {
                     Field::NoRead => Some(Mark::NoRead),
                     Field::Code(bytes) if ignore.iter().any(|i| ignored(i, bytes)) => None,
-                    Field::Code(bytes) => match self.resolve(bytes).first() {
-                        Some(h) if h.column > 0 && ignore.contains(&Ignore::Twin) => None,
-                        Some(h) => Some(Mark::Code { code: h.code, exact: h.exact }),
-                        None => Some(Mark::Unknown(bytes.clone())),
-                    },
+                    Field::Code(bytes) => Some(self.mark(bytes)),
                 });
                 Reading::Data(marks.collect())
             }
         }
+    }
+
+    fn mark(&self, bytes: &[u8]) -> Mark {
+        match self.resolve(bytes).first() {
+            Some(h) => Mark::Code { code: h.code, exact: h.exact, twin: h.column > 0, made_for: self.made_for(h.code) },
+            None => Mark::Unknown(bytes.to_vec()),
+        }
+    }
+
+    /// Of what lies in the open parents of a book: what it was made to be packed in, where its delivery said so.
+    pub fn made_for_in(&self, book: &Book) -> Vec<(CodeRef, CodeRef)> {
+        let open = book.live_parents().map(|no| &book.parents[&no]).filter(|p| p.state == ParentState::Open);
+        open.flat_map(|p| &p.children).filter_map(|c| Some((*c, self.made_for(*c)?))).collect()
     }
 
     /// The first damage met while reading, as a sentence.

@@ -134,6 +134,7 @@ impl Core {
         core.suspect = book.line.clock_suspect;
         let codebook = Codebook::open(dir, core.store, core.hash_key().map_err(sql)?, book.packs.values().cloned())?;
         codebook.sweep().map_err(unwritable)?;
+        codebook.look_through_relations();
         codebook.tend_at_once().map_err(|e| OpenError::Failed { dir: dir.into(), what: e.to_string() })?;
         let restored = if found.restored { core.unknown_sent(&book).map_err(unwritable)? } else { Vec::new() };
         let last_wall_us: Option<i64> =

@@ -6,8 +6,6 @@ use crate::vocab::plan::Ignore;
 /// `*` stands for any run of characters; a symbology is compared with the AIM identifier the reader sent.
 pub fn ignored(rule: &Ignore, bytes: &[u8]) -> bool {
     match rule {
-        // Only a look-up tells a twin.
-        Ignore::Twin => false,
         Ignore::Symbology(s) => bytes.len() > 3 && bytes[0] == b']' && bytes[1..3].starts_with(s.as_bytes()),
         Ignore::Pattern(p) => {
             let b = KeyRule::Identity.strip(bytes);

@@ -8,7 +8,7 @@
 use super::codebook::Placed;
 use super::import::compare::Cursor;
 use super::pace::{Pace, Stream};
-use super::segment::{HASH_BITS, SegmentError, publish};
+use super::segment::{HASH_BITS, ORDINAL, SegmentError, publish};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -138,10 +138,18 @@ impl Merged {
             let last = (first + span).min(buckets);
             mine.clear();
             for (n, c) in cursors.iter_mut().enumerate() {
-                c.below(last << (HASH_BITS - bits), &mut |hash| {
-                    let (bucket, residual) = split(hash, bits);
-                    mine.push(bucket << 32 | u64::from(residual) << 16 | n as u64);
-                })?;
+                // Every entry whose hash is in these buckets.
+                let top = ((last << (HASH_BITS - bits)) - 1) << 24 | ORDINAL;
+                loop {
+                    let entries = c.up_to(top)?;
+                    if entries.is_empty() {
+                        break;
+                    }
+                    mine.extend(entries.iter().map(|e| {
+                        let (bucket, residual) = split(e >> 24, bits);
+                        bucket << 32 | u64::from(residual) << 16 | n as u64
+                    }));
+                }
             }
             mine.sort_unstable();
             let mut at = 0;

@@ -4,6 +4,7 @@
 use super::core::{Core, OpenHow, Opened, Submission};
 use super::error::{CommitError, OpenError};
 use super::import::{self, ImportError, ImportHow, Names};
+use super::relation;
 use super::tokens::{self, Draw};
 use crate::intake::Delivery;
 use crate::line::rows::PackRow;
@@ -69,6 +70,8 @@ pub fn import(dir: &Path, how: &OpenHow, now: Now, parcel: &mut Delivery, plan: 
     let refused = |r: Option<Answer>| r.map_or(Ok(()), |r| Err(OfflineError::Refused(Box::new(r))));
     let known = |p: &Plan| import::unknown_to(p, &parcel.level, &parcel.product, parcel.used);
     refused(plan.and_then(known))?;
+    let rows = |p: &Plan| if parcel.used { None } else { relation::unfit(p, parcel.rows.columns(), &parcel.level) };
+    refused(plan.and_then(rows))?;
     let mut desk = Desk::open(dir, how, now)?;
     let names = Names::of(&desk.opened.book);
     let (no, id) = (names.next, names.choose(parcel.pack.as_deref())?);

@@ -6,12 +6,15 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// The most a line can share its disk with.
 pub const LINE: BytesPerSecond = BytesPerSecond(40_000_000);
 /// Bytes of a file that may wait for their sync.
 const PORTION: u64 = 1 << 20;
+/// Bytes after which a file that stays is synced on the way.
+const AHEAD: u64 = 32 << 20;
 /// A stream's buffer.
 const BUFFER: usize = 1 << 16;
 
@@ -28,6 +31,11 @@ pub struct Pace {
 impl Pace {
     pub fn new(limit: Option<BytesPerSecond>) -> Self {
         Self { limit, began: Instant::now(), written: 0 }
+    }
+
+    /// Is there a line to be left alone?
+    pub fn limited(&self) -> bool {
+        self.limit.is_some()
     }
 
     fn wrote(&mut self, bytes: u64) {
@@ -57,17 +65,26 @@ impl Pace {
     }
 }
 
-/// Buffered writing from one place of a file on.
+/// Buffered writing from one place of a file on. Without a pace a file that is kept is synced on the way by another thread,
+/// so that little is left to sync at its end.
 pub struct Stream {
     file: Arc<File>,
     at: u64,
     buffer: Vec<u8>,
     unsynced: u64,
+    kept: bool,
+    syncing: Option<JoinHandle<std::io::Result<()>>>,
 }
 
 impl Stream {
+    /// Of a file that is thrown away in the end.
     pub fn new(file: Arc<File>, at: u64) -> Self {
-        Self { file, at, buffer: Vec::with_capacity(BUFFER + 1024), unsynced: 0 }
+        Self { file, at, buffer: Vec::with_capacity(BUFFER + 1024), unsynced: 0, kept: false, syncing: None }
+    }
+
+    /// Of a file that stays.
+    pub fn kept(file: Arc<File>, at: u64) -> Self {
+        Self { kept: true, ..Self::new(file, at) }
     }
 
     pub fn put(&mut self, bytes: &[u8], pace: &mut Pace) -> std::io::Result<()> {
@@ -79,6 +96,11 @@ impl Stream {
     pub fn with(&mut self, pace: &mut Pace, fill: impl FnOnce(&mut Vec<u8>)) -> std::io::Result<()> {
         fill(&mut self.buffer);
         if self.buffer.len() >= BUFFER { self.flush(pace) } else { Ok(()) }
+    }
+
+    /// What was flushed can be read from it.
+    pub fn file(&self) -> &Arc<File> {
+        &self.file
     }
 
     /// Where the next byte goes.
@@ -97,14 +119,31 @@ impl Stream {
         let n = self.buffer.len() as u64;
         self.at += n;
         self.buffer.clear();
+        self.unsynced += n;
         if pace.limit.is_some() {
-            self.unsynced += n;
             if self.unsynced >= PORTION {
                 self.file.sync_data()?;
                 self.unsynced = 0;
             }
             pace.wrote(n);
+        } else if self.kept && self.unsynced >= AHEAD && self.syncing.as_ref().is_none_or(JoinHandle::is_finished) {
+            self.settle()?;
+            let file = self.file.clone();
+            self.syncing = Some(std::thread::spawn(move || file.sync_data()));
+            self.unsynced = 0;
         }
         Ok(())
+    }
+
+    /// The end of a sync under way: what it met may not be lost, for a later sync would not tell.
+    fn settle(&mut self) -> std::io::Result<()> {
+        self.syncing.take().map_or(Ok(()), |s| s.join().expect("a sync ends in an answer"))
+    }
+
+    /// Writes and syncs everything.
+    pub fn sync(&mut self, pace: &mut Pace) -> std::io::Result<()> {
+        self.flush(pace)?;
+        self.settle()?;
+        self.file.sync_all()
     }
 }

@@ -141,6 +141,11 @@ impl Snapshot {
         }
     }
 
+    /// Codes of a pack that may still be used.
+    pub(super) fn unused(&self, p: &PackRow) -> Result<u64, ReadError> {
+        Ok(self.about(p)?.get("unused").and_then(Value::as_u64).unwrap_or(0))
+    }
+
     fn about(&self, p: &PackRow) -> Result<Map<String, Value>, ReadError> {
         let mut rows: BTreeMap<ItemState, u64> = BTreeMap::new();
         let (lo, hi) = (CodeRef::new(p.no, 0).id(), CodeRef::new(p.no, u32::MAX).id());
@@ -261,7 +266,7 @@ mod tests {
             Event::PackWithdrawn { pack, to, count: 1, reason: text(), who: None },
             Event::Withdrew { pack, from: 0, count: 1, to },
             Event::RangeCut { pack, count: 1 },
-            Event::DuplicatesSkipped { pack, within: 1, earlier: 1 },
+            Event::DuplicatesSkipped { pack, within: 1, earlier: 1, named: Vec::new() },
         ];
         let number = |e: &Event| format!("x'{:02x}'", postcard::to_stdvec(e).unwrap()[0]);
         for e in &all {

@@ -278,8 +278,8 @@ impl Speaker {
                 one("headline", json!({"stations": stations.iter().map(|s| self.station(*s)).collect::<Vec<_>>()}))
             }
             Event::Answered { key, .. } => one("answered", json!({"key": key})),
-            Event::DuplicatesSkipped { pack, within, earlier } => {
-                one("duplicates-skipped", json!({"pack": self.pack(*pack), "within": within, "earlier": earlier}))
+            Event::DuplicatesSkipped { pack, within, earlier, named } => {
+                one("duplicates-skipped", json!({"pack": self.pack(*pack), "within": within, "earlier": earlier, "named": named}))
             }
             Event::Purpose { pack, purpose } => one("purpose", json!({"pack": self.pack(*pack), "purpose": purpose})),
             Event::PackExpiry { pack, date } => one("pack-expiry", json!({"pack": self.pack(*pack), "date": date})),

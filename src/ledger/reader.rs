@@ -8,7 +8,7 @@ use super::survey::{damaged_or, immutable, refuse_newer};
 use super::{load, schema};
 use crate::line::rows::{Life, PackRow};
 use crate::vocab::code::hex;
-use crate::vocab::event::Event;
+use crate::vocab::event::{Event, Origin};
 use crate::vocab::supply::token_head;
 use crate::vocab::{CodeRef, ItemState, JobNo, LevelNo, PackNo, ParentNo, ParentState};
 use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, params};
@@ -143,6 +143,9 @@ impl Snapshot {
             if p.used {
                 m["used"] = true.into();
             }
+            if let Origin::Related { parents, .. } = p.origin {
+                m["made_for"] = sp.pack(parents).into();
+            }
             out(m)?;
         }
         Ok(())
@@ -184,6 +187,9 @@ impl Snapshot {
             m.insert("reason".into(), reason.word().into());
         }
         m.insert("seen".into(), life.seen.into());
+        if let Some(own) = sp.codebook.made_for(code) {
+            m.insert("made_for".into(), hex(&sp.code(own)).into());
+        }
         Value::Object(m)
     }
 

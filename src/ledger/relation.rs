@@ -5,9 +5,13 @@
 
 use super::pace::{Pace, Stream};
 use super::segment::aside;
+use crate::intake::Column;
+use crate::line::Answer;
+use crate::vocab::plan::{CodeSource, Plan};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 const MAGIC: &[u8; 8] = b"PMREL\0\0\x01";
@@ -24,6 +28,8 @@ pub struct Relation {
     body_crc: u32,
     /// The body has been held against its checksum.
     whole: OnceLock<bool>,
+    /// The parent found last: children of one parent are asked for one after another.
+    last: AtomicU32,
 }
 
 fn bad(what: &str) -> std::io::Error {
@@ -42,7 +48,7 @@ impl Relation {
         if h[8..24] != store[..] {
             return Err(bad("it belongs to another store"));
         }
-        let r = Self { children: n(24), parents: n(28), body_crc: n(32), file, whole: OnceLock::new() };
+        let r = Self { children: n(24), parents: n(28), body_crc: n(32), file, whole: OnceLock::new(), last: AtomicU32::new(0) };
         if r.children != children || r.file.metadata()?.len() != HEADER as u64 + u64::from(r.parents) * 4 {
             return Err(bad("its length does not agree with its header or its pack"));
         }
@@ -51,24 +57,41 @@ impl Relation {
 
     /// The ordinal of the parent of a child.
     pub fn parent_of(&self, child: u32) -> std::io::Result<u32> {
-        let whole = match self.whole.get() {
-            Some(w) => *w,
-            None => {
-                let found = self.holds()?;
-                *self.whole.get_or_init(|| found)
-            }
-        };
-        if !whole || child >= self.children {
+        if !self.is_whole()? || child >= self.children {
             return Err(bad("it does not agree with its checksum"));
+        }
+        let last = self.last.load(Ordering::Relaxed);
+        if self.first_child(last)? <= child && child < self.first_child(last + 1)? {
+            return Ok(last);
         }
         let (mut low, mut high) = (0, self.parents);
         while high - low > 1 {
             let middle = low + (high - low) / 2;
-            let mut b = [0; 4];
-            self.file.read_exact_at(&mut b, HEADER as u64 + u64::from(middle) * 4)?;
-            if u32::from_le_bytes(b) <= child { low = middle } else { high = middle }
+            if self.first_child(middle)? <= child { low = middle } else { high = middle }
         }
+        self.last.store(low, Ordering::Relaxed);
         Ok(low)
+    }
+
+    /// Behind the last parent: the number of children.
+    fn first_child(&self, parent: u32) -> std::io::Result<u32> {
+        if parent >= self.parents {
+            return Ok(self.children);
+        }
+        let mut b = [0; 4];
+        self.file.read_exact_at(&mut b, HEADER as u64 + u64::from(parent) * 4)?;
+        Ok(u32::from_le_bytes(b))
+    }
+
+    /// Holds the body against its checksum, once: to be asked before a line runs that would wait for it.
+    pub fn is_whole(&self) -> std::io::Result<bool> {
+        match self.whole.get() {
+            Some(w) => Ok(*w),
+            None => {
+                let found = self.holds()?;
+                Ok(*self.whole.get_or_init(|| found))
+            }
+        }
     }
 
     fn holds(&self) -> std::io::Result<bool> {
@@ -82,6 +105,32 @@ impl Relation {
         }
         Ok(crc.finalize() == self.body_crc)
     }
+}
+
+/// Why a plan can have no use for rows that name these levels, if so: what was made for a parent is packed in it or not at
+/// all, so that each level must be the next one up, and its codes read from things that bear them already.
+pub fn unfit(plan: &Plan, columns: &[Column], innermost: &str) -> Option<Answer> {
+    let mut named: Vec<&str> = columns.iter().filter_map(|c| c.level.as_deref()).collect();
+    if named.last() == Some(&innermost) {
+        named.reverse();
+    }
+    let leave = "leave out --parent: the codes are then free, and the outer ones can be imported by themselves";
+    for pair in named.windows(2) {
+        let Some(outer) = plan.level_named(pair[1]) else {
+            let levels: Vec<&str> = plan.levels.iter().map(|l| l.name.as_str()).collect();
+            let what = format!("level {} is not in the configuration; nothing was imported", pair[1]);
+            return Some(Answer::refused("unknown-level", what, format!("use one of: {}", levels.join(", "))));
+        };
+        if plan.child_level(outer.no).is_none_or(|l| l.name != pair[0]) {
+            let what = format!("the rows put {} into {}, the configuration does not; nothing was imported", pair[0], pair[1]);
+            return Some(Answer::refused("other-levels", what, leave));
+        }
+        if outer.codes != CodeSource::Preprinted {
+            let what = format!("the rows name codes of level {}, which are not pre-printed here; nothing was imported", outer.name);
+            return Some(Answer::refused("generated-level", what, leave));
+        }
+    }
+    None
 }
 
 pub struct RelationWriter {

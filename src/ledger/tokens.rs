@@ -24,12 +24,12 @@ pub struct Draw {
 pub fn check<'a>(packs: impl Iterator<Item = &'a PackRow>, draw: &Draw) -> Result<(), Answer> {
     if draw.count == 0 || draw.count > MOST {
         let what = format!("a pack has 1 to {MOST} drawn tokens, not {}", draw.count);
-        return Err(Answer::refused("bad-count", what, "draw several packs"));
+        return Err(Answer::refused("bad-count", what, if draw.count == 0 { "say how many" } else { "draw several packs" }));
     }
     let same = |p: &&PackRow| p.drawn.as_ref().is_some_and(|r| r.template == draw.rule.template);
     let here: u64 = packs.filter(same).map(|p| u64::from(p.count)).sum();
     let live = draw.live.max(here + u64::from(draw.count));
-    draw.rule.check(live).map_err(|e| Answer::refused("guessable", e.to_string(), "take more characters, or a larger alphabet"))
+    draw.rule.check(live).map_err(|e| Answer::refused("guessable", e.to_string(), "a larger alphabet does it too"))
 }
 
 /// Draws them and writes the pack; answers what to register.

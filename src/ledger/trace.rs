@@ -5,7 +5,8 @@ use super::reader::{ReadError, Snapshot, object};
 use super::{load, schema};
 use crate::vocab::code::hex;
 use crate::vocab::event::{Event, Seen};
-use crate::vocab::{CodeRef, ItemState, JobNo, ParentNo};
+use crate::vocab::forms::forms;
+use crate::vocab::{CodeRef, ItemState, JobNo, KeyRule, ParentNo};
 use rusqlite::params;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -15,10 +16,11 @@ const DEPTH: usize = 16;
 
 impl Snapshot {
     /// Its state, the parents above it, its children, its events and those of the parents it was in. `None`: no pack
-    /// of this ledger holds it.
-    pub fn trace(&mut self, bytes: &[u8]) -> Result<Option<Value>, ReadError> {
+    /// of this ledger holds it. `company_prefix_len`: of GS1 codes, for their EPC URN.
+    pub fn trace(&mut self, bytes: &[u8], company_prefix_len: Option<u8>) -> Result<Option<Value>, ReadError> {
         let Some(code) = self.speaker.codebook.resolve(bytes).first().map(|h| h.code) else { return Ok(None) };
         let mut m = self.life(code)?;
+        self.put_forms(&mut m, code, company_prefix_len);
         self.put_codes(&mut m, code);
         let mut above = Vec::new();
         let mut child = code;
@@ -55,6 +57,19 @@ impl Snapshot {
         }
         m.insert("events".into(), events.into());
         Ok(Some(Value::Object(m)))
+    }
+
+    /// How a GS1 code is told to offices.
+    fn put_forms(&self, m: &mut Map<String, Value>, code: CodeRef, company_prefix_len: Option<u8>) {
+        let numbered = self.speaker.codebook.key_rule(code.pack) == Some(KeyRule::Sscc);
+        let Some(f) = forms(&self.speaker.code(code), numbered, company_prefix_len) else { return };
+        let mut reported = Map::new();
+        put_bytes(&mut reported, &f.reported);
+        let mut told = object(json!({"reported": reported, "link": f.link}));
+        if let Some(urn) = f.urn {
+            told.insert("urn".into(), urn.into());
+        }
+        m.insert("gs1".into(), told.into());
     }
 
     /// The other codes of an item that carries several, and what its delivery said that it was made for.

@@ -16,6 +16,8 @@ pub enum Input {
         clean: bool,
         last_wall_us: Option<i64>,
         restored: Vec<CodeRef>,
+        /// Of what lies in parents that are open: what it was made to be packed in, where its delivery said so.
+        made_for: Vec<(CodeRef, CodeRef)>,
     },
     /// Anything a device tells except frames and polls.
     Report {
@@ -94,8 +96,42 @@ pub enum Mark {
     NoRead,
     /// In no accepted pack.
     Unknown(Vec<u8>),
-    /// `exact`: byte for byte, after the declared normalisation.
-    Code { code: CodeRef, exact: bool },
+    /// `exact`: byte for byte, after the declared normalisation. `twin`: not the first code of its row (on the cap, say):
+    /// it names the item and proves no ink. `made_for`: the code of the parent it was made to be packed in, where the
+    /// delivery said so; the line holds no relation of its own.
+    Code { code: CodeRef, exact: bool, twin: bool, made_for: Option<CodeRef> },
+}
+
+impl Mark {
+    /// An item's first code, byte for byte, made for nothing in particular.
+    pub const fn of(code: CodeRef) -> Self {
+        Self::Code { code, exact: true, twin: false, made_for: None }
+    }
+
+    /// The item it names.
+    pub const fn item(&self) -> Option<CodeRef> {
+        match self {
+            Self::Code { code, .. } => Some(*code),
+            Self::NoRead | Self::Unknown(_) => None,
+        }
+    }
+
+    pub const fn is_twin(&self) -> bool {
+        matches!(self, Self::Code { twin: true, .. })
+    }
+
+    /// Nothing new beside `other`: the same, or a further code of the same item.
+    pub fn says_no_more_than(&self, other: &Self) -> bool {
+        self == other || matches!(self, Self::Code { code, exact: true, twin: true, .. } if other.item() == Some(*code))
+    }
+
+    /// Any code of an item names it as well as any other.
+    pub fn as_any_code(mut self) -> Self {
+        if let Self::Code { twin, .. } = &mut self {
+            *twin = false;
+        }
+        self
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,12 +156,14 @@ pub struct NewPack {
 }
 
 /// Codes of a delivery that were left out because they were there before.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Skipped {
     /// They stood in the delivery before.
     pub within: u32,
     /// An accepted pack or range holds them.
     pub earlier: u32,
+    /// The first of them, a sentence each with both places.
+    pub named: Vec<String>,
 }
 
 impl NewPack {
@@ -146,7 +184,8 @@ impl NewPack {
         events.extend(used.then_some(Event::PackUsed { pack }));
         events.extend(drawn.map(|rule| Event::PackDrawn { pack, rule }));
         if skipped != Skipped::default() {
-            events.push(Event::DuplicatesSkipped { pack, within: skipped.within, earlier: skipped.earlier });
+            let Skipped { within, earlier, named } = skipped;
+            events.push(Event::DuplicatesSkipped { pack, within, earlier, named });
         }
         events
     }

@@ -72,7 +72,7 @@ impl<L: Law> Line<L> {
     /// Is this mark a code of ours, of this level, this job's product? Its state is the caller's to judge.
     pub(super) fn judge_code(&self, mark: &Mark, level: LevelNo) -> Judged {
         let (code, exact) = match mark {
-            Mark::Code { code, exact } => (*code, *exact),
+            Mark::Code { code, exact, .. } => (*code, *exact),
             Mark::Unknown(bytes) => return Err((Reason::Foreign, Some(unknown(bytes)))),
             Mark::NoRead => return Err((Reason::NoRead, None)),
         };
@@ -213,16 +213,21 @@ impl<L: Law> Line<L> {
     pub(super) fn later_than_missing(&self, s: &Station, reading: &Reading) -> bool {
         let Reading::Data(marks) = reading else { return true };
         let Some(order) = self.orders.get(&s.level).filter(|o| o.anchored && s.role == Role::Verify) else { return false };
-        let mut codes = marks.iter().filter_map(|m| if let Mark::Code { code, .. } = m { Some(code) } else { None });
-        codes.all(|c| order.codes.contains(c))
+        marks.iter().filter(|m| !m.is_twin()).filter_map(Mark::item).all(|c| order.codes.contains(&c))
     }
 }
 
-/// The one code of a frame; repeats are one.
+/// The one thing of a frame; repeats are one. A twin proves no ink and is passed over, unless it names another item: then
+/// two things lie before the camera, or one with the codes of two, and which of them the printed code is on nobody knows.
+/// Of several codes of one item that which is altered judges it.
 fn single(marks: &[Mark]) -> Result<&Mark, Reason> {
-    let mut codes = marks.iter().filter(|m| **m != Mark::NoRead);
-    let Some(first) = codes.next() else { return Err(Reason::NoRead) };
-    if codes.any(|m| m != first) { Err(Reason::OverCount) } else { Ok(first) }
+    let mut own = marks.iter().filter(|m| **m != Mark::NoRead && !m.is_twin());
+    let Some(first) = own.next() else { return Err(Reason::NoRead) };
+    let same = |m: &&Mark| *m == first || (m.item().is_some() && m.item() == first.item());
+    if !marks.iter().filter(|m| **m != Mark::NoRead).all(|m| same(&m)) {
+        return Err(Reason::OverCount);
+    }
+    Ok(marks.iter().find(|m| matches!(m, Mark::Code { exact: false, .. })).unwrap_or(first))
 }
 
 pub(super) fn unknown(bytes: &[u8]) -> Seen {

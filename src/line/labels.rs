@@ -16,16 +16,28 @@ const RELABELS: u32 = 2;
 impl<L: Law> Line<L> {
     /// Children fixed, the next number of the level's range burnt. `None`: the range is exhausted.
     pub(super) fn close_generated(&mut self, s: &Station, parent: ParentNo) -> Option<CodeRef> {
-        let Some(code) = self.burn_number(s.level) else {
-            let name = self.plan.level(s.level).name.clone();
-            self.raise(format!("range-empty:{name}"));
-            self.hold("range-empty");
+        if !self.number_left(s.level) {
             return None;
-        };
+        }
+        let code = self.burn_number(s.level)?;
         let children = self.book.parents[&parent].children.iter().copied().collect();
         self.emit(Event::Closed { parent, code: Some(code), children });
         self.print_labels();
         Some(code)
+    }
+
+    /// Has the level's range another number? Where not, the line is held until it has.
+    pub(super) fn number_left(&mut self, level: LevelNo) -> bool {
+        let level = self.plan.level(level);
+        let left = super::ranges::active(&self.book, level).is_some_and(|p| p.next < p.count);
+        let alarm = format!("range-empty:{}", level.name);
+        if left {
+            self.lower(&alarm);
+        } else {
+            self.raise(alarm);
+            self.hold("range-empty");
+        }
+        left
     }
 
     fn burn_number(&mut self, level: LevelNo) -> Option<CodeRef> {

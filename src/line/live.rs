@@ -85,6 +85,8 @@ pub struct Line<L: Law = Sound> {
     /// Which passage a missing code was credited to.
     pub(super) missing_at: HashMap<CodeRef, (StationNo, crate::vocab::Passage)>,
     pub(super) queued_at: HashMap<CodeRef, u64>,
+    /// What the children of an open parent were made for: found again from the packs at a boot.
+    pub(super) bonds: BTreeMap<ParentNo, super::bond::Bond>,
     pub(super) permit_wanted: bool,
     permit_ended_us: Option<u64>,
     pub(super) permit_due_us: u64,
@@ -92,7 +94,7 @@ pub struct Line<L: Law = Sound> {
     pub(super) running_since: Option<u64>,
     pub(super) wall_offset_us: Option<i64>,
     pub(super) alarm_since: BTreeMap<String, i64>,
-    pub(super) ending: Option<super::jobs::Ending>,
+    pub(super) ending: Option<super::ending::Ending>,
     pub(super) stop_deadline_us: Option<u64>,
     pub(super) auto_resume: bool,
     pub(super) counters_seen: bool,
@@ -140,6 +142,7 @@ impl<L: Law> Line<L> {
             label_clock_us: 0,
             missing_at: HashMap::new(),
             queued_at: HashMap::new(),
+            bonds: BTreeMap::new(),
             permit_wanted: false,
             permit_ended_us: None,
             permit_due_us: 0,
@@ -184,7 +187,10 @@ impl<L: Law> Line<L> {
         self.now = Now { mono_us: now.mono_us.max(self.now.mono_us), wall_us: now.wall_us };
         self.watch_clock();
         match input {
-            Input::Booted { clean, last_wall_us, restored } => self.boot(clean, last_wall_us, restored),
+            Input::Booted { clean, last_wall_us, restored, made_for } => {
+                self.boot(clean, last_wall_us, restored);
+                self.remember_bonds(&made_for);
+            }
             Input::Report { device, report } => self.report(device, report),
             Input::Frame { device, at_us, reading } => {
                 self.heard(device, "frame");

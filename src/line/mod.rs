@@ -6,7 +6,9 @@
 //!
 //! Must never know: tokio, clocks, SQL, devices' protocols.
 
+mod bond;
 pub mod book;
+mod ending;
 mod feed;
 mod gate;
 pub mod input;

@@ -1,5 +1,6 @@
 //! Packing, the same rule at every level: children gather, the parent closes, is labelled, is read, is sealed.
 
+use super::bond::Bond;
 use super::input::{Mark, Reading};
 use super::judge::unknown;
 use super::law::Law;
@@ -7,7 +8,7 @@ use super::live::Line;
 use crate::vocab::event::{Event, Seen};
 use crate::vocab::plan::{CodeSource, Gather, Role, Station};
 use crate::vocab::{CodeRef, ItemState, LevelNo, ParentNo, ParentState, Passage, Reason, StationNo};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl<L: Law> Line<L> {
     /// A frame station: one frame (or several of one parent) shows all children and, pre-printed, the parent's own code.
@@ -18,7 +19,7 @@ impl<L: Law> Line<L> {
         let child_level = self.plan.child_level(s.level).expect("a pack station is above the bottom").no;
         let level = self.plan.level(s.level).clone();
         let needs_code = level.codes == CodeSource::Preprinted;
-        let mut children: BTreeSet<CodeRef> = BTreeSet::new();
+        let mut children: BTreeMap<CodeRef, Bond> = BTreeMap::new();
         let mut own: Option<CodeRef> = None;
         let mut wrong: Option<(Reason, Option<Seen>)> = None;
         for m in marks.iter().filter(|m| **m != Mark::NoRead) {
@@ -27,14 +28,14 @@ impl<L: Law> Line<L> {
                 && self.book.packs[&code.pack].level == level.name
             {
                 match (own, self.judge_code(m, s.level)) {
-                    (Some(_), _) => wrong = wrong.or(Some((Reason::OverCount, None))),
-                    (None, Ok(code)) => own = Some(code),
-                    (None, Err(e)) => wrong = wrong.or(Some(e)),
+                    (Some(o), _) if o != *code => wrong = wrong.or(Some((Reason::OverCount, None))),
+                    (_, Ok(code)) => own = Some(code),
+                    (_, Err(e)) => wrong = wrong.or(Some(e)),
                 }
                 continue;
             }
             match self.judge_child(m, child_level) {
-                Ok(code) => drop(children.insert(code)),
+                Ok(code) => drop(children.insert(code, self.bond(m, s.level))),
                 Err((Reason::Escape, seen)) => {
                     if let Some(Seen::Known(code)) = seen {
                         self.name_escape(code);
@@ -44,9 +45,11 @@ impl<L: Law> Line<L> {
                 Err(e) => wrong = wrong.or(Some(e)),
             }
         }
+        let stranger = children.iter().find(|(_, bond)| !self.frame_fits(**bond, s.level, own));
+        wrong = wrong.or(stranger.map(|(code, _)| (Reason::Foreign, Some(Seen::Known(*code)))));
         let own_seen = own.map(Seen::Known);
         let own_state = own.map(|c| self.book.state(c));
-        let fresh = own_state.is_none_or(|st| matches!(st, ItemState::Pooled | ItemState::Leased));
+        let fresh = own.is_none_or(|c| self.number_is_free(c));
         let to = own.filter(|_| fresh).map(|_| ItemState::Rejected);
         let reason = if marks.iter().all(|m| *m == Mark::NoRead) {
             Some(Reason::NoRead)
@@ -60,8 +63,11 @@ impl<L: Law> Line<L> {
             last.then_some(Reason::UnderCount)
         } else if needs_code && own.is_none() {
             last.then_some(Reason::NoRead)
+        } else if !needs_code && !self.number_left(s.level) {
+            // Its label cannot come in time; nothing is opened that could not be closed.
+            Some(Reason::Late)
         } else {
-            return self.close_framed(s, no, own, &children);
+            return self.close_framed(s, no, own, &children.into_keys().collect());
         };
         if let Some(reason) = reason {
             // The book names the parent if its code was read, else the code that was wrong.
@@ -138,20 +144,49 @@ impl<L: Law> Line<L> {
             return self.lose_step(s);
         };
         self.queued_at.remove(&code);
-        self.take_in(s, no, code);
+        if let Some(reason) = self.unfit_for_sequence(s, code) {
+            // It goes into the physical parent whatever is said of it here.
+            self.reject(s.no, no, reason, Some(Seen::Known(code)), None);
+            return self.lose_step(s);
+        }
+        self.take_in(s, no, code, Bond::Free);
+    }
+
+    /// Why what the queue expects cannot join the parent at a sequence station, if so.
+    fn unfit_for_sequence(&self, s: &Station, code: CodeRef) -> Option<Reason> {
+        let life = self.book.life(code);
+        let open = self.open_parent(s.no).map_or(0, |p| self.book.parents[&p].children.len());
+        if life.state != ItemState::Verified || life.parent != ParentNo(0) {
+            // Taken off the belt and packed by hand: something else is in front of the eye.
+            Some(Reason::Duplicate)
+        } else if open >= self.plan.level(s.level).holds as usize {
+            Some(Reason::OverCount)
+        } else {
+            self.is_bound(code, s.level).then_some(Reason::Foreign)
+        }
     }
 
     /// A good child joins the station's open parent, or opens the next; full, the parent closes.
-    fn take_in(&mut self, s: &Station, no: Passage, code: CodeRef) -> ParentNo {
+    fn take_in(&mut self, s: &Station, no: Passage, code: CodeRef, bond: Bond) -> ParentNo {
         let parent = self.open_parent(s.no).unwrap_or_else(|| {
             let parent = self.next_parent();
             self.emit(Event::Opened { parent, station: s.no, level: s.level, code: None });
             parent
         });
         self.emit(Event::Gathered { parent, code });
+        self.bind(parent, bond);
         self.accept(s.no, no, code, None);
         self.close_if_full(s, parent);
         parent
+    }
+
+    /// A parent that was full when its level's range ran out closes as soon as there are numbers again.
+    pub(super) fn close_full_ones(&mut self) {
+        for s in self.plan.clone().stations.iter().filter(|s| s.role == Role::Pack) {
+            if let Some(parent) = self.open_parent(s.no) {
+                self.close_if_full(s, parent);
+            }
+        }
     }
 
     fn close_if_full(&mut self, s: &Station, parent: ParentNo) {
@@ -196,13 +231,21 @@ impl<L: Law> Line<L> {
     /// A scan at a station without a trigger opens and closes its own passage, outside the balance of passages.
     pub(super) fn scan(&mut self, s: &Station, reading: &Reading) {
         let Reading::Data(marks) = reading else { return };
-        for m in marks.iter().filter(|m| **m != Mark::NoRead) {
+        if s.role != Role::Pack && self.plan.level(s.level).codes == CodeSource::Generated {
+            // Only on a thing that a trigger saw does a label seal (CONTRACT), and only there can it be the wrong one.
+            return self.evidence(s.no, reading);
+        }
+        for m in marks.iter().filter(|m| **m != Mark::NoRead && !m.is_twin()) {
             if s.role == Role::Pack {
                 self.scan_pack(s, m);
-            } else {
-                let no = self.lanes.get_mut(&s.no).expect("a reading station has a lane").number();
-                self.judge(s, no, &Reading::Data(vec![m.clone()]));
+                continue;
             }
+            // What no other thing of the scan explains is held against each of them.
+            let explained = |t: &Mark| marks.iter().any(|o| o != m && !o.is_twin() && o.item() == t.item());
+            let beside = marks.iter().filter(|t| t.is_twin() && !explained(t));
+            let frame = std::iter::once(m).chain(beside).cloned().collect();
+            let no = self.lanes.get_mut(&s.no).expect("a reading station has a lane").number();
+            self.judge(s, no, &Reading::Data(frame));
         }
     }
 
@@ -243,7 +286,11 @@ impl<L: Law> Line<L> {
                 if open.is_some_and(|p| self.book.parents[&p].children.len() >= holds) {
                     return self.refuse_scan(s, no, Reason::OverCount, Some(Seen::Known(code)));
                 }
-                let parent = self.take_in(s, no, code);
+                let bond = self.bond(mark, s.level);
+                if !self.joins(s, open, bond) {
+                    return self.refuse_scan(s, no, Reason::Foreign, Some(Seen::Known(code)));
+                }
+                let parent = self.take_in(s, no, code, bond);
                 if s.gather == Some(Gather::ParentFirst) && self.book.parents[&parent].children.len() >= holds {
                     self.seal_preprinted(s, parent);
                 }
@@ -276,7 +323,7 @@ impl<L: Law> Line<L> {
             let reason = self.label_reason(code);
             return self.refuse_scan(s, no, reason, seen);
         }
-        if !matches!(self.book.state(code), ItemState::Pooled | ItemState::Leased) {
+        if !self.number_is_free(code) {
             let reason = if self.book.state(code) == ItemState::Void { Reason::Void } else { Reason::Duplicate };
             return self.refuse_scan(s, no, reason, seen);
         }
@@ -285,6 +332,9 @@ impl<L: Law> Line<L> {
                 let parent = self.next_parent();
                 self.emit(Event::Opened { parent, station: s.no, level: s.level, code: Some(code) });
                 self.note_verdict(s.no, true, None, seen.as_ref());
+            }
+            (_, Some(parent)) if self.book.parents[&parent].code.is_none() && !self.may_carry(s, parent, code) => {
+                self.refuse_scan(s, no, Reason::Foreign, seen)
             }
             (_, Some(parent)) if self.book.parents[&parent].children.len() == self.plan.level(s.level).holds as usize => {
                 let children = self.book.parents[&parent].children.iter().copied().collect();

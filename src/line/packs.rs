@@ -43,6 +43,11 @@ pub fn withdraw(book: &Book, w: &Withdrawal) -> Result<Vec<Event>, Answer> {
         let what = format!("the unused codes of pack {} are {} already ({})", p.id, done.to, done.reason);
         return Err(Answer::refused("pack-withdrawn", what, "see packmark pack show"));
     }
+    let named = book.live_parents().find(|no| book.parents[no].code.is_some_and(|c| c.pack == p.no));
+    if let Some(no) = named {
+        let what = format!("a code of pack {} is on parent {}, which is open", p.id, no.0);
+        return Err(Answer::refused("parent-open", what, "finish it, or say that its station is empty (packmark station clear)"));
+    }
     let seen = book.looked_at(p.no);
     let runs = book.untouched_runs(p);
     let count: u32 = runs.iter().map(|r| r.1).sum();

@@ -81,6 +81,17 @@ impl Lane {
     }
 }
 
+/// Where no ink is proved any code of an item names it, and several of one item are one.
+fn any_code(marks: Vec<Mark>) -> Vec<Mark> {
+    let mut out: Vec<Mark> = Vec::with_capacity(marks.len());
+    for m in marks.into_iter().map(Mark::as_any_code) {
+        if m == Mark::NoRead || !out.contains(&m) {
+            out.push(m);
+        }
+    }
+    out
+}
+
 impl<L: Law> Line<L> {
     pub(super) fn reader_up(&mut self, device: DeviceNo) {
         let from = self.now.mono_us + READER_SETTLE_US;
@@ -230,6 +241,7 @@ impl<L: Law> Line<L> {
         let Some(s) = plan.stations_of(device).find(|s| s.role != Role::Print) else { return };
         let reading = match reading {
             Reading::Fault(_) => Reading::NoRead,
+            Reading::Data(marks) if !plan.proves_ink(s) => Reading::Data(any_code(marks)),
             r => r,
         };
         if s.trigger.is_none() {
@@ -286,7 +298,7 @@ impl<L: Law> Line<L> {
     fn second_frame(&mut self, s: &Station, no: Passage, reading: Reading) {
         let Some(o) = self.open_mut(s.no, no) else { return };
         let same = match &reading {
-            Reading::Data(marks) => marks.iter().all(|m| o.marks.contains(m)),
+            Reading::Data(marks) => marks.iter().all(|m| o.marks.iter().any(|seen| m.says_no_more_than(seen))),
             _ => !o.good,
         };
         if same {
@@ -302,7 +314,7 @@ impl<L: Law> Line<L> {
     /// A frame that is nobody's: kept as evidence, never a pass.
     pub(super) fn evidence(&mut self, station: StationNo, reading: &Reading) {
         let Reading::Data(marks) = reading else { return };
-        let seen: Vec<CodeRef> = marks.iter().filter_map(|m| if let Mark::Code { code, .. } = m { Some(*code) } else { None }).collect();
+        let seen: Vec<CodeRef> = marks.iter().filter(|m| !m.is_twin()).filter_map(Mark::item).collect();
         for code in seen {
             self.emit(Event::Read { station, seen: Seen::Known(code) });
         }

@@ -1,5 +1,6 @@
 //! The line alone: inputs by hand, decisions looked at, the book folded twice.
 
+mod bonds;
 mod boots;
 mod gates;
 mod packing;
@@ -189,7 +190,7 @@ impl World {
             auto_commit: true,
             inbox: VecDeque::new(),
         };
-        w.give(Input::Booted { clean, last_wall_us: None, restored: Vec::new() });
+        w.give(Input::Booted { clean, last_wall_us: None, restored: Vec::new(), made_for: Vec::new() });
         w
     }
 
@@ -296,11 +297,12 @@ impl World {
     }
 
     fn frame(&mut self, device: DeviceNo, codes: &[CodeRef]) {
-        let reading = if codes.is_empty() {
-            Reading::NoRead
-        } else {
-            Reading::Data(codes.iter().map(|c| Mark::Code { code: *c, exact: true }).collect())
-        };
+        self.sight(device, codes.iter().map(|c| Mark::of(*c)).collect());
+    }
+
+    /// A frame of these marks; none at all is a no-read.
+    fn sight(&mut self, device: DeviceNo, marks: Vec<Mark>) {
+        let reading = if marks.is_empty() { Reading::NoRead } else { Reading::Data(marks) };
         self.now_us += 500;
         self.give(Input::Frame { device, at_us: self.now_us, reading });
     }

@@ -18,6 +18,25 @@ pub fn tightened(text: &str, rate: u32) -> String {
         .replace("min_spacing_ms = 2000", &format!("min_spacing_ms = {}", (24 * spacing).min(2_000)))
 }
 
+/// The example for bottles that come with their codes on: nothing prints them.
+pub fn unprinted(text: &str) -> String {
+    let block = |part: &str| part.contains("id = \"ijp1\"") || part.contains("id = \"bottle-print\"");
+    let parts: Vec<&str> = text.split_inclusive('\n').collect();
+    // Blocks begin with a line of their own in brackets.
+    let (mut out, mut one) = (String::new(), String::new());
+    for line in parts {
+        if line.starts_with('[') && !block(&one) {
+            out.push_str(&one);
+        }
+        if line.starts_with('[') {
+            one.clear();
+        }
+        one.push_str(line);
+    }
+    out.push_str(&one);
+    out.replacen("codes = \"printed\"", "codes = \"preprinted\"", 1)
+}
+
 /// The `n`th URL token of a seed: unpredictable to the eye, never twice (n below 2⁴⁰).
 pub fn token(seed: u64, kind: &str, n: u64) -> String {
     const ALPHABET: &[u8; 32] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";

@@ -7,6 +7,7 @@ pub mod bench;
 pub mod emul;
 pub mod example;
 pub mod process;
+pub mod related;
 pub mod rig;
 pub mod shift;
 pub mod world;

@@ -89,6 +89,7 @@ impl Rig {
                         hanging_up: VecDeque::new(),
                         away_until_us: None,
                         deaf_until_us: 0,
+                        deaf: false,
                         powered: true,
                     };
                     seats.insert(d.no, seat);

@@ -1,8 +1,8 @@
 //! Every word the console says, in Chinese and English. A test walks the enums and the alarms: none lacks a word.
 
 use super::model::{Command, Said};
-use crate::control::alarms;
 use crate::control::protocol::Refusal;
+use crate::control::{alarms, phrases};
 use crate::vocab::{ItemState, JobState, PackMl, ParentState, Reason};
 
 /// The language of the screen.
@@ -287,10 +287,11 @@ fn refusal(r: &Refusal, lang: Lang) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let heading = lang.of(known.map_or("命令被拒绝：", |k| k.0), "Refused:");
     lines.push(heading.into());
-    lines.extend(r.message.lines().map(|l| format!("- {l}")));
+    let message = lang.of(phrases::chinese(&r.message), r.message.as_str().into());
+    lines.extend(message.lines().map(|l| format!("- {l}")));
     let act = match (lang, known) {
-        (Lang::Zh, Some(k)) => k.1,
-        _ => r.act.as_str(),
+        (Lang::Zh, Some(k)) => k.1.into(),
+        _ => lang.of(phrases::chinese(&r.act), r.act.as_str().into()),
     };
     if !act.is_empty() {
         lines.push(format!("-> {act}"));

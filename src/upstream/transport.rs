@@ -51,8 +51,8 @@ impl Transport {
     pub fn discard(&self, token: &str, imported: bool) -> std::io::Result<()> {
         if let Via::Folder { outbox, inbox } = &self.rule.via {
             folder::forget(outbox, token)?;
-            if imported && let Some(path) = folder::delivery(inbox, token) {
-                std::fs::remove_file(path)?;
+            if imported {
+                folder::clear(inbox, token)?;
             }
         }
         self.spool.discard(token)

@@ -281,11 +281,13 @@ pub enum Event {
         count: u32,
     },
     /// Codes of this pack's delivery that somebody chose to leave out, because they stood in it before (`within`) or in
-    /// an earlier pack or range (`earlier`). Journal: `duplicates-skipped`.
+    /// an earlier pack or range (`earlier`). `named`: a sentence each for the first of them, with both places. Journal:
+    /// `duplicates-skipped`.
     DuplicatesSkipped {
         pack: PackNo,
         within: u32,
         earlier: u32,
+        named: Vec<String>,
     },
     /// Codes are asked for upstream. On disk before the request leaves, so that it can be asked again by its token.
     Ordered {

@@ -4,6 +4,7 @@
 
 pub mod code;
 pub mod event;
+pub mod forms;
 pub mod gs1;
 pub mod ids;
 pub mod key;

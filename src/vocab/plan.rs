@@ -251,8 +251,6 @@ pub enum Ignore {
     Pattern(String),
     /// The two characters after `]` of an AIM identifier, or its first.
     Symbology(String),
-    /// A further code of the same item (on its cap): it names the item and proves no ink.
-    Twin,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -405,15 +403,14 @@ impl Plan {
         self.stations.iter().filter(move |s| s.device == Some(device))
     }
 
-    /// What is passed over of that which `device` reads: as its stations say, and where ink is proved, codes that prove none.
+    /// What is passed over of that which `device` reads, as its stations say.
     pub fn ignored_by(&self, device: DeviceNo) -> Vec<Ignore> {
-        let reading = || self.stations_of(device).filter(|s| s.role != Role::Print);
-        let ink = |s: &Station| s.role == Role::Verify && self.level(s.level).codes == CodeSource::Printed;
-        let mut all: Vec<Ignore> = reading().flat_map(|s| s.ignore.clone()).collect();
-        if reading().any(ink) {
-            all.push(Ignore::Twin);
-        }
-        all
+        self.stations_of(device).filter(|s| s.role != Role::Print).flat_map(|s| s.ignore.clone()).collect()
+    }
+
+    /// Does a read at this station prove that a printer's ink is on the thing?
+    pub fn proves_ink(&self, s: &Station) -> bool {
+        s.role == Role::Verify && self.level(s.level).codes == CodeSource::Printed
     }
 
     /// Puts the store's own numbers in place of the configuration's provisional ones. The closures answer the number

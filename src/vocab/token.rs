@@ -38,7 +38,7 @@ pub enum TokenError {
     Alphabet(String),
     #[error("a token has 1 to {LONGEST} characters, not {0}")]
     Length(u8),
-    #[error("a template holds {SLOT} once, no control characters and no {{}} beside; “{0}” does not")]
+    #[error("a template holds {SLOT} once, no control characters and no {{ }} beside; “{0}” does not")]
     Template(String),
     #[error(
         "{length} characters of an alphabet of {letters} make {space} tokens; with {live} live codes one guess in {odds} would hit, at least one in {GUESSES} is allowed: take {enough} characters"

@@ -247,6 +247,18 @@ fn each_is_refused_with_its_sentence_and_nothing_is_stored() {
         ("neither UTF-8 nor GBK", file(b"ok\nab\xff\n"), PLAIN, "line 2: byte 3 of the line is neither UTF-8 nor GBK"),
         ("a long line", text(format!("ok\n{}\n", "x".repeat(1 << 20))), PLAIN, "line 2: the line has more than 65536 bytes"),
         ("an empty file", file(b""), PLAIN, "the files hold no code"),
+        (
+            "a pipe",
+            Box::new(|| {
+                let pipe = yard.path("a.pipe");
+                let made = Command::new("mkfifo").arg(&pipe).status();
+                assert!(made.is_ok_and(|s| s.success()) || pipe.exists());
+                pipe.to_str().unwrap().to_string()
+            }),
+            PLAIN,
+            "cannot be read (it is no ordinary file)",
+        ),
+        ("a folder", Box::new(|| yard.dir.path().to_str().unwrap().to_string()), PLAIN, "cannot be read (it is a folder)"),
         ("a workbook", file(b"PK\x03\x04xlsx"), PLAIN, "it is a zip or an Excel workbook: save the sheet as CSV"),
         ("a wrong check digit", text(gs1("0106901234567893212")), form, "line 2: its GTIN (AI 01) 06901234567893 has a wrong check digit"),
         ("a serial no GS1 code has", text(gs1("0106901234567892212 3")), form, "line 2: its serial (AI 21) holds byte 20"),
@@ -267,12 +279,22 @@ fn each_is_refused_with_its_sentence_and_nothing_is_stored() {
         assert!(said.starts_with("packmark: ") && said.contains(sentence) && said.trim_end().lines().count() == 1, "{name}: {said}");
         assert!(said.contains("nothing was imported"), "{name}: {said}");
         assert!(out.stdout.is_empty(), "{name}");
+        let out = yard.packmark(&[&["--lang", "zh", "pack", "import", path.as_str()], *args].concat());
+        let said = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert!(out.status.code() == Some(1) && said.contains("未导入任何码") && said.trim_end().lines().count() == 1, "{name}: {said}");
+        assert!(!english(&said), "{name}: {said}");
         let after = yard.book();
         assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>(), "{name}: files");
         for (path, bytes) in &before {
             assert!(after[path] == *bytes, "{name}: {} changed", path.display());
         }
     }
+}
+
+/// Three English words in a row.
+fn english(said: &str) -> bool {
+    let words: Vec<&str> = said.trim_start_matches("packmark: ").split(' ').collect();
+    words.windows(3).any(|w| w.iter().all(|w| !w.is_empty() && w.bytes().all(|b| b.is_ascii_lowercase())))
 }
 
 fn copied(yard: &Yard, name: &str) -> String {

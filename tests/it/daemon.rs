@@ -21,13 +21,17 @@ pub struct Place {
 
 impl Place {
     pub fn new() -> Self {
+        Self::of(include_str!("../data/line.toml"))
+    }
+
+    /// With the example line, or a part of it.
+    pub fn of(text: &str) -> Self {
         let place = Self { dir: TempDir::new().unwrap() };
-        let mut text = include_str!("../data/line.toml").to_string();
+        let mut text = text.to_string();
         let ports = ["17000", "19004", "19006", "19100", "19005", "15020"];
         // Bound all at once, so that they differ; then free again: a connection to them is refused.
         let free: Vec<TcpListener> = ports.iter().map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
         for (port, l) in ports.iter().zip(&free) {
-            assert!(text.contains(port));
             text = text.replace(port, &l.local_addr().unwrap().port().to_string());
         }
         std::fs::write(place.path("line.toml"), text).unwrap();

@@ -68,6 +68,7 @@ impl Driven {
     pub fn boot(dir: &Path, o: Opened, watch: Option<Watch>) -> Self {
         let mut plan = plan();
         number_plan(&mut plan, &o.book);
+        let made_for = o.codebook.made_for_in(&o.book);
         let mut d = Self {
             dir: dir.into(),
             core: o.core,
@@ -82,7 +83,7 @@ impl Driven {
             outputs: BTreeMap::new(),
             counters: [(1, 0), (2, 0), (3, 0), (7, 0)].into(),
         };
-        d.give(Input::Booted { clean: o.clean, last_wall_us: o.last_wall_us, restored: o.restored });
+        d.give(Input::Booted { clean: o.clean, last_wall_us: o.last_wall_us, restored: o.restored, made_for });
         d
     }
 
@@ -195,7 +196,7 @@ impl Driven {
     }
 
     pub fn frame(&mut self, device: &str, codes: &[CodeRef]) {
-        let marks = codes.iter().map(|c| Mark::Code { code: *c, exact: true }).collect();
+        let marks = codes.iter().map(|c| Mark::of(*c)).collect();
         let reading = if codes.is_empty() { Reading::NoRead } else { Reading::Data(marks) };
         self.now_us += 500;
         let device = self.device(device);

@@ -66,8 +66,11 @@ fn files_come_in_or_are_refused_with_their_sentence() {
     let refused = place.path("inbox/refused/stray.txt");
     until("the stray is refused", || refused.exists() && !stray.exists() && text(&place.path("inbox/refused/stray.txt.txt")).len() > 20);
     let said = text(&place.path("inbox/refused/stray.txt.txt"));
+    // In the line's language, and as the log has it.
+    let (zh, en) = said.split_once("\n\n").unwrap();
+    assert_eq!(zh, "stray.txt 在收件夹中，但没有说明它的层级和产品；未导入任何码\n普通文件请放入 inbox/层级/产品/，或将其密封");
     assert!(
-        said.starts_with("stray.txt lies in the inbox and nothing says its level and product; nothing was imported\nput plain"),
+        en.starts_with("stray.txt lies in the inbox and nothing says its level and product; nothing was imported\nput plain"),
         "{said}"
     );
     until("its alarm is on", || alarms(&d).contains(&"inbox-refused:stray.txt".to_string()));
@@ -85,6 +88,36 @@ fn files_come_in_or_are_refused_with_their_sentence() {
     let d = place.start();
     until("the alarm is over", || !alarms(&d).iter().any(|a| a == "inbox-refused:stray.txt"));
     assert!(alarms(&d).iter().any(|a| a == "inbox-refused:bottle/P1/b.txt"), "the other's is not");
+}
+
+/// A name that is no text is refused as that, and its alarm stays until the file is taken away. What is no ordinary file is
+/// let alone.
+#[test]
+fn odd_names_and_odd_files() {
+    use std::os::unix::ffi::OsStrExt;
+    let place = place("");
+    let odd = |of: &str| place.path(of).join(std::ffi::OsStr::from_bytes(b"bad\xff.txt"));
+    std::fs::write(place.path("half.part"), codes("A", 3)).unwrap();
+    std::fs::rename(place.path("half.part"), odd("inbox/bottle/P1")).unwrap();
+    put(&place, "bottle/P1/空 格;'x'.txt", codes("B", 4));
+    std::os::unix::fs::symlink(place.path("line.toml"), place.path("inbox/bottle/P1/link.txt")).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(place.path("inbox/bottle/P1/pipe.txt")).status().unwrap().success());
+    let d = place.start();
+    until("the good one is in", || packs(&d) == 4);
+    until("the odd one is refused", || odd("inbox/refused/bottle/P1").exists());
+    let alarm = "inbox-refused:bottle/P1/bad\u{fffd}.txt".to_string();
+    until("its alarm is on", || alarms(&d).contains(&alarm));
+    let said = std::fs::read_dir(place.path("inbox/refused/bottle/P1")).unwrap().map(|e| e.unwrap().path());
+    let said = said.filter(|p| p.as_os_str().as_bytes().ends_with(b".txt.txt")).map(|p| text(&p)).collect::<String>();
+    assert!(said.contains("的文件名不是 UTF-8") && said.contains("rename it, then put it back"), "{said}");
+    // Two more looks.
+    put(&place, "bottle/P1/c.txt", codes("C", 5));
+    until("the next is in", || packs(&d) == 9);
+    assert!(alarms(&d).contains(&alarm), "the file still lies there");
+    assert!(place.path("inbox/bottle/P1/link.txt").exists() && place.path("inbox/bottle/P1/pipe.txt").exists());
+    std::fs::remove_file(odd("inbox/refused/bottle/P1")).unwrap();
+    until("the alarm is over", || !alarms(&d).contains(&alarm));
+    assert_eq!(d.stop().0, Some(0));
 }
 
 #[test]

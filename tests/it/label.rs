@@ -67,6 +67,11 @@ fn what_is_wrong_is_said_and_nothing_is_written() {
     refused("(01)04601234567894(21)A", "gs1-qr", "(01) at character 14 of its value: the check digit is wrong");
     refused("(21)A", "gs1-datamatrix", "(21) must stand with (01) or (03) or (8006)");
     refused("https://q.example/T", "gs1-qr", "at character 1: no GS1 application identifier begins here");
+    let out = label(&["(01)04601234567894(21)A", "--as", "gs1-qr", "--out", to, "--lang", "zh"]);
+    assert_eq!(
+        said(&out).trim_end(),
+        "packmark: 这不是正确的 GS1 码：（01）的值第 14 个字符：校验位错误：应为 3：请改正，或用 --as datamatrix、--as qr 按原样打印"
+    );
     refused("", "qr", "there is nothing to encode");
     refused(&"a".repeat(4000), "datamatrix", "4000 bytes do not fit");
     let v = json(&label(&["(21)A", "--as", "gs1-qr", "--out", to, "--json"]));

@@ -142,7 +142,7 @@ fn a_pack_is_voided_and_the_balances_close() {
     assert_eq!(trace["events"].as_array().unwrap().last().unwrap()["k"], "void");
     let again = root.path().join("again.txt");
     std::fs::write(&again, "https://t.example/B00399\n").unwrap();
-    let said = refused(&s, &["pack", "import", text(&again), "--level", "bottle", "--product", "P1"], "import");
+    let said = refused(&s, &["pack", "import", text(&again), "--level", "bottle", "--product", "P1"], "duplicates");
     assert!(said.contains("is in pack bottles already"), "{said}");
     // Again: the same key is the same answer; without one the file alone is made again.
     std::fs::remove_file(&file).unwrap();
@@ -232,7 +232,7 @@ fn codes_on_the_market_already_are_known_and_never_used() {
     // Part of every later comparison.
     let new = root.path().join("new.txt");
     std::fs::write(&new, "https://q/0100\nhttps://q/0099\n").unwrap();
-    let said = refused(s, &["pack", "import", text(&new), "--level", "bottle", "--product", "P1"], "import");
+    let said = refused(s, &["pack", "import", text(&new), "--level", "bottle", "--product", "P1"], "duplicates");
     assert!(said.contains("line 2 is in pack before already (its code 100"), "{said}");
     refused(s, &["pack", "void", "before", "--reason", "x"], "pack-used");
     // Without --used a pack needs its level and product.
@@ -247,9 +247,9 @@ fn an_expiry_is_kept_or_refused() {
     let (s, file) = (text(&s), root.path().join("a.txt"));
     std::fs::write(&file, "https://q/1\n").unwrap();
     let import = |expiry: &'static str| ["pack", "import", text(&file), "--level", "bottle", "--product", "P1", "--expiry", expiry];
-    let said = refused(s, &import("soon"), "import");
+    let said = refused(s, &import("soon"), "bad-option");
     assert!(said.contains("“soon” is no date"), "{said}");
-    let said = refused(s, &import("2020-01-31"), "import");
+    let said = refused(s, &import("2020-01-31"), "bad-pack");
     assert!(said.contains("expired on 2020-01-31"), "{said}");
     on(s, &import("2090-01-31"));
     assert_eq!(on(s, &["pack", "show", "p1"])["expiry"], "2090-01-31");
@@ -377,7 +377,7 @@ fn tokens_are_drawn_into_a_pack_and_never_twice() {
     assert_eq!(show["drawn"]["template"], "https://q.example/{token}");
     assert_eq!(on(s, &["trace", first.first().unwrap()])["state"], "pooled");
     // The file is a delivery of the same codes: every one of them is known.
-    let said = no(["pack", "import", text(&file), "--level", "bottle", "--product", "P1"].map(String::from).into(), "import");
+    let said = no(["pack", "import", text(&file), "--level", "bottle", "--product", "P1"].map(String::from).into(), "duplicates");
     assert!(said.contains("is in pack d already"), "{said}");
     // The guessing rule counts what was drawn before, and says its numbers.
     let said = no(generate("98001", &["--alphabet", "0-9", "--length", "9"]), "guessable");

@@ -136,6 +136,35 @@ fn crash_after_crash() {
     assert!(wrong.is_empty(), "{} seeds:\n{}", wrong.len(), wrong.join("\n"));
 }
 
+/// Bottles and boxes that belong together; among the faults, children that change places.
+fn related(seed: u64) -> ShiftHow {
+    ShiftHow { related: true, ..how(seed) }
+}
+
+#[test]
+fn what_was_made_for_one_box_is_in_no_other() {
+    let read = |name: &str| std::env::var(name).ok().and_then(|s| s.parse::<u64>().ok());
+    let (from, to) = (read("PACKMARK_FROM").unwrap_or(3_000), read("PACKMARK_TO").unwrap_or(3_015));
+    let again = "what_was_made_for_one_box_is_in_no_other";
+    let wrong: Vec<String> = (from..to).filter_map(|s| run_sound(&related(s), again).err()).collect();
+    assert!(wrong.is_empty(), "{} seeds:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// Not by standing still: without faults all is packed, and children that change places cost their two boxes.
+#[test]
+fn children_that_change_places_cost_their_two_boxes() {
+    let dir = folder();
+    let (dump, journal, _) = books(&ShiftHow { faults: Faults::None, crashes: 0, ..related(3_101) }, dir.path());
+    assert!(!journal.iter().any(|v| v["k"] == "verdict" && v["good"] == false));
+    let packed = |v: &&Value| v["level"] == "bottle" && v["state"] == "packed" && v["parent"] == v["made_for"];
+    assert!(dump.iter().filter(packed).count() > 990);
+    let dir = folder();
+    let (_, journal, truth) = books(&ShiftHow { faults: Faults::Normal, crashes: 0, ..related(3_102) }, dir.path());
+    let swapped = truth.iter().filter(|v| v["k"] == "inject" && v["fault"] == "children-swapped").count();
+    let foreign = journal.iter().filter(|v| v["station"] == "box-pack" && v["reason"] == "foreign").count();
+    assert!(swapped >= 2 && swapped == foreign, "{swapped} swapped, {foreign} boxes refused");
+}
+
 #[test]
 fn one_seed() {
     let seed = std::env::var("PACKMARK_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(1_000);

@@ -238,7 +238,7 @@ fn order_then_poll_then_fetch() {
 }
 
 /// A line whose bottles are ordered from `source`.
-fn line(supply: &str) -> Place {
+pub fn line(supply: &str) -> Place {
     let place = Place::bare();
     let file = place.path("line.toml");
     let text = std::fs::read_to_string(&file).unwrap();
@@ -251,7 +251,7 @@ fn numbered(from: u32, n: u32) -> Act {
 }
 
 /// Asks for the status until it is as wanted.
-fn until(d: &Daemon, what: &str, is: impl Fn(&Value) -> bool) -> Value {
+pub fn until(d: &Daemon, what: &str, is: impl Fn(&Value) -> bool) -> Value {
     let mut talk = d.talk();
     let end = Instant::now() + LIMIT;
     loop {
@@ -264,11 +264,11 @@ fn until(d: &Daemon, what: &str, is: impl Fn(&Value) -> bool) -> Value {
     }
 }
 
-fn pool_is(n: u64) -> impl Fn(&Value) -> bool {
+pub fn pool_is(n: u64) -> impl Fn(&Value) -> bool {
     move |s| s["pool"][0]["codes"] == n
 }
 
-fn packmark(place: &Place, args: &[&str]) -> (Option<i32>, Value) {
+pub fn packmark(place: &Place, args: &[&str]) -> (Option<i32>, Value) {
     let config = place.path("line.toml");
     let out = Command::new(env!("CARGO_BIN_EXE_packmark")).args(["--json", "--config"]).arg(config).args(args).output().unwrap();
     let text = String::from_utf8(out.stdout).unwrap();
@@ -431,7 +431,7 @@ fn a_folder_takes_the_order_and_brings_the_delivery() {
     assert_eq!(d.stop().0, Some(0));
 }
 
-fn names(dir: &Path) -> Vec<String> {
+pub fn names(dir: &Path) -> Vec<String> {
     std::fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect()
 }
 

@@ -1,9 +1,8 @@
 //! Damages to what the book claims of whole packs: returned, voided, used elsewhere.
 
-use super::Damage;
 use super::book::{Siblings, insert};
-use super::forget;
-use crate::audit::world::{World, bottle, old_code, returned_code, voided_code};
+use super::{BOTTLES, Damage, dump_code, forget, of};
+use crate::audit::world::{World, bottle, box_code, old_code, returned_code, voided_code};
 use crate::vocab::Promise::*;
 use serde_json::json;
 
@@ -152,6 +151,24 @@ pub(super) const CATALOGUE: &[Damage] = &[
         does: |w, _| {
             let at = w.in_journal(&[("k", "pack-used".into())]);
             forget(w, at);
+        },
+    },
+    Damage {
+        name: "a bottle in a box that it was not made for",
+        promise: OneParent,
+        items: BOTTLES,
+        does: |w, n| {
+            let at = dump_code(w, &of(n).1);
+            w.dump[at]["made_for"] = box_code(4).into();
+        },
+    },
+    Damage {
+        name: "a bottle made for no box in one that has its own",
+        promise: OneParent,
+        items: BOTTLES,
+        does: |w, n| {
+            let at = dump_code(w, &of(n).1);
+            w.dump[at].as_object_mut().unwrap().remove("made_for");
         },
     },
 ];

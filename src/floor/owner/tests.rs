@@ -40,6 +40,7 @@ async fn world(stall_ms: u64, admit: u64) -> World {
     let (status_in, status) = watch::channel(Arc::new(Status::default()));
     let plan = Arc::new(config.plan);
     let devices = Devices::new(plan.clone(), &profiles, dir.path().into(), clock, report).unwrap();
+    let made_for = opened.codebook.made_for_in(&opened.book);
     let line = Line::new(plan.clone(), opened.book);
     let mut owner = Owner::new(Parts {
         clock,
@@ -54,7 +55,8 @@ async fn world(stall_ms: u64, admit: u64) -> World {
         committed_seq: watch::channel(0).0,
         admit,
     });
-    let booted = Input::Booted { clean: opened.clean, last_wall_us: opened.last_wall_us, restored: opened.restored };
+    let (clean, last_wall_us, restored) = (opened.clean, opened.last_wall_us, opened.restored);
+    let booted = Input::Booted { clean, last_wall_us, restored, made_for };
     assert!(owner.boot(booted, &mut commits).await.is_none());
     let (_, alarms) = mpsc::channel(1);
     let supply = mpsc::channel(1).1;

@@ -2,19 +2,23 @@
 
 use super::super::codebook::{Codebook, Placed};
 use super::super::pace::Pace;
-use super::super::segment::{Analysis, Hasher, MAX_RUNS, Places, Plan, Run, SegmentWriter, key};
-use super::compare::{Cursor, Own, against, pairs, within};
-use super::spool::{BUCKETS, Buckets, Origins, Spool};
+use super::super::segment::{Hasher, IndexWriter, MAX_RUNS, Places, Plan, Run, SegmentWriter, key};
+use super::batch::{Batch, Hashing, Taken};
+use super::compare::{Cursor, Filter, Own, against, pairs, within};
+use super::spool::{BUCKETS, Buckets, Origins};
 use super::{ImportError, NAMED};
 use crate::vocab::sscc::RangeRule;
 use crate::vocab::{KeyRule, PackNo};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::mpsc::{channel, sync_channel};
 
 /// Rows that are looked up as soon as they came: a pack that was imported before is refused after these.
 const SAMPLE: u32 = 4_096;
 /// Looking an entry up costs as much as merging about so many earlier ones.
 const LOOKUP_WORTH: u64 = 200;
+/// Fewer entries are sorted sooner than a thread is begun.
+const ALONE: u64 = 50_000;
 
 /// What all packs of one import share.
 pub struct Shop<'a> {
@@ -38,6 +42,7 @@ pub struct Dropped {
     bits: Vec<u64>,
     pub within: u32,
     pub earlier: u32,
+    named: Vec<(u32, String)>,
 }
 
 impl Dropped {
@@ -45,9 +50,13 @@ impl Dropped {
         self.bits.get(row as usize / 64).is_some_and(|w| w >> (row % 64) & 1 == 1)
     }
 
-    fn put(&mut self, row: u32, within: bool) {
+    /// `what`: the sentence of it, asked for only while few are named.
+    fn put(&mut self, row: u32, within: bool, what: impl FnOnce() -> Result<String, ImportError>) -> Result<(), ImportError> {
         if self.has(row) {
-            return;
+            return Ok(());
+        }
+        if self.named.len() < NAMED {
+            self.named.push((row, what()?));
         }
         let at = row as usize / 64;
         if self.bits.len() <= at {
@@ -55,10 +64,18 @@ impl Dropped {
         }
         self.bits[at] |= 1 << (row % 64);
         *if within { &mut self.within } else { &mut self.earlier } += 1;
+        Ok(())
     }
 
     pub fn count(&self) -> u32 {
         self.within + self.earlier
+    }
+
+    /// Sentences of those that are named, in the order of the delivery.
+    pub fn named(&self) -> Vec<String> {
+        let mut named = self.named.clone();
+        named.sort();
+        named.into_iter().map(|n| n.1).collect()
     }
 }
 
@@ -67,14 +84,13 @@ pub struct Build {
     pub id: Arc<str>,
     /// Purposes, one a column.
     columns: Vec<String>,
-    spool: Spool,
+    /// The segment in the making.
+    writer: Option<SegmentWriter>,
     origins: Origins,
     buckets: Buckets,
-    analyses: Vec<Analysis>,
     pub rows: u32,
-    /// First row of the segment in the making, and where the spool holds it.
+    /// First row of the segment in the making.
     first: u32,
-    first_at: u64,
     segments: u32,
     verdict: Verdict,
     sample: Vec<Vec<u8>>,
@@ -89,45 +105,46 @@ struct Verdict {
 
 impl Build {
     /// `aside`: what its files on the way are called.
-    pub fn new(shop: &Shop<'_>, no: PackNo, id: &str, aside: &str, columns: Vec<String>) -> Result<Self, ImportError> {
+    pub fn new(shop: &Shop<'_>, no: PackNo, id: &str, aside: &str, columns: Vec<String>) -> Self {
         let dir = shop.book.dir();
-        Ok(Self {
+        Self {
             no,
             id: id.into(),
-            spool: Spool::create(dir, aside).map_err(ImportError::Write)?,
+            writer: None,
             origins: Origins::new(dir, aside),
             buckets: Buckets::new(dir, aside),
-            analyses: columns.iter().map(|_| Analysis::default()).collect(),
             columns,
             rows: 0,
             first: 0,
-            first_at: 0,
             segments: 0,
             verdict: Verdict::default(),
             sample: Vec::new(),
-        })
+        }
     }
 
-    pub fn push(&mut self, shop: &mut Shop<'_>, codes: &[&[u8]], file: u32, line: u64) -> Result<(), ImportError> {
+    pub fn push(&mut self, shop: &mut Shop<'_>, taken: Taken<'_>) -> Result<(), ImportError> {
         let row = self.rows;
-        self.origins.put(row, file, line, &mut shop.pace).map_err(ImportError::Write)?;
-        self.spool.put(codes, &mut shop.pace).map_err(ImportError::Write)?;
-        for (code, analysis) in codes.iter().zip(&mut self.analyses) {
-            analysis.see(code);
-            let hash = shop.hasher.hash(&key(shop.rule, code));
-            self.buckets.put(hash, row - self.first, &mut shop.pace).map_err(ImportError::Write)?;
+        self.origins.put(row, taken.file, taken.line, &mut shop.pace).map_err(ImportError::Write)?;
+        if self.writer.is_none() {
+            self.writer = Some(self.begin_segment(shop).map_err(ImportError::Write)?);
+        }
+        let writer = self.writer.as_mut().expect("just begun");
+        writer.row(taken.codes(), &mut shop.pace).map_err(ImportError::Write)?;
+        for hash in taken.hashes {
+            self.buckets.put(*hash, row - self.first, &mut shop.pace).map_err(ImportError::Write)?;
         }
         for (id, rule, key_rule, count) in &shop.ranges {
-            if codes.iter().any(|c| rule.ordinal(&key(*key_rule, c)).is_some_and(|o| o < *count)) {
+            if taken.codes().any(|c| rule.ordinal(&key(*key_rule, c)).is_some_and(|o| o < *count)) {
+                let what = format!("{} is a number of {id}", self.place(shop, row)?);
                 match shop.skip {
-                    true => self.verdict.dropped.put(row, false),
-                    false => self.verdict.named.push((row, format!("{} is a number of {id}", self.place(shop, row)?))),
+                    true => self.verdict.dropped.put(row, false, || Ok(what))?,
+                    false => self.verdict.named.push((row, what)),
                 }
             }
         }
         self.rows = row.checked_add(1).ok_or_else(|| ImportError::Shape("a pack holds at most 2^32 - 1 codes".into()))?;
         if row < SAMPLE && !shop.skip {
-            self.sample.extend(codes.iter().map(|c| c.to_vec()));
+            self.sample.extend(taken.codes().map(<[u8]>::to_vec));
             if row + 1 == SAMPLE {
                 self.look_at_sample(shop)?;
             }
@@ -136,6 +153,17 @@ impl Build {
             return self.refuse();
         }
         if self.rows - self.first == shop.capacity { self.end_segment(shop) } else { Ok(()) }
+    }
+
+    fn begin_segment(&self, shop: &Shop<'_>) -> std::io::Result<SegmentWriter> {
+        SegmentWriter::create(Plan {
+            dir: shop.book.dir(),
+            pack_id: &self.id,
+            n: self.segments,
+            store: shop.book.store,
+            rule: shop.rule,
+            purposes: self.columns.clone(),
+        })
     }
 
     /// `file line n` of a row.
@@ -187,73 +215,88 @@ impl Build {
     }
 
     fn end_segment(&mut self, shop: &mut Shop<'_>) -> Result<(), ImportError> {
-        let rows = self.rows - self.first;
         let pace = &mut shop.pace;
         let io = ImportError::Write;
-        self.spool.flush(pace).map_err(io)?;
         self.buckets.flush(pace).map_err(io)?;
         self.origins.flush(pace).map_err(io)?;
         let places = self.places(shop)?;
-        let pace = &mut shop.pace;
-        let forms = self.columns.iter().cloned().zip(self.analyses.iter_mut().map(|a| std::mem::take(a).choose())).collect();
-        let plan = Plan {
-            dir: shop.book.dir(),
-            pack_id: &self.id,
-            n: self.segments,
-            store: shop.book.store,
-            rule: shop.rule,
-            rows,
-            columns: forms,
-            places: &places,
-        };
-        let mut w = SegmentWriter::create(plan).map_err(io)?;
-        let mut reading = self.spool.read(self.first_at, self.columns.len());
-        for _ in 0..rows {
-            reading.step().map_err(io)?;
-            w.row(reading.codes(), pace).map_err(io)?;
-        }
-        w.codes_done(pace).map_err(io)?;
-        if !self.index(shop, &mut w)? {
+        let writer = self.writer.take().expect("a segment with rows was begun");
+        let mut index = writer.codes_done(&places, &mut shop.pace).map_err(io)?;
+        if !self.index(shop, &mut index)? {
             return self.refuse();
         }
-        let segment = w.finish(&mut shop.pace).map_err(ImportError::Damaged)?;
+        let segment = index.finish(&mut shop.pace).map_err(ImportError::Damaged)?;
         shop.done.push(Placed { no: self.no, id: self.id.clone(), first: self.first, segment: Arc::new(segment) });
         self.first = self.rows;
         self.segments += 1;
         self.buckets.rewind();
-        if !shop.skip {
-            self.spool.rewind();
-        }
-        self.first_at = self.spool.position();
         Ok(())
     }
 
-    /// Sorts bucket after bucket, holds each against itself and everything earlier, and writes it. `false`: enough
-    /// duplicates are named.
-    fn index(&mut self, shop: &mut Shop<'_>, w: &mut SegmentWriter) -> Result<bool, ImportError> {
+    /// Sorts bucket after bucket, holds each against itself and everything earlier, and writes it; beside no line the next
+    /// one is sorted meanwhile. `false`: enough duplicates are named.
+    fn index(&mut self, shop: &mut Shop<'_>, w: &mut IndexWriter) -> Result<bool, ImportError> {
         let mine = u64::from(self.rows - self.first) * self.columns.len() as u64;
         let singly = mine * LOOKUP_WORTH < shop.book.entries();
         let mut others = if singly { Vec::new() } else { shop.book.segments() };
         others.extend(shop.done.iter().cloned());
         let n = others.len();
         let mut cursors: Vec<Cursor> = others.into_iter().map(|p| Cursor::new(p, mine, n)).collect();
-        let mut entries = Vec::new();
-        for b in 0..BUCKETS {
-            self.buckets.take(b, &mut entries).map_err(ImportError::Write)?;
-            if !self.judge(shop, w, &entries, &mut cursors, singly)? {
-                return Ok(false);
-            }
-            w.entries(&entries, &mut shop.pace).map_err(ImportError::Write)?;
-        }
-        Ok(true)
+        let mut filter = Filter::default();
+        let mut buckets = std::mem::take(&mut self.buckets);
+        let one_thread = shop.pace.limited();
+        let mut one = |me: &mut Self, entries: &[u64]| {
+            filter.set(entries, cursors.iter().any(Cursor::reads_all));
+            Ok(me.judge(shop, w, entries, &mut cursors, &filter, singly)? && {
+                w.entries(entries, &mut shop.pace).map_err(ImportError::Write)?;
+                true
+            })
+        };
+        let done = if mine < ALONE || one_thread {
+            let mut entries = Vec::new();
+            (0..BUCKETS).try_fold(true, |go_on, b| {
+                if !go_on {
+                    return Ok(false);
+                }
+                buckets.take(b, &mut entries).map_err(ImportError::Write)?;
+                one(self, &entries)
+            })
+        } else {
+            std::thread::scope(|s| {
+                let (sorted, arriving) = sync_channel::<std::io::Result<Vec<u64>>>(2);
+                let (used, again) = channel::<Vec<u64>>();
+                let buckets = &mut buckets;
+                s.spawn(move || {
+                    for b in 0..BUCKETS {
+                        let mut entries = again.try_recv().unwrap_or_default();
+                        let taken = buckets.take(b, &mut entries).map(|()| entries);
+                        // Nobody asks for more once enough is known.
+                        if sorted.send(taken).is_err() {
+                            return;
+                        }
+                    }
+                });
+                for entries in arriving {
+                    let entries = entries.map_err(ImportError::Write)?;
+                    if !one(self, &entries)? {
+                        return Ok(false);
+                    }
+                    let _ = used.send(entries);
+                }
+                Ok(true)
+            })
+        };
+        self.buckets = buckets;
+        done
     }
 
     fn judge(
         &mut self,
         shop: &Shop<'_>,
-        w: &SegmentWriter,
+        w: &IndexWriter,
         entries: &[u64],
         cursors: &mut [Cursor],
+        filter: &Filter,
         singly: bool,
     ) -> Result<bool, ImportError> {
         let mut verdict = std::mem::take(&mut self.verdict);
@@ -262,34 +305,34 @@ impl Build {
         let first = self.first;
         let mut twice = |a: u32, b: u32| {
             let (a, b) = (first + a, first + b);
-            if shop.skip {
-                verdict.dropped.put(b, true);
-                return Ok(true);
-            }
-            let text = match a == b {
-                true => format!("{} holds the same code twice", self.place(shop, b)?),
-                false => format!("{} stands at {} too", self.place(shop, b)?, self.place(shop, a)?),
+            let text = || match a == b {
+                true => Ok(format!("{} holds the same code twice", self.place(shop, b)?)),
+                false => Ok(format!("{} stands at {} too", self.place(shop, b)?, self.place(shop, a)?)),
             };
-            verdict.named.push((b, text));
+            if shop.skip {
+                return verdict.dropped.put(b, true, text).map(|()| true);
+            }
+            verdict.named.push((b, text()?));
             Ok(verdict.named.len() < NAMED)
         };
         let mut go_on = within(entries, &own, &mut twice)?;
         let mut before = |mine: u32, placed: &Placed, ordinal: u32| {
             let row = first + mine;
-            if shop.skip {
-                verdict.dropped.put(row, placed.no == self.no);
-                return Ok(true);
-            }
-            let place = self.place(shop, row)?;
-            let text = match placed.no == self.no {
-                true => format!("{place} stands at {} too", self.place(shop, placed.first + ordinal)?),
-                false => earlier(&place, placed, ordinal),
+            let text = || {
+                let place = self.place(shop, row)?;
+                match placed.no == self.no {
+                    true => Ok(format!("{place} stands at {} too", self.place(shop, placed.first + ordinal)?)),
+                    false => Ok(earlier(&place, placed, ordinal)),
+                }
             };
-            verdict.named.push((row, text));
+            if shop.skip {
+                return verdict.dropped.put(row, placed.no == self.no, text).map(|()| true);
+            }
+            verdict.named.push((row, text()?));
             Ok(verdict.named.len() < NAMED)
         };
         for c in cursors {
-            go_on = go_on && against(entries, &own, c, &mut before)?;
+            go_on = go_on && against(entries, filter, &own, c, &mut before)?;
         }
         if singly && go_on {
             for run in entries.chunk_by(|a, b| a >> 24 == b >> 24) {
@@ -315,24 +358,25 @@ impl Build {
         std::mem::take(&mut self.verdict.dropped)
     }
 
-    /// Gives the rows that are not left out to another build, and the disk its blocks back.
-    pub fn pour(mut self, shop: &mut Shop<'_>, dropped: &Dropped, into: &mut Build) -> Result<(), ImportError> {
-        self.spool.flush(&mut shop.pace).map_err(ImportError::Write)?;
-        let mut reading = self.spool.read(0, self.columns.len());
-        for row in 0..self.rows {
-            reading.step().map_err(ImportError::Write)?;
-            if dropped.has(row) {
-                continue;
+    /// Gives the rows that are not left out of these segments to another build.
+    pub fn pour(&self, shop: &mut Shop<'_>, segments: &[Placed], dropped: &Dropped, into: &mut Build) -> Result<(), ImportError> {
+        let hashing = Hashing { hasher: shop.hasher, rule: shop.rule };
+        let mut batch = Batch::of(self.columns.len());
+        for placed in segments {
+            let mut reading = placed.segment.reading();
+            for row in placed.first..placed.first + placed.segment.rows {
+                reading.step().map_err(ImportError::Write)?;
+                if dropped.has(row) {
+                    continue;
+                }
+                let (file, line) = self.origins.of(row).map_err(ImportError::Write)?;
+                batch.empty();
+                batch.push(reading.codes(), file, line);
+                batch.hash(&hashing);
+                batch.rows().try_for_each(|r| into.push(shop, r))?;
             }
-            let (file, line) = self.origins.of(row).map_err(ImportError::Write)?;
-            let codes: Vec<&[u8]> = reading.codes().collect();
-            into.push(shop, &codes, file, line)?;
         }
-        self.spool.remove(&mut shop.pace).map_err(ImportError::Write)
-    }
-
-    pub fn clear(&self, shop: &mut Shop<'_>) -> Result<(), ImportError> {
-        self.spool.remove(&mut shop.pace).map_err(ImportError::Write)
+        Ok(())
     }
 }
 

@@ -68,6 +68,8 @@ pub struct Cursor {
     pub placed: Placed,
     next: usize,
     ahead: usize,
+    /// So many are looked for that no block can be passed over.
+    dense: bool,
     buffer: Vec<u64>,
     at: usize,
 }
@@ -78,7 +80,11 @@ impl Cursor {
         // Few entries: the blocks between them are not worth reading. Many cursors: their buffers share 4 MiB.
         let dense = entries >= placed.segment.blocks() as u64;
         let ahead = if dense { ((4 << 20) / (cursors.max(1) * BLOCK * 8)).clamp(1, 16) } else { 1 };
-        Self { placed, next: 0, ahead, buffer: Vec::new(), at: 0 }
+        Self { placed, next: 0, ahead, dense, buffer: Vec::new(), at: 0 }
+    }
+
+    pub fn reads_all(&self) -> bool {
+        self.dense
     }
 
     /// Steps to the first entry that is not below `low`; `false`: there is none.
@@ -102,15 +108,22 @@ impl Cursor {
         }
     }
 
-    /// Every entry's hash below `hash`, from where the cursor stands.
-    pub fn below(&mut self, hash: u64, take: &mut impl FnMut(u64)) -> Result<(), SegmentError> {
-        // The last hash of all has no entry above it.
-        let low = if self.at < self.buffer.len() { self.buffer[self.at] } else { 0 };
-        while self.seek(low)? && self.buffer[self.at] >> 24 < hash {
-            take(self.buffer[self.at] >> 24);
-            self.at += 1;
+    /// The entries from where the cursor stands that are not above `top`, at most those that are in memory; empty: there are
+    /// none. What was given is passed.
+    pub fn up_to(&mut self, top: u64) -> Result<&[u64], SegmentError> {
+        if self.at == self.buffer.len() {
+            let s = &self.placed.segment;
+            let from = self.next;
+            self.next = (from + self.ahead).min(s.blocks());
+            self.buffer.clear();
+            self.at = 0;
+            s.read_blocks(from, self.next, &mut self.buffer)?;
         }
-        Ok(())
+        let rest = &self.buffer[self.at..];
+        // Blocks are short beside what is asked for: mostly all of them is.
+        let n = if rest.last().is_none_or(|last| *last <= top) { rest.len() } else { rest.partition_point(|e| *e <= top) };
+        self.at += n;
+        Ok(&self.buffer[self.at - n..self.at])
     }
 
     /// The ordinals of the run with this hash, at whose first entry the cursor stands.
@@ -137,8 +150,87 @@ fn advance(list: &[u64], low: u64) -> usize {
     from + list[from..to].partition_point(|e| *e < low)
 }
 
-/// Merges ascending entries with an earlier segment: `hit(mine, theirs)` for every pair of equal keys.
+/// Tells of most hashes that they are not among some entries, quicker than a search.
+#[derive(Default)]
+pub struct Filter {
+    bits: Vec<u64>,
+    mask: u64,
+}
+
+impl Filter {
+    /// For these entries; unless it is `wanted` it is left empty, and nothing may be asked of it.
+    pub fn set(&mut self, entries: &[u64], wanted: bool) {
+        self.bits.clear();
+        if !wanted {
+            return;
+        }
+        // One bit of sixteen is set.
+        let words = (entries.len() / 4).next_power_of_two().max(4);
+        self.bits.resize(words, 0);
+        self.mask = words as u64 * 64 - 1;
+        for e in entries {
+            let h = (e >> 24) & self.mask;
+            self.bits[(h / 64) as usize] |= 1 << (h % 64);
+        }
+    }
+
+    fn may_have(&self, entry: u64) -> bool {
+        let h = (entry >> 24) & self.mask;
+        self.bits[(h / 64) as usize] >> (h % 64) & 1 == 1
+    }
+}
+
+/// How many entries at the beginning of a list have the first one's hash.
+fn run_length(list: &[u64]) -> usize {
+    list.iter().take_while(|e| *e >> 24 == list[0] >> 24).count()
+}
+
+/// Merges ascending entries with an earlier segment: `hit(mine, theirs)` for every pair of equal keys. All entries of one
+/// hash come in one call.
 pub fn against(
+    mine: &[u64],
+    filter: &Filter,
+    own: &Own<'_>,
+    earlier: &mut Cursor,
+    hit: &mut dyn FnMut(u32, &Placed, u32) -> Result<bool, ImportError>,
+) -> Result<bool, ImportError> {
+    let (Some(first), Some(last)) = (mine.first(), mine.last()) else { return Ok(true) };
+    if !earlier.dense {
+        return among(mine, own, earlier, hit);
+    }
+    // Neighbouring buckets share no hash, so a run of theirs may be met entry by entry.
+    if !earlier.seek(first >> 24 << 24).map_err(ImportError::Damaged)? {
+        return Ok(true);
+    }
+    let top = last | ORDINAL;
+    let placed = earlier.placed.clone();
+    let mut i = 0;
+    let mut before = None;
+    loop {
+        let theirs = earlier.up_to(top).map_err(ImportError::Damaged)?;
+        if theirs.is_empty() {
+            return Ok(true);
+        }
+        for e in theirs.iter().filter(|e| filter.may_have(**e)) {
+            let low = e >> 24 << 24;
+            // The run of mine begins where the one before it ended, or is that one.
+            i += advance(&mine[i..], low);
+            if i == mine.len() {
+                break;
+            }
+            if mine[i] >> 24 != e >> 24 || before.replace(*e) == Some(*e) {
+                continue;
+            }
+            let n = run_length(&mine[i..]);
+            if !pairs(&mine[i..i + n], own, &placed, &[(e & ORDINAL) as u32], hit)? {
+                return Ok(false);
+            }
+        }
+    }
+}
+
+/// As `against`, where few are looked for: what lies between them is not read.
+fn among(
     mine: &[u64],
     own: &Own<'_>,
     earlier: &mut Cursor,
@@ -151,7 +243,7 @@ pub fn against(
             i += advance(&mine[i..], b << 24);
             continue;
         }
-        let end = i + advance(&mine[i..], (a + 1) << 24);
+        let end = i + run_length(&mine[i..]);
         let run = earlier.run(a).map_err(ImportError::Damaged)?;
         if !pairs(&mine[i..end], own, &earlier.placed, &run, hit)? {
             return Ok(false);

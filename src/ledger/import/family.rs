@@ -2,9 +2,10 @@
 //! them, and the relation from each level to the next.
 
 use super::super::relation::RelationWriter;
+use super::batch::Taken;
 use super::build::{Build, Shop};
 use super::{ImportError, ImportHow};
-use crate::intake::{Column, Fault, Row};
+use crate::intake::{Column, Fault};
 use crate::vocab::PackNo;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -68,7 +69,7 @@ impl Family {
                 return Err(ImportError::IdInUse(id));
             }
             let no = PackNo(how.no.0 + depth as u32);
-            let build = Build::new(shop, no, &id, &id, vec![columns[column].purpose.clone()])?;
+            let build = Build::new(shop, no, &id, &id, vec![columns[column].purpose.clone()]);
             let relation = if depth + 1 < levels.len() {
                 Some(RelationWriter::create(shop.book.dir(), &id, shop.book.store).map_err(ImportError::Write)?)
             } else {
@@ -79,7 +80,7 @@ impl Family {
         Ok(Self { members })
     }
 
-    pub fn push(&mut self, shop: &mut Shop<'_>, row: &Row) -> Result<(), ImportError> {
+    pub fn push(&mut self, shop: &mut Shop<'_>, row: Taken<'_>) -> Result<(), ImportError> {
         // The outermost level at which this row begins something new; inside it everything must be new.
         let same = |m: &Member| m.last == row.code(m.column) && m.build.rows > 0;
         let outermost = self.members.iter().rposition(|m| !same(m)).unwrap_or(0);
@@ -100,7 +101,7 @@ impl Family {
             let m = &mut self.members[depth];
             m.last.clear();
             m.last.extend_from_slice(row.code(m.column));
-            m.build.push(shop, &[row.code(m.column)], row.file, row.line)?;
+            m.build.push(shop, row.only(m.column))?;
         }
         Ok(())
     }
@@ -110,7 +111,6 @@ impl Family {
         let (mut made, mut relations) = (Vec::new(), Vec::new());
         for m in &mut self.members {
             m.build.finish(shop)?;
-            m.build.clear(shop)?;
             if let Some(r) = m.relation.take() {
                 relations.push(r.finish(m.build.rows, &mut shop.pace).map_err(ImportError::Write)?);
             }

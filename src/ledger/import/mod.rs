@@ -7,6 +7,7 @@
 //! Invariants: memory does not grow with the pack; a refusal leaves the store as it was; a code is refused if its match key
 //! stands anywhere in the store, used or not, or twice in the delivery; only one import of a store runs at a time.
 
+mod batch;
 mod build;
 pub(super) mod compare;
 mod family;
@@ -17,9 +18,8 @@ use super::merged::MakeError;
 use super::pace::Pace;
 pub use super::pace::{BytesPerSecond, LINE};
 use super::segment::{self, Hasher, SegmentError};
-use crate::intake::{Delivery, Fault, Row, Rows};
+use crate::intake::{Delivery, Fault, Rows};
 use crate::line::{Answer, Book, NewPack, Skipped};
-use crate::vocab::code::MAX_CODE_LEN;
 use crate::vocab::event::Origin;
 use crate::vocab::plan::{CodeSource, Plan};
 use crate::vocab::time::{day, day_of, iso_date};
@@ -214,7 +214,7 @@ pub(super) fn prepare_with(
     let (made, relations, skipped) = match Family::is_meant(&columns) {
         true => {
             let mut family = Family::new(&shop, &columns, how)?;
-            read(&mut shop, rows, |shop, row| family.push(shop, row))?;
+            batch::read(&mut shop, rows, |shop, row| family.push(shop, row))?;
             let (made, relations) = family.finish(&mut shop)?;
             (made, relations, Skipped::default())
         }
@@ -251,15 +251,8 @@ fn new_pack(made: &[Made], sha256: [u8; 32], skipped: Skipped, how: &ImportHow) 
 
 /// An ordinary pack: one code a row, or several of one item.
 fn single(shop: &mut Shop<'_>, rows: &mut dyn Rows, purposes: Vec<String>, how: &ImportHow) -> Result<(Made, Skipped), ImportError> {
-    let mut build = Build::new(shop, how.no, &how.id, &how.id, purposes.clone())?;
-    let n = purposes.len();
-    read(shop, rows, |shop, row| {
-        if n == 1 {
-            return build.push(shop, &[row.code(0)], row.file, row.line);
-        }
-        let codes: [&[u8]; segment::MAX_COLUMNS] = std::array::from_fn(|c| if c < n { row.code(c) } else { &[] });
-        build.push(shop, &codes[..n], row.file, row.line)
-    })?;
+    let mut build = Build::new(shop, how.no, &how.id, &how.id, purposes.clone());
+    batch::read(shop, rows, |shop, row| build.push(shop, row))?;
     build.finish(shop)?;
     let dropped = build.dropped();
     let mut skipped = Skipped::default();
@@ -267,56 +260,24 @@ fn single(shop: &mut Shop<'_>, rows: &mut dyn Rows, purposes: Vec<String>, how: 
         if dropped.count() == build.rows {
             return Err(ImportError::NothingNew(build.rows));
         }
-        skipped = Skipped { within: dropped.within, earlier: dropped.earlier };
+        skipped = Skipped { within: dropped.within, earlier: dropped.earlier, named: dropped.named() };
         // What is left is imported as if nothing else had come: all of it is checked once more, and now nothing is left out.
         shop.skip = false;
-        for p in shop.done.drain(..) {
-            std::fs::remove_file(&p.segment.path).map_err(ImportError::Write)?;
+        let whole = std::mem::take(&mut shop.done);
+        for p in &whole {
+            // Not in the way of what comes in its place; it is read all the same.
+            std::fs::rename(&p.segment.path, p.segment.path.with_extension("whole.spool")).map_err(ImportError::Write)?;
         }
-        let mut rest = Build::new(shop, how.no, &how.id, &format!("{}.rest", how.id), purposes)?;
-        build.pour(shop, &dropped, &mut rest)?;
+        let mut rest = Build::new(shop, how.no, &how.id, &format!("{}.rest", how.id), purposes);
+        build.pour(shop, &whole, &dropped, &mut rest)?;
         rest.finish(shop)?;
         build = rest;
-    }
-    build.clear(shop)?;
-    Ok((Made { no: how.no, id: build.id.clone(), level: how.level.clone(), rows: build.rows }, skipped))
-}
-
-/// Every row of the delivery, each code fit to be one.
-fn read(
-    shop: &mut Shop<'_>,
-    rows: &mut dyn Rows,
-    mut take: impl FnMut(&mut Shop<'_>, &Row) -> Result<(), ImportError>,
-) -> Result<(), ImportError> {
-    let (mut row, columns, mut any) = (Row::default(), rows.columns().len(), false);
-    while rows.next_row(&mut row).map_err(ImportError::Delivery)? {
-        any = true;
-        let wrong = (row.len() != columns).then(|| format!("the row has {} codes instead of {columns}", row.len()));
-        if let Some(what) = wrong.or_else(|| (0..columns).find_map(|c| unfit(row.code(c)))) {
-            let path = shop.files.get(row.file as usize).cloned().unwrap_or_default();
-            return Err(ImportError::Delivery(Fault::Line { path, line: row.line, what }));
+        for p in &whole {
+            let path = p.segment.path.with_extension("whole.spool");
+            std::fs::File::options().write(true).open(&path).and_then(|f| shop.pace.remove(&f, &path)).map_err(ImportError::Write)?;
         }
-        take(shop, &row)?;
     }
-    if any { Ok(()) } else { Err(ImportError::Empty) }
-}
-
-/// Why these bytes can be no code, if so.
-fn unfit(code: &[u8]) -> Option<String> {
-    if code.is_empty() {
-        return Some("the code is empty".into());
-    }
-    if code.len() > MAX_CODE_LEN {
-        return Some(format!("the code has {} bytes, at most {MAX_CODE_LEN} are possible", code.len()));
-    }
-    // Control bytes are rare: one look, without a branch a byte, tells that there is none.
-    if !code.iter().fold(false, |any, b| any | (*b < 0x20)) {
-        return None;
-    }
-    if code.contains(&4) || code.contains(&0) {
-        return Some("the code holds a control byte (NUL or EOT) that no printer can take".into());
-    }
-    code.contains(&b'\r').then(|| "a carriage return stands inside the code: no reader gives it back; end lines with LF or CRLF".into())
+    Ok((Made { no: how.no, id: build.id.clone(), level: how.level.clone(), rows: build.rows }, skipped))
 }
 
 /// Gives the files their names, all or none; after this they stand.

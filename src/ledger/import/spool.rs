@@ -1,9 +1,7 @@
-//! What an import holds aside on disk: rows as they came, where they came from, and the index entries by the first byte of
-//! their hash. Memory stays the same for a pack of any size.
+//! What an import holds aside on disk: where the rows came from, and the index entries by the first byte of their hash. Memory stays the same for a pack of any size.
 
 use super::super::segment::{MAX_ROWS, Run};
 use crate::ledger::pace::{Pace, Stream};
-use crate::vocab::code::MAX_CODE_LEN;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -32,99 +30,6 @@ impl Drop for Aside {
     fn drop(&mut self) {
         // What cannot be removed is swept at the next start.
         let _ = std::fs::remove_file(&self.path);
-    }
-}
-
-/// Rows, each code after its length (u16).
-pub struct Spool {
-    aside: Aside,
-    out: Stream,
-}
-
-impl Spool {
-    pub fn create(dir: &Path, id: &str) -> std::io::Result<Self> {
-        let aside = Aside::create(dir, &format!("{id}.rows"))?;
-        let out = Stream::new(aside.file.clone(), 0);
-        Ok(Self { aside, out })
-    }
-
-    pub fn put(&mut self, codes: &[&[u8]], pace: &mut Pace) -> std::io::Result<()> {
-        self.out.with(pace, |b| {
-            for c in codes {
-                b.extend_from_slice(&(c.len() as u16).to_le_bytes());
-                b.extend_from_slice(c);
-            }
-        })
-    }
-
-    pub fn position(&self) -> u64 {
-        self.out.position()
-    }
-
-    pub fn flush(&mut self, pace: &mut Pace) -> std::io::Result<()> {
-        self.out.flush(pace)
-    }
-
-    /// Forgets every row; the file's blocks are used again.
-    pub fn rewind(&mut self) {
-        self.out.seek(0);
-    }
-
-    /// Rows of `columns` codes from a position on; everything must have been flushed.
-    pub fn read(&self, from: u64, columns: usize) -> Reading {
-        Reading { file: self.aside.file.clone(), at: from, buffer: Vec::new(), used: 0, ends: vec![(0, 0); columns] }
-    }
-
-    pub fn remove(&self, pace: &mut Pace) -> std::io::Result<()> {
-        self.aside.remove(pace)
-    }
-}
-
-pub struct Reading {
-    file: Arc<File>,
-    at: u64,
-    buffer: Vec<u8>,
-    used: usize,
-    ends: Vec<(usize, usize)>,
-}
-
-impl Reading {
-    /// Steps to the next row, whose codes `codes` then gives. The caller knows how many there are.
-    pub fn step(&mut self) -> std::io::Result<()> {
-        let most = self.ends.len() * (2 + MAX_CODE_LEN);
-        if self.buffer.len() - self.used < most {
-            self.refill()?;
-        }
-        for e in &mut self.ends {
-            let short = || std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
-            let head = self.buffer.get(self.used..self.used + 2).ok_or_else(short)?;
-            let from = self.used + 2;
-            let to = from + usize::from(u16::from_le_bytes([head[0], head[1]]));
-            self.buffer.get(from..to).ok_or_else(short)?;
-            (*e, self.used) = ((from, to), to);
-        }
-        Ok(())
-    }
-
-    pub fn codes(&self) -> impl Iterator<Item = &[u8]> {
-        self.ends.iter().map(|(from, to)| &self.buffer[*from..*to])
-    }
-
-    fn refill(&mut self) -> std::io::Result<()> {
-        const PAGE: usize = 1 << 18;
-        self.buffer.drain(..self.used);
-        self.used = 0;
-        let have = self.buffer.len();
-        self.buffer.resize(have + PAGE, 0);
-        let mut n = 0;
-        while n < PAGE {
-            match self.file.read_at(&mut self.buffer[have + n..], self.at)? {
-                0 => break,
-                got => (n, self.at) = (n + got, self.at + got as u64),
-            }
-        }
-        self.buffer.truncate(have + n);
-        Ok(())
     }
 }
 
@@ -220,31 +125,39 @@ impl Origins {
     }
 }
 
-/// Entries of a bucket that stay in memory before they are written.
-const CHUNK: usize = 4_096;
+/// Entries of a bucket that stay in memory before they are written; all buckets together stay in a processor's cache.
+const CHUNK: usize = 512;
 /// Buckets: one for each first byte of an entry.
 pub const BUCKETS: usize = 256;
 
 /// Index entries of one segment, by their first byte: each bucket is sorted by itself, so no merge is needed.
+#[derive(Default)]
 pub struct Buckets {
     dir: PathBuf,
     id: String,
-    full: Vec<Vec<u64>>,
+    /// What is in memory: a chunk a bucket, and how much of it is used.
+    held: Vec<[u64; CHUNK]>,
+    used: Vec<u16>,
+    /// Where the full chunks of each bucket stand in the file.
     written: Vec<Vec<u64>>,
     spilled: Option<(Aside, Stream)>,
 }
 
 impl Buckets {
     pub fn new(dir: &Path, id: &str) -> Self {
-        Self { dir: dir.into(), id: id.into(), full: vec![Vec::new(); BUCKETS], written: vec![Vec::new(); BUCKETS], spilled: None }
+        let (held, used, written) = (vec![[0; CHUNK]; BUCKETS], vec![0; BUCKETS], vec![Vec::new(); BUCKETS]);
+        Self { dir: dir.into(), id: id.into(), held, used, written, spilled: None }
     }
 
+    #[inline]
     pub fn put(&mut self, hash: u64, ordinal: u32, pace: &mut Pace) -> std::io::Result<()> {
         debug_assert!(ordinal < MAX_ROWS);
         let entry = hash << 24 | u64::from(ordinal);
         let b = (entry >> 56) as usize;
-        self.full[b].push(entry);
-        if self.full[b].len() < CHUNK { Ok(()) } else { self.spill(b, pace) }
+        let at = usize::from(self.used[b]);
+        self.held[b][at] = entry;
+        self.used[b] = at as u16 + 1;
+        if at + 1 < CHUNK { Ok(()) } else { self.spill(b, pace) }
     }
 
     fn spill(&mut self, b: usize, pace: &mut Pace) -> std::io::Result<()> {
@@ -255,9 +168,9 @@ impl Buckets {
         }
         let (_, out) = self.spilled.as_mut().expect("just made");
         self.written[b].push(out.position());
-        let entries = &mut self.full[b];
+        let entries = &self.held[b];
         out.with(pace, |bytes| entries.iter().for_each(|e| bytes.extend_from_slice(&e.to_le_bytes())))?;
-        entries.clear();
+        self.used[b] = 0;
         Ok(())
     }
 
@@ -268,13 +181,14 @@ impl Buckets {
     /// A bucket's entries, ascending, into `out`; what was spilled must have been flushed.
     pub fn take(&mut self, b: usize, out: &mut Vec<u64>) -> std::io::Result<()> {
         out.clear();
-        out.append(&mut self.full[b]);
-        let mut bytes = vec![0; CHUNK * 8];
+        let mut bytes = [0; CHUNK * 8];
         for at in self.written[b].drain(..) {
             let (aside, _) = self.spilled.as_ref().expect("chunks stand in the file");
             aside.file.read_exact_at(&mut bytes, at)?;
             out.extend(bytes.chunks_exact(8).map(|c| u64::from_le_bytes(c.try_into().expect("eight bytes"))));
         }
+        out.extend_from_slice(&self.held[b][..usize::from(self.used[b])]);
+        self.used[b] = 0;
         out.sort_unstable();
         Ok(())
     }
@@ -313,25 +227,15 @@ mod tests {
     }
 
     #[test]
-    fn rows_and_buckets_come_back() {
+    fn buckets_come_back() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("packs")).unwrap();
         let mut pace = Pace::new(None);
-        let (mut s, mut b) = (Spool::create(dir.path(), "x").unwrap(), Buckets::new(dir.path(), "x"));
-        let row = |r: u32| [vec![r as u8; r as usize % 500 + 1], r.to_le_bytes().to_vec()];
+        let mut b = Buckets::new(dir.path(), "x");
         for r in 0..20_000 {
-            let [a, c] = row(r);
-            s.put(&[&a, &c], &mut pace).unwrap();
             b.put(u64::from(r % 3) << 32, r, &mut pace).unwrap();
         }
-        s.flush(&mut pace).unwrap();
         b.flush(&mut pace).unwrap();
-        let mut reading = s.read(0, 2);
-        for r in 0..20_000 {
-            reading.step().unwrap();
-            assert!(reading.codes().eq(row(r).iter().map(Vec::as_slice)), "{r}");
-        }
-        assert!(reading.step().is_err());
         let mut out = Vec::new();
         for (n, want) in [(0, 6_667), (1, 6_667), (2, 6_666), (3, 0)] {
             b.take(n, &mut out).unwrap();

@@ -97,3 +97,85 @@ fn a_label_not_read_in_time_is_void_and_the_next_is_printed() {
     assert_eq!(w.state(number), ItemState::Verified);
     w.check_folds();
 }
+
+/// A line with a second place where boxes are packed by hand, its own code first.
+fn two_hands() -> Plan {
+    let mut p = plan();
+    let pack = p.stations.iter_mut().find(|s| s.id == "box-pack").unwrap();
+    (pack.gather, pack.trigger, pack.gate) = (Some(Gather::ParentFirst), None, None);
+    p.stations.push(Station { device: Some(CASECAM), gather: Some(Gather::ParentFirst), ..station(6, "box-hand", Role::Pack, 1) });
+    p.stations.retain(|s| s.id != "case-check");
+    p
+}
+
+fn start(plan: Plan) -> World {
+    let mut w = World::with(plan, Book::default(), true);
+    w.pack(BOTTLES, "bottle", 50);
+    w.pack(BOXES, "box", 10);
+    w.connect();
+    w.op(Op::JobCreate { id: "J".into(), product: "P1".into(), lot: "A".into(), target: None, expiry: None });
+    w.op(Op::JobStart { id: "J".into() });
+    w.settle(300);
+    assert_eq!(w.line.book().line.state, PackMl::Execute, "{:?}", w.answers);
+    w
+}
+
+#[test]
+fn a_code_on_a_parent_that_is_open_elsewhere_is_a_duplicate() {
+    let mut w = start(two_hands());
+    let c: Vec<CodeRef> = (0..4).map(|n| w.bottle(n)).collect();
+    w.settle(500);
+    let own = CodeRef::new(BOXES, 0);
+    w.frame(BOXCAM, &[own]);
+    w.frame(CASECAM, &[own]);
+    assert_eq!(w.rejected(6, Reason::Duplicate), 1);
+    w.frame(CASECAM, &[c[2], c[3]]);
+    assert_eq!(w.rejected(6, Reason::WrongLevel), 2, "nothing is open there");
+    w.frame(BOXCAM, &[c[0], c[1]]);
+    assert_eq!(w.state(own), ItemState::Verified);
+    w.check_folds();
+}
+
+#[test]
+fn a_box_packed_by_hand_is_not_what_stands_before_the_sequence() {
+    let mut p = plan();
+    let hand = Station { device: Some(CASECAM), gather: Some(Gather::ParentLast), ..station(6, "case-hand", Role::Pack, 2) };
+    p.stations.retain(|s| s.id != "case-check");
+    p.stations.push(hand);
+    let mut w = start(p);
+    let c = [w.bottle(0), w.bottle(1)];
+    w.settle(500);
+    let b = w.boxed(0, &c);
+    w.settle(700);
+    // It is expected at the sequence; somebody takes it off the belt and packs it.
+    w.frame(CASECAM, &[b]);
+    assert_eq!(w.line.book().life(b).parent, ParentNo(2));
+    w.edge(7);
+    assert_eq!(w.rejected(3, Reason::Duplicate), 1);
+    assert_eq!(w.line.book().line.reason.as_deref(), Some("out-of-step"));
+    assert_eq!(w.line.book().life(b).parent, ParentNo(2), "it stays where it was put");
+    w.check_folds();
+}
+
+#[test]
+fn a_label_scanned_where_nothing_triggers_does_not_seal() {
+    let mut p = plan();
+    let check = p.stations.iter_mut().find(|s| s.id == "case-check").unwrap();
+    (check.trigger, check.gate) = (None, None);
+    let mut w = start(p);
+    for b in 0..2 {
+        let c = [w.bottle(2 * b), w.bottle(2 * b + 1)];
+        w.settle(500);
+        w.boxed(b, &c);
+        w.settle(700);
+        w.edge(7);
+        w.settle(100);
+    }
+    let label = w.labels[0];
+    let parent = w.line.book().parent_of_number(label).unwrap();
+    w.frame(CASECAM, &[CodeRef::new(BOXES, 0)]);
+    w.frame(CASECAM, &[label]);
+    assert_eq!(w.line.book().parents[&parent].state, ParentState::Labelling, "neither sealed nor given up");
+    assert_eq!(w.line.book().life(label).seen, 1, "evidence all the same");
+    w.check_folds();
+}

@@ -278,6 +278,109 @@ fn a_range_that_ends_warns_then_holds_with_a_plain_reason() {
     w.check_folds();
 }
 
+/// One range number, and two cases' boxes: the second case is full and has no number.
+fn without_a_number() -> World {
+    let mut w = World::with(one_number(), Book::default(), true);
+    w.pack(BOTTLES, "bottle", 50);
+    w.pack(BOXES, "box", 10);
+    w.connect();
+    w.op(Op::JobCreate { id: "J".into(), product: "P1".into(), lot: "A".into(), target: None, expiry: None });
+    w.op(Op::JobStart { id: "J".into() });
+    w.settle(300);
+    case(&mut w, 0);
+    w.edge(3);
+    w.frame(CASECAM, &[CodeRef::new(PackNo(1), 0)]);
+    w.settle(1_000);
+    case(&mut w, 1);
+    assert_eq!(w.line.book().line.reason.as_deref(), Some("range-empty"));
+    w
+}
+
+fn one_number() -> Plan {
+    let mut p = plan();
+    let of = Box::new(RangeRule::Serial { prefix: "C".into(), digits: 6, start: 1 });
+    p.levels[2].range = Some(RangeRule::Block { of, end: 1 });
+    p
+}
+
+#[test]
+fn a_full_case_without_a_number_gets_one_when_there_are_numbers_again() {
+    let w = without_a_number();
+    let waiting = w.line.book().live_parents().next().unwrap();
+    let mut more = one_number();
+    more.levels[2].range = Some(RangeRule::Serial { prefix: "D".into(), digits: 6, start: 1 });
+    let mut again = World::with(more, w.line.book().clone(), true);
+    again.counters = w.counters.clone();
+    again.connect();
+    again.settle(100);
+    again.op(Op::JobResume { id: "J".into() });
+    again.settle(300);
+    let label = again.labels[0];
+    assert_eq!(again.line.book().parents[&waiting].code, Some(label));
+    assert!(!again.alarm("range-empty:case"));
+    again.edge(3);
+    again.frame(CASECAM, &[label]);
+    again.settle(1_000);
+    assert_eq!((again.line.book().parents[&waiting].state, again.state(label)), (ParentState::Sealed, ItemState::Verified));
+}
+
+#[test]
+fn a_full_case_without_a_number_takes_nothing_more() {
+    let mut w = World::with(one_number(), Book::default(), true);
+    w.pack(BOTTLES, "bottle", 50);
+    w.pack(BOXES, "box", 10);
+    w.connect();
+    w.op(Op::JobCreate { id: "J".into(), product: "P1".into(), lot: "A".into(), target: None, expiry: None });
+    w.op(Op::JobStart { id: "J".into() });
+    w.settle(300);
+    case(&mut w, 0);
+    w.edge(3);
+    w.frame(CASECAM, &[CodeRef::new(PackNo(1), 0)]);
+    w.settle(1_000);
+    let boxes: Vec<CodeRef> = (2..5)
+        .map(|n| {
+            let children = [w.bottle(2 * n), w.bottle(2 * n + 1)];
+            w.settle(400);
+            let own = w.boxed(n, &children);
+            w.settle(700);
+            own
+        })
+        .collect();
+    // The permit goes with the second; the belt runs on a little.
+    for _ in 0..3 {
+        w.edge(7);
+    }
+    assert_eq!(w.rejected(3, Reason::OverCount), 1);
+    assert!(w.alarm("range-empty:case") && w.alarm("out-of-step:case-pack"));
+    assert!(boxes.iter().all(|b| w.line.book().life(*b).parent == ParentNo(0)), "what lies in which case people must tell");
+    w.check_folds();
+}
+
+#[test]
+fn a_pack_with_a_code_on_an_open_parent_is_not_withdrawn() {
+    let mut p = plan();
+    let pack = p.stations.iter_mut().find(|s| s.id == "box-pack").unwrap();
+    (pack.gather, pack.trigger, pack.gate) = (Some(Gather::ParentFirst), None, None);
+    let mut w = World::with(p, Book::default(), true);
+    w.pack(BOTTLES, "bottle", 50);
+    w.pack(BOXES, "box", 10);
+    w.connect();
+    w.op(Op::JobCreate { id: "J".into(), product: "P1".into(), lot: "A".into(), target: None, expiry: None });
+    w.op(Op::JobStart { id: "J".into() });
+    w.settle(300);
+    let c = [w.bottle(0), w.bottle(1)];
+    w.settle(500);
+    let own = CodeRef::new(BOXES, 0);
+    w.frame(BOXCAM, &[own]);
+    w.op(void("boxs", ItemState::Returned));
+    w.refused("parent-open");
+    w.frame(BOXCAM, &c);
+    assert_eq!(w.state(own), ItemState::Verified);
+    w.op(void("boxs", ItemState::Returned));
+    assert!(w.answers.last().unwrap().ok);
+    w.check_folds();
+}
+
 #[test]
 fn a_burnt_number_is_not_burnt_again_after_a_restart() {
     let mut w = World::start();
@@ -300,6 +403,7 @@ fn a_burnt_number_is_not_burnt_again_after_a_restart() {
     // An older copy: what may have been sent counts as issued.
     let mut old: Line = Line::new(Arc::new(plan()), w.line.book().clone());
     let restored: Vec<CodeRef> = (issued..issued + 100).map(|o| CodeRef::new(PackNo(1), o)).collect();
-    old.handle(Input::Booted { clean: false, last_wall_us: None, restored }, Now::new(1, 1_700_000_000_000_000));
+    let booted = Input::Booted { clean: false, last_wall_us: None, restored, made_for: Vec::new() };
+    old.handle(booted, Now::new(1, 1_700_000_000_000_000));
     assert_eq!(old.book().packs[&PackNo(1)].next, issued + 100);
 }

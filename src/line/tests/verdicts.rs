@@ -93,3 +93,109 @@ fn a_second_carrier_is_a_duplicate_and_the_first_stays() {
     assert_eq!(w.state(code), ItemState::Verified);
     w.check_folds();
 }
+
+/// A further code of the item: on its cap, say.
+fn twin(code: CodeRef) -> Mark {
+    Mark::Code { code, exact: true, twin: true, made_for: None }
+}
+
+#[test]
+fn a_further_code_proves_no_ink_and_is_held_against_the_printed_one() {
+    let mut w = World::start();
+    let item = |n| CodeRef::new(BOTTLES, n);
+    let mut pass = |marks: Vec<Mark>| {
+        w.give(Input::Report { device: PRINTER, report: Report::Printed { count: 1 } });
+        w.edge(1);
+        w.sight(CAM, marks);
+        w.settle(700);
+        w.line.book().stations[&StationNo(1)].counts.clone()
+    };
+    let good = pass(vec![twin(item(0)), Mark::of(item(0))]);
+    assert_eq!((good.verified, good.rejected.len()), (1, 0));
+    // The cap of another item: two codes, and one thing that can carry one of them.
+    let crossed = pass(vec![Mark::of(item(1)), twin(item(5))]);
+    assert_eq!((crossed.verified, crossed.rejected.get(&Reason::OverCount)), (1, Some(&1)));
+    let alone = pass(vec![twin(item(2))]);
+    assert_eq!((alone.verified, alone.rejected.get(&Reason::NoRead)), (1, Some(&1)));
+    let altered = Mark::Code { code: item(3), exact: false, twin: true, made_for: None };
+    let bad = pass(vec![Mark::of(item(3)), altered]);
+    assert_eq!((bad.verified, bad.rejected.get(&Reason::Altered)), (1, Some(&1)));
+    for n in [1, 2, 3, 5] {
+        assert_ne!(w.state(item(n)), ItemState::Verified, "{n}");
+    }
+    w.check_folds();
+}
+
+#[test]
+fn a_second_frame_with_the_cap_of_another_item_takes_the_verdict_back() {
+    let mut w = World::start();
+    let item = |n| CodeRef::new(BOTTLES, n);
+    for n in 0..2 {
+        w.give(Input::Report { device: PRINTER, report: Report::Printed { count: 1 } });
+        w.edge(1);
+        w.frame(CAM, &[item(n)]);
+        w.sight(CAM, vec![twin(item(n * 5))]);
+        w.settle(700);
+    }
+    assert_eq!(w.state(item(0)), ItemState::Verified, "its own cap changes nothing");
+    assert_eq!(w.state(item(1)), ItemState::Rejected, "that of another does");
+    w.check_folds();
+}
+
+#[test]
+fn any_code_of_a_preprinted_item_names_it_and_all_must_name_the_same() {
+    let mut p = plan();
+    p.levels[0].codes = CodeSource::Preprinted;
+    p.stations.remove(0);
+    let mut w = World::with(p, Book::default(), true);
+    w.pack(BOTTLES, "bottle", 50);
+    w.pack(BOXES, "box", 10);
+    w.connect();
+    w.op(Op::JobCreate { id: "J".into(), product: "P1".into(), lot: "A".into(), target: None, expiry: None });
+    w.op(Op::JobStart { id: "J".into() });
+    w.settle(300);
+    let item = |n| CodeRef::new(BOTTLES, n);
+    let sights = [
+        vec![twin(item(0))],
+        vec![twin(item(1)), Mark::of(item(1))],
+        vec![Mark::of(item(2)), twin(item(3))],
+        vec![twin(item(4)), twin(item(5))],
+        vec![twin(item(0))],
+    ];
+    for marks in sights {
+        w.edge(1);
+        w.sight(CAM, marks);
+        w.settle(700);
+    }
+    let states: Vec<ItemState> = (0..6).map(|n| w.state(item(n))).collect();
+    use ItemState::{Pooled, Verified};
+    assert_eq!(states, [Verified, Verified, Pooled, Pooled, Pooled, Pooled]);
+    assert_eq!((w.rejected(1, Reason::OverCount), w.rejected(1, Reason::Duplicate)), (2, 1));
+    // At a camera that packs, whichever code of the two was seen: one child, and one code of the box.
+    w.edge(2);
+    w.sight(BOXCAM, vec![twin(item(0)), Mark::of(item(0)), twin(item(1)), twin(CodeRef::new(BOXES, 0)), Mark::of(CodeRef::new(BOXES, 0))]);
+    w.settle(700);
+    assert_eq!((w.state(item(0)), w.state(CodeRef::new(BOXES, 0))), (ItemState::Packed, Verified));
+    w.check_folds();
+}
+
+#[test]
+fn a_scan_without_a_trigger_holds_further_codes_against_the_printed_ones_too() {
+    let mut p = plan();
+    let check = p.stations.iter_mut().find(|s| s.id == "check").unwrap();
+    (check.trigger, check.gate) = (None, None);
+    let mut w = World::with(p, Book::default(), true);
+    w.pack(BOTTLES, "bottle", 50);
+    w.pack(BOXES, "box", 10);
+    w.connect();
+    w.op(Op::JobCreate { id: "J".into(), product: "P1".into(), lot: "A".into(), target: None, expiry: None });
+    w.op(Op::JobStart { id: "J".into() });
+    w.settle(300);
+    let item = |n| CodeRef::new(BOTTLES, n);
+    w.sight(CAM, vec![Mark::of(item(0)), twin(item(1))]);
+    assert_eq!((w.state(item(0)), w.rejected(1, Reason::OverCount)), (ItemState::Sent, 1));
+    w.sight(CAM, vec![twin(item(1))]);
+    assert_eq!(w.rejected(1, Reason::NoRead), 0, "nothing was shown");
+    w.sight(CAM, vec![Mark::of(item(0)), twin(item(0)), Mark::of(item(1)), twin(item(1))]);
+    assert_eq!((w.state(item(0)), w.state(item(1))), (ItemState::Verified, ItemState::Verified));
+}

@@ -4,6 +4,7 @@ use super::stage::{Scene, play};
 use super::{Doors, SimulateError, rig};
 use crate::config::Config;
 use crate::profile::Profiles;
+use crate::sim::related;
 use crate::sim::rig::Rig;
 use crate::sim::world::{Faults, Refusal, World, WorldHow};
 use crate::vocab::rng::Rng;
@@ -36,6 +37,9 @@ pub struct SimulateArgs {
     /// Codes on the things of a pre-printed level, one a line, in their order
     #[arg(long, value_name = "LEVEL=FILE", value_parser = roll)]
     pub preprinted: Vec<(String, PathBuf)>,
+    /// Codes of pre-printed levels that belong together: a table, its first line names the levels, the innermost first
+    #[arg(long, value_name = "FILE")]
+    pub related: Option<PathBuf>,
     /// Loopback address of a control port, where knobs of devices are turned; port 0 takes a free one
     #[arg(long, value_name = "IP:PORT", value_parser = loopback)]
     pub control: Option<SocketAddr>,
@@ -96,12 +100,16 @@ fn world(config: &Config, args: &SimulateArgs, seed: u64) -> Result<World, Simul
         let codes = read_codes(path).map_err(|source| SimulateError::Preprinted { path: path.clone(), source })?;
         preprinted.entry(level.clone()).or_default().extend(codes);
     }
+    let rows = args.related.as_deref().map(related::read).transpose().map_err(SimulateError::World)?.unwrap_or_default();
+    for (level, codes) in rows.rolls {
+        preprinted.entry(level).or_default().extend(codes);
+    }
     let faults = match args.faults {
         FaultLevel::None => Faults::None,
         FaultLevel::Normal => Faults::Normal,
         FaultLevel::Hard => Faults::Hard,
     };
-    let how = WorldHow { units: args.units, seed, faults, rate_per_min: args.rate, preprinted };
+    let how = WorldHow { units: args.units, seed, faults, rate_per_min: args.rate, preprinted, made_for: rows.made_for };
     World::new(Arc::new(config.plan.clone()), how).map_err(SimulateError::World)
 }
 

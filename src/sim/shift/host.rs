@@ -98,7 +98,8 @@ impl<L: Law, S: Store> Host<L, S> {
             exited: false,
             rng,
         };
-        let booted = Input::Booted { clean: opened.clean, last_wall_us: opened.last_wall_us, restored: opened.restored };
+        let made_for = host.codebook.made_for_in(host.line.book());
+        let booted = Input::Booted { clean: opened.clean, last_wall_us: opened.last_wall_us, restored: opened.restored, made_for };
         host.give(booted, now_us);
         host.writer.waited = true;
         host

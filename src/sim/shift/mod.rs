@@ -3,27 +3,28 @@
 //!
 //! Invariants: no clock is asked; the same seed gives the same truth, journal and dump.
 
+mod codes;
 pub mod host;
+mod links;
 pub mod office;
 pub mod store;
 
 use crate::config::Config;
-use crate::intake;
-use crate::ledger::import::{self, ImportHow};
 use crate::line::{Law, Op};
 use crate::profile::{Bound, Profiles};
 use crate::sim::emul::{Emission, Link};
-use crate::sim::example::{LINE, tightened, token};
+use crate::sim::example::{LINE, tightened, unprinted};
 use crate::sim::rig::Rig;
 use crate::sim::world::{Faults, World, WorldHow};
 use crate::vocab::rng::Rng;
 use crate::vocab::time::MS;
-use crate::vocab::{DeviceNo, PackMl, PackNo, Plan};
+use crate::vocab::{PackMl, Plan};
+use codes::Codes;
 use host::{Host, Wire};
+use links::{Links, Parcel};
 use serde_json::Value;
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use store::Opener;
 
@@ -45,6 +46,8 @@ pub struct ShiftHow {
     pub instant: bool,
     /// The text of the line's configuration.
     pub line: String,
+    /// Bottles and boxes are pre-printed, in rows that belong together.
+    pub related: bool,
 }
 
 impl Default for ShiftHow {
@@ -58,6 +61,7 @@ impl Default for ShiftHow {
             crash_within_us: None,
             instant: false,
             line: LINE.into(),
+            related: false,
         }
     }
 }
@@ -81,69 +85,6 @@ pub fn read_line(profiles: &Profiles, text: &str) -> Result<(Plan, BTreeMap<Stri
     let bind = |d: &crate::vocab::plan::Device| Ok((d.id.clone(), profiles.bind(&d.profile, &d.settings).map_err(|e| e.join("\n"))?));
     let bound = config.plan.devices.iter().map(bind).collect::<Result<BTreeMap<_, _>, String>>()?;
     Ok((config.plan, bound))
-}
-
-/// Something on its way over a link.
-enum Parcel {
-    ToDevice(DeviceNo, Vec<u8>),
-    ToHost(DeviceNo, Vec<u8>),
-    DeviceHangsUp(DeviceNo),
-    HostHangsUp(DeviceNo),
-}
-
-/// Links of all devices: bytes in order, each direction with its own delay; a new connection forgets the old one's.
-struct Links {
-    heap: BinaryHeap<Reverse<(u64, u64, u32)>>,
-    parcels: BTreeMap<u64, Parcel>,
-    generation: BTreeMap<DeviceNo, u32>,
-    up: BTreeMap<DeviceNo, bool>,
-    last: BTreeMap<(DeviceNo, bool), u64>,
-    next: u64,
-    rng: Rng,
-    instant: bool,
-}
-
-impl Links {
-    fn send(&mut self, device: DeviceNo, to_host: bool, parcel: Parcel, now_us: u64) {
-        let delay = if self.instant { 0 } else { 100 + self.rng.below(400) };
-        let last = self.last.entry((device, to_host)).or_default();
-        let at = (now_us + delay).max(*last);
-        *last = at;
-        let generation = self.generation.get(&device).copied().unwrap_or(0);
-        self.heap.push(Reverse((at, self.next, generation)));
-        self.parcels.insert(self.next, parcel);
-        self.next += 1;
-    }
-
-    fn due_us(&self) -> u64 {
-        self.heap.peek().map_or(u64::MAX, |Reverse(p)| p.0)
-    }
-
-    fn take(&mut self, now_us: u64) -> Option<Parcel> {
-        while let Some(Reverse((at, n, generation))) = self.heap.peek().copied() {
-            if at > now_us {
-                return None;
-            }
-            self.heap.pop();
-            let parcel = self.parcels.remove(&n)?;
-            let device = match &parcel {
-                Parcel::ToDevice(d, _) | Parcel::ToHost(d, _) | Parcel::DeviceHangsUp(d) | Parcel::HostHangsUp(d) => *d,
-            };
-            if self.generation.get(&device).copied().unwrap_or(0) == generation {
-                return Some(parcel);
-            }
-        }
-        None
-    }
-
-    fn cut(&mut self, device: DeviceNo) {
-        *self.generation.entry(device).or_default() += 1;
-        self.up.insert(device, false);
-    }
-
-    fn is_up(&self, device: DeviceNo) -> bool {
-        self.up.get(&device).copied().unwrap_or(false)
-    }
 }
 
 /// One shift from its seed.
@@ -173,30 +114,25 @@ impl<L: Law, O: Opener> Shift<L, O> {
     /// `dir`: an empty folder for packs (and the ledger, if the opener keeps it there).
     pub fn new(how: ShiftHow, dir: &Path, opener: O) -> Result<Self, String> {
         let profiles = Profiles::load(None).map_err(|e| e.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
-        let (plan, bound) = read_line(&profiles, &tightened(&how.line, how.rate_per_min))?;
+        let text = if how.related { unprinted(&how.line) } else { how.line.clone() };
+        let (plan, bound) = read_line(&profiles, &tightened(&text, how.rate_per_min))?;
         let mut rng = Rng::new(how.seed);
-        let codes = how.bottles + how.bottles / 10 + 200;
-        let mut preprinted = BTreeMap::new();
-        let boxes: Vec<Vec<u8>> = (0..codes / 2).map(|n| token(how.seed, "B", n).into_bytes()).collect();
-        for l in plan.levels.iter().filter(|l| l.codes == crate::vocab::plan::CodeSource::Preprinted) {
-            preprinted.insert(l.name.clone(), boxes.clone());
-        }
+        let codes = Codes::of(&how, &plan);
         let mut world = World::new(
             Arc::new(plan.clone()),
-            WorldHow { units: Some(how.bottles), seed: rng.next_u64(), faults: how.faults, rate_per_min: how.rate_per_min, preprinted },
+            WorldHow {
+                units: Some(how.bottles),
+                seed: rng.next_u64(),
+                faults: how.faults,
+                rate_per_min: how.rate_per_min,
+                preprinted: codes.rolls(&plan),
+                made_for: codes.made_for(),
+            },
         )?;
         world.begin(EPOCH_US + SECOND as i64, SECOND);
         let rig = Rig::new(&plan, &profiles, rng.next_u64()).map_err(|e| e.join("\n"))?;
-        let links = Links {
-            heap: BinaryHeap::new(),
-            parcels: BTreeMap::new(),
-            generation: BTreeMap::new(),
-            up: BTreeMap::new(),
-            last: BTreeMap::new(),
-            next: 0,
-            rng: rng.fork(1),
-            instant: how.instant,
-        };
+        let delays = rng.fork(1);
+        let links = Links::new((!how.instant).then_some(delays));
         let mut shift = Self {
             opener,
             plan,
@@ -217,7 +153,8 @@ impl<L: Law, O: Opener> Shift<L, O> {
             how,
         };
         shift.boot()?;
-        shift.import(dir, codes, &boxes)?;
+        let (host, now_us) = (shift.host.as_mut().expect("booted"), shift.now_us);
+        codes.import(dir, host, now_us)?;
         Ok(shift)
     }
 
@@ -229,29 +166,6 @@ impl<L: Law, O: Opener> Shift<L, O> {
         self.host = Some(Host::boot(&self.plan, &self.bound, opened, self.now_us, self.wall_us, rng));
         self.world.operator_hears(&serde_json::json!({"type": "hello", "boot": format!("boot{}", self.boots)}));
         std::mem::take(&mut self.untold).iter().for_each(|v| self.world.operator_hears(v));
-        Ok(())
-    }
-
-    fn import(&mut self, dir: &Path, codes: u64, boxes: &[Vec<u8>]) -> Result<(), String> {
-        let host = self.host.as_mut().expect("booted");
-        let bottles: Vec<Vec<u8>> = (0..codes).map(|n| token(self.how.seed, "A", n).into_bytes()).collect();
-        let taken = host.line.book().packs.len() as u32;
-        for (i, (level, codes)) in [("bottle", bottles.as_slice()), ("box", boxes)].into_iter().enumerate() {
-            let file: PathBuf = dir.join(format!("{level}.txt"));
-            let mut text = codes.join(&b'\n');
-            text.push(b'\n');
-            std::fs::write(&file, text).map_err(|e| format!("{} cannot be written: {e}", file.display()))?;
-            let how = ImportHow {
-                no: PackNo(taken + 1 + i as u32),
-                id: format!("{level}s"),
-                level: level.into(),
-                product: "P1".into(),
-                ..ImportHow::default()
-            };
-            let mut rows = intake::lines(vec![file]);
-            let pack = import::prepare(&host.codebook, &mut *rows, &how).map_err(|e| e.to_string())?;
-            host.import(pack, self.now_us);
-        }
         Ok(())
     }
 
@@ -438,7 +352,7 @@ impl<L: Law, O: Opener> Shift<L, O> {
         for d in host.dialling(now_us) {
             let taken = !self.links.is_up(d) && self.rig.accepts(d, now_us);
             if taken {
-                self.links.up.insert(d, true);
+                self.links.join(d);
                 self.rig.connected(d, Link::FIRST, now_us);
             }
             host.connected(d, taken, now_us);

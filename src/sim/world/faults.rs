@@ -45,11 +45,12 @@ pub enum Fault {
     LabelNotApplied,
     PrinterDown,
     GateStuck,
+    Swapped,
 }
 
 use Fault::*;
 
-const NORMAL: &[Fault] = &[Unreadable, Foreign, Duplicate, Removed, FrameShort, BufferLost, ReaderLink];
+const NORMAL: &[Fault] = &[Unreadable, Foreign, Duplicate, Removed, FrameShort, BufferLost, ReaderLink, Swapped];
 const HARD: &[Fault] = &[
     PowerCycle,
     Split,
@@ -106,6 +107,7 @@ impl Fault {
             LabelNotApplied => "label-not-applied",
             PrinterDown => "printer-fault",
             GateStuck => "gate-stuck",
+            Swapped => "children-swapped",
         }
     }
 }
@@ -123,13 +125,13 @@ pub struct Plotter {
 }
 
 impl Plotter {
-    pub fn new(how: Faults, mut rng: Rng, lay: &Layout) -> Self {
+    pub fn new(how: Faults, mut rng: Rng, lay: &Layout, related: bool) -> Self {
         let all = match how {
             Faults::None => Vec::new(),
             Faults::Normal => NORMAL.to_vec(),
             Faults::Hard => [NORMAL, HARD].concat(),
         };
-        let kinds: Vec<Fault> = all.into_iter().filter(|f| possible(*f, lay)).collect();
+        let kinds: Vec<Fault> = all.into_iter().filter(|f| possible(*f, lay, related)).collect();
         let every = if how == Faults::Hard { HARD_EVERY } else { NORMAL_EVERY };
         let next_at = every / 2 + rng.below(every);
         Self { how, rng, kinds, deck: Vec::new(), next_at, armed: Vec::new(), inked: VecDeque::new() }
@@ -180,7 +182,7 @@ impl Plotter {
 }
 
 /// A line without the machine has none of its faults.
-fn possible(f: Fault, lay: &Layout) -> bool {
+fn possible(f: Fault, lay: &Layout, related: bool) -> bool {
     match f {
         Unreadable | Foreign => !lay.readers.is_empty(),
         Duplicate => lay.levels[0].codes == CodeSource::Printed,
@@ -191,6 +193,7 @@ fn possible(f: Fault, lay: &Layout) -> bool {
         ReaderLink | Split | Glue | StaleFrame | DoubleFrame => !lay.readers.is_empty(),
         ModuleLink => !lay.modules.is_empty(),
         BeltStop => true,
+        Swapped => related,
         GateStuck => lay.eyes.iter().any(|e| e.level == 0 && e.gate.is_some()) && lay.levels[0].end == End::Frame,
         Reversal => lay.eyes.iter().any(|e| jerkable(lay, e)),
         LabelSwapped | LabelNotApplied => lay.levels.iter().any(|l| l.labelled_on_belt()),
@@ -246,7 +249,7 @@ impl World {
                 self.things[item].doomed = true;
                 return;
             }
-            Duplicate | FrameShort | Reversal | LabelSwapped | LabelNotApplied | GateStuck => return p.arm(card),
+            Duplicate | FrameShort | Reversal | LabelSwapped | LabelNotApplied | GateStuck | Swapped => return p.arm(card),
             BeltStop => {
                 let ms = p.ms(200, 1_500);
                 self.inject(card, None, None);
@@ -301,6 +304,15 @@ impl World {
             self.inject(GateStuck, Some(thing), None);
         }
         befalls
+    }
+
+    /// Do the last thing of this parent and the first of the next change places?
+    pub(super) fn swaps(&mut self) -> bool {
+        self.faults.disarm(Swapped)
+    }
+
+    pub(super) fn plot_swapped(&mut self, things: &[ThingNo]) {
+        things.iter().for_each(|t| self.inject(Swapped, Some(*t), None));
     }
 
     /// Does this fault of the applicator befall this thing?

@@ -56,6 +56,8 @@ pub struct WorldHow {
     pub rate_per_min: u32,
     /// Codes of pre-printed levels by the level's name, in the order of the roll.
     pub preprinted: BTreeMap<String, Vec<Vec<u8>>>,
+    /// What a pre-printed thing's code says it is to be packed in: people pack by it, camera by camera.
+    pub made_for: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
 pub struct World {
@@ -69,6 +71,9 @@ pub struct World {
     /// Per level: the parent being filled.
     filling: Vec<Option<ThingNo>>,
     rolls: Vec<VecDeque<Vec<u8>>>,
+    made_for: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// A thing that is about to change places with the next one.
+    kept: Option<ThingNo>,
     /// Per level: things waiting for a label or for its read-back.
     stretches: Vec<labels::Stretch>,
     hands: Vec<hands::Hand>,
@@ -104,8 +109,14 @@ impl World {
         if let Some(name) = given.keys().next() {
             return Err(format!("the plan has no level {name}; --preprinted takes a level of the plan"));
         }
+        for (l, roll) in lay.levels.iter().zip(&rolls) {
+            let roll: &VecDeque<Vec<u8>> = roll;
+            if l.end != End::Frame && roll.iter().any(|code| how.made_for.contains_key(code)) {
+                return Err(format!("rows name what a {} is packed in, which no camera gathers here; name levels packed by frame", l.name));
+            }
+        }
         let mut rng = Rng::new(how.seed);
-        let faults = faults::Plotter::new(how.faults, rng.fork(1), &lay);
+        let faults = faults::Plotter::new(how.faults, rng.fork(1), &lay, !how.made_for.is_empty());
         let things = Things::new(lay.levels.iter().map(|l| (l.name.clone(), l.sscc)));
         let mut belt = Belt::new();
         belt.at(0, Act::Feed);
@@ -120,6 +131,8 @@ impl World {
             eyes: lay.eyes.iter().map(|_| eyes::EyeLive::default()).collect(),
             filling: vec![None; lay.levels.len()],
             rolls,
+            made_for: how.made_for,
+            kept: None,
             stretches: lay.levels.iter().map(|_| labels::Stretch::default()).collect(),
             hands: lay.hands.iter().enumerate().map(|(i, _)| hands::Hand::new(rng.fork(10 + i as u64))).collect(),
             operator: operator::Operator::default(),

@@ -33,7 +33,8 @@ fn plan(text: &str) -> Arc<Plan> {
 
 fn how(units: u64, seed: u64, faults: Faults) -> WorldHow {
     let boxes = (0..BOXES).map(|n| format!("BOX{n:05}").into_bytes()).collect();
-    WorldHow { units: Some(units), seed, faults, rate_per_min: 400, preprinted: BTreeMap::from([("box".to_string(), boxes)]) }
+    let preprinted = BTreeMap::from([("box".to_string(), boxes)]);
+    WorldHow { units: Some(units), seed, faults, rate_per_min: 400, preprinted, made_for: BTreeMap::new() }
 }
 
 /// Devices and a daemon in one, as simple as can be: everything printed is known, everything read and known is good.

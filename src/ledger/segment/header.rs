@@ -1,21 +1,21 @@
 //! Header and description of a segment, little-endian.
 //!
-//! Header, 128 bytes: magic (8) · version 2 (2) · form of the first column (2) · encryption, 0 (2) · key rule (2) ·
-//! store (16) · number within the pack (4) · rows (4) · columns (2) · hash, 1 = SipHash-2-4 (2) · length of the
-//! description (4) · where it begins (8) · index at (8) · index entries (8) · sparse index at (8) · CRC-32 of the
-//! description (4) · of the sparse index (4) · zeros · CRC-32 of the header (4).
+//! Header, 128 bytes: magic (8) · version 3 (2) · form of the rows (2) · encryption, 0 (2) · key rule (2) · store (16) ·
+//! number within the pack (4) · rows (4) · columns (2) · hash, 1 = SipHash-2-4 (2) · length of the description (4) · where
+//! it begins (8) · index at (8) · index entries (8) · sparse index at (8) · CRC-32 of the description (4) · of the sparse
+//! index (4) · zeros · CRC-32 of the header (4).
 //!
-//! The description: per column purpose, form, place and alphabets; then the delivered files' names and from which line
+//! The description: what each column is for; packed rows' alphabets; then the delivered files' names and from which line
 //! of which file each run of rows came; then the key rule, as a configuration writes it.
 
-use super::column::{Column, Form, Packing};
+use super::packing;
 use super::places::{Places, Run};
+use super::rows::Form;
 use crate::vocab::KeyRule;
-use crate::vocab::code::MAX_CODE_LEN;
 
 const MAGIC: &[u8; 8] = b"PMSEG\0\0\x01";
 pub const HEADER: usize = 128;
-const VERSION: u16 = 2;
+const VERSION: u16 = 3;
 const SIPHASH_2_4: u16 = 1;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,7 @@ pub struct Header {
     pub rows: u32,
     pub columns: u16,
     pub about_len: u32,
+    pub about_at: u64,
     pub index_at: u64,
     pub entries: u64,
     pub sparse_at: u64,
@@ -58,7 +59,7 @@ impl Header {
         put(40, &self.columns.to_le_bytes());
         put(42, &SIPHASH_2_4.to_le_bytes());
         put(44, &self.about_len.to_le_bytes());
-        put(48, &(HEADER as u64).to_le_bytes());
+        put(48, &self.about_at.to_le_bytes());
         put(56, &self.index_at.to_le_bytes());
         put(64, &self.entries.to_le_bytes());
         put(72, &self.sparse_at.to_le_bytes());
@@ -78,10 +79,10 @@ impl Header {
         }
         match n16(8) {
             VERSION => {}
-            0 | 1 => return Err(Unfit::Early),
+            0..=2 => return Err(Unfit::Early),
             _ => return Err(Unfit::Newer),
         }
-        if n16(10) > 2 || n16(12) != 0 || n16(42) != SIPHASH_2_4 {
+        if n16(10) > 1 || n16(12) != 0 || n16(42) != SIPHASH_2_4 {
             return Err(Unfit::Newer);
         }
         Ok(Self {
@@ -92,6 +93,7 @@ impl Header {
             rows: n32(36),
             columns: n16(40),
             about_len: n32(44),
+            about_at: n64(48),
             index_at: n64(56),
             entries: n64(64),
             sparse_at: n64(72),
@@ -101,28 +103,16 @@ impl Header {
     }
 }
 
-/// Columns, places and key rule as bytes. The columns' `at` count from the end of the description.
-pub fn describe(columns: &[Column], places: &Places, rule: KeyRule) -> Vec<u8> {
+/// Purposes by column, form, places and key rule as bytes.
+pub fn describe(purposes: &[String], form: &Form, places: &Places, rule: KeyRule) -> Vec<u8> {
     let mut b = Vec::new();
     let text = |b: &mut Vec<u8>, t: &str| {
         b.extend((t.len() as u16).to_le_bytes());
         b.extend(t.as_bytes());
     };
-    for c in columns {
-        text(&mut b, &c.purpose);
-        b.extend(c.form.number().to_le_bytes());
-        b.extend(c.at.to_le_bytes());
-        match &c.form {
-            Form::Fixed { width } => b.extend((*width as u64).to_le_bytes()),
-            Form::Blocks { bytes } => b.extend(bytes.to_le_bytes()),
-            Form::Packed(p) => {
-                b.extend((p.alphabets.len() as u64).to_le_bytes());
-                for a in &p.alphabets {
-                    b.push((a.len() - 1) as u8);
-                    b.extend(a);
-                }
-            }
-        }
+    purposes.iter().for_each(|p| text(&mut b, p));
+    if let Form::Packed(p) = form {
+        packing::describe(p, &mut b);
     }
     b.extend((places.files.len() as u32).to_le_bytes());
     places.files.iter().for_each(|f| text(&mut b, f));
@@ -134,32 +124,27 @@ pub fn describe(columns: &[Column], places: &Places, rule: KeyRule) -> Vec<u8> {
     b
 }
 
+/// What a description says.
+pub struct About {
+    pub purposes: Vec<String>,
+    pub form: Form,
+    pub places: Places,
+    /// As a configuration writes it.
+    pub rule: String,
+}
+
 /// `None`: what stands there makes no sense.
-pub fn understand(about: &[u8], columns: u16) -> Option<(Vec<Column>, Places, String)> {
+pub fn understand(about: &[u8], form: u16, columns: u16) -> Option<About> {
     let mut r = Reader(about);
-    let mut all = Vec::new();
-    for _ in 0..columns {
-        let purpose = r.text()?;
-        let (form, at, n) = (r.n16()?, r.n64()?, r.n64()?);
-        let form = match form {
-            0 => Form::Fixed { width: usize::try_from(n).ok().filter(|n| *n <= MAX_CODE_LEN)? },
-            1 => Form::Blocks { bytes: n },
-            2 => {
-                let alphabet = |_| {
-                    let n = usize::from(r.take(1)?[0]) + 1;
-                    Some(r.take(n)?.to_vec())
-                };
-                let n = usize::try_from(n).ok().filter(|n| *n <= MAX_CODE_LEN)?;
-                Form::Packed(Packing { alphabets: (0..n).map(alphabet).collect::<Option<_>>()? })
-            }
-            _ => return None,
-        };
-        all.push(Column { purpose, form, at });
-    }
+    let purposes = (0..columns).map(|_| r.text()).collect::<Option<_>>()?;
+    let form = match form {
+        Form::PACKED => Form::Packed(packing::understand(usize::from(columns), |n| r.take(n))?),
+        _ => Form::Lines { columns: usize::from(columns) },
+    };
     let files = (0..r.n32()?).map(|_| r.text()).collect::<Option<_>>()?;
     let runs = (0..r.n32()?).map(|_| Some(Run::decode(r.take(Run::BYTES)?))).collect::<Option<_>>()?;
     let rule = r.text()?;
-    r.0.is_empty().then_some((all, Places { files, runs }, rule))
+    r.0.is_empty().then_some(About { purposes, form, places: Places { files, runs }, rule })
 }
 
 struct Reader<'a>(&'a [u8]);
@@ -177,10 +162,6 @@ impl<'a> Reader<'a> {
 
     fn n32(&mut self) -> Option<u32> {
         self.take(4).map(|b| u32::from_le_bytes(b.try_into().expect("four bytes")))
-    }
-
-    fn n64(&mut self) -> Option<u64> {
-        self.take(8).map(|b| u64::from_le_bytes(b.try_into().expect("eight bytes")))
     }
 
     fn text(&mut self) -> Option<String> {
