@@ -18,7 +18,7 @@
 //! | *nothing-forgotten* | no acknowledged event is lost | `tests/it/book.rs`: a crash at every step; a full disk: `tests/it/refusals.rs` |
 //! | *told-once* | every event has an id (boot and seq) that makes a second arrival upstream harmless | `a_pack_is_imported_beside_the_running_line_and_watchers_see_it` in `tests/it/daemon.rs` |
 //! | *byte-exact* | a code is bytes, from pack to print to scan | `src/ledger/tests.rs`; transcripts in `src/wire/transcript/tests.rs`; `the_bytes_judge_beyond_the_key` in `src/vocab/key/tests.rs`; symbols: `tests/outside/symbols.rs` |
-//! | *noise-is-noise* | no input can crash the daemon or fill its disk | `src/wire/fuzz.rs`; `tests/it/daemon.rs` |
+//! | *noise-is-noise* | no input can crash the daemon or fill its disk | `src/wire/fuzz.rs`; `src/wire/reader/fuzz.rs`; `tests/it/daemon.rs` |
 //!
 //! The seeded shift replays hundreds of shifts on virtual time with faults and a crash each, on the real ledger, and breaks
 //! rules on purpose ([`line::Law`]): every broken one must be noticed. A catalogue of damages (`src/audit/damages.rs`) holds
@@ -43,13 +43,13 @@
 //! | room | holds | must never know |
 //! |---|---|---|
 //! | [`vocab`] | code, match key, GS1 codes, SSCC, ids, states, reasons, events, time, the plan of a line | anything else |
-//! | [`profile`] | `firmware-profiles/*.toml` → a validated value ([`profile::Bound`]) | IO beyond reading the files |
+//! | [`profile`] | `firmware-profiles/*.toml` → a validated value ([`profile::Bound`]; what a printer says: [`profile::talk::Talk`]) | IO beyond reading the files |
 //! | [`config`] | the line's TOML → [`vocab::Plan`], every complaint at once | devices, SQL |
 //! | [`intake`] | deliveries of codes (text, tables, sealed containers) → rows | the store, the line |
 //! | [`symbol`] | Data Matrix and QR Code of a code, as PNG, SVG or on a terminal | printers, the store |
 //! | [`wire`] | sans-IO conversations with printers, readers and I/O modules | tokio, clocks, SQL |
 //! | [`mod@line`] | sans-IO heart: passages, verdicts, life of codes and parents, gates, feeding | tokio, clocks, SQL, protocols |
-//! | [`device`] | ports (TCP, serial, pty, listen) and one driver loop for any conversation | packing rules |
+//! | [`device`] | ports (TCP, serial, pty, listen, evdev) and one driver loop for any conversation | packing rules |
 //! | [`ledger`] | the only SQL: schema, writer thread, readers, segments, marks, journal | devices |
 //! | [`upstream`] | the supplier of codes (sans-IO), its HTTP templates, folders and spool | the line's rules, the ledger |
 //! | [`control`] | the socket's protocol, server and client; alarms and refusals in Chinese | SQL |

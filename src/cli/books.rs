@@ -8,6 +8,7 @@ use crate::floor::terms::{Exit, Globals, say};
 use crate::ledger::reader::{ReadError, Snapshot};
 use crate::tui::words;
 use crate::vocab::code::unhex;
+use crate::vocab::plan::Traits;
 use crate::vocab::{ItemState, Promise};
 use serde_json::{Value, json};
 use std::fs::File;
@@ -29,8 +30,13 @@ pub fn check(g: &Globals) -> Exit {
                 return complaints(g, &wrong);
             }
             let (stations, devices, levels) = (c.plan.stations.len(), c.plan.devices.len(), c.plan.levels.len());
+            let warnings = warnings(&c, file);
             if g.json {
-                return result(&json!({"ok": true, "line": c.plan.line, "complaints": []}));
+                let warnings: Vec<Value> = warnings.iter().map(place::Wrong::json).collect();
+                return result(&json!({"ok": true, "line": c.plan.line, "complaints": [], "warnings": warnings}));
+            }
+            for w in &warnings {
+                print(format_args!("{}{w}", g.either("warning: ", "警告：")));
             }
             match g.english() {
                 true => print(format_args!(
@@ -47,6 +53,22 @@ pub fn check(g: &Globals) -> Exit {
         }
         Err(wrong) => complaints(g, &wrong),
     }
+}
+
+/// What may go wrong with a device as it is set, at the line that names it.
+fn warnings(c: &Config, file: &Path) -> Vec<place::Wrong> {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let mut out = Vec::new();
+    for d in &c.plan.devices {
+        let Traits::Reader(t) = &d.traits else { continue };
+        let named = |l: &str| l.split('=').map(|p| p.trim().trim_matches('"')).eq(["id", &d.id]);
+        let line = text.lines().position(named).map_or(0, |n| n + 1);
+        out.extend(t.warnings.iter().map(|w| {
+            let (what, right) = w.split_once("; ").map_or((w.as_str(), None), |(a, b)| (a, Some(b.to_string())));
+            place::Wrong { file: file.into(), line, what: format!("[[device]] {}: {what}", d.id), right }
+        }));
+    }
+    out
 }
 
 fn complaints(g: &Globals, wrong: &[place::Wrong]) -> Exit {

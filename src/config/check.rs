@@ -138,6 +138,13 @@ fn devices_fit(p: &Plan, s: &Station, say: &dyn Fn(&str, &str)) {
                     "name a printer of the other kind",
                 );
             }
+            let verified = p.stations.iter().any(|v| v.level == s.level && v.role == Role::Verify);
+            if t.repeats_on_empty && !t.label && !verified {
+                say(
+                    "its printer prints its last code again when nothing new comes in time, and nobody would notice",
+                    "add a verify station for this level behind it",
+                );
+            }
             if p.level(s.level).codes == CodeSource::Preprinted {
                 say("codes of this level are pre-printed", "remove the station, or set codes = \"printed\"");
             }
@@ -149,6 +156,20 @@ fn devices_fit(p: &Plan, s: &Station, say: &dyn Fn(&str, &str)) {
         }
         (_, Some(Traits::Printer(_) | Traits::Io(_))) => say("its device is no reader", "name a device with a reader's profile"),
         _ => {}
+    }
+    if let Some(Traits::Reader(t)) = traits {
+        if t.by_command && s.trigger.is_none() {
+            say(
+                "its reader reads when it is told to, and nothing says when",
+                "add trigger = \"io1:cnt.N\", or let the reader be triggered otherwise",
+            );
+        }
+        if s.minimum_grade.is_some() && !t.graded {
+            say(
+                "its reader sends no grade, so that no code would be good enough",
+                "remove minimum_grade, or use a profile with [reader.grade]",
+            );
+        }
     }
     if s.role == Role::Print && s.gate.is_some() {
         say("a print station has no gate", "put the gate at the verify station behind it");

@@ -6,6 +6,7 @@ mod check;
 mod codes;
 mod node;
 mod packs;
+mod points;
 mod read;
 mod supply;
 mod words;

@@ -3,17 +3,16 @@
 
 use super::node::{At, Table};
 use super::packs::packs;
-use super::words::{address, gtin, is_id, point, point_at};
+use super::points::{gate, io_point, permit, stack_light};
+use super::words::{address, gtin, is_id};
 use super::{Config, Profiles};
+use crate::vocab::grade::Grade;
 use crate::vocab::plan::*;
 use crate::vocab::sscc::RangeRule;
 use crate::vocab::{DeviceNo, LevelNo, StationNo};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use toml::de::DeValue;
-
-/// A thing falls past the sensor of a reject bin in a fraction of this.
-const STUCK_MS: u64 = 2_000;
 
 /// Where things stand in the file, for the checks between them.
 pub(super) struct Places {
@@ -244,6 +243,7 @@ fn devices(root: &Table<'_>, profiles: Profiles<'_>) -> (Vec<Device>, Vec<usize>
             }
             None => Address::Tcp { host: String::new(), port: 0 },
         };
+        let command = command(&t, &address);
         let settings = t.table("settings").map(|s| settings(&s)).unwrap_or_default();
         let traits = match profiles(&profile, &settings) {
             Ok(traits) => traits,
@@ -253,14 +253,30 @@ fn devices(root: &Table<'_>, profiles: Profiles<'_>) -> (Vec<Device>, Vec<usize>
                     let (what, right) = why.split_once("; ").unwrap_or((why, "see the profile"));
                     t.complain(at, what, right);
                 });
-                Traits::Reader(ReaderTraits { positional: false })
+                Traits::Reader(ReaderTraits::default())
             }
         };
         t.done();
         places.push(t.at);
-        out.push(Device { no: DeviceNo(i as u8), id, profile, address, settings, traits });
+        out.push(Device { no: DeviceNo(i as u8), id, profile, address, command, settings, traits });
     }
     (out, places)
+}
+
+/// A link of its own for commands, beside one that we open.
+fn command(t: &Table<'_>, data: &Address) -> Option<Address> {
+    let At { at, value } = t.text("command")?;
+    match address(value) {
+        Ok(a @ Address::Tcp { .. }) if matches!(data, Address::Tcp { .. }) => Some(a),
+        Ok(_) => {
+            t.complain(at, "command stands beside a tcp:// address only, and is one", "write command = \"tcp://HOST:PORT\"");
+            None
+        }
+        Err(why) => {
+            t.complain(at, "command is wrong", why);
+            None
+        }
+    }
 }
 
 fn settings(t: &Table<'_>) -> BTreeMap<String, Setting> {
@@ -278,72 +294,6 @@ fn settings(t: &Table<'_>) -> BTreeMap<String, Setting> {
         out.insert(k.to_string(), value);
     }
     out
-}
-
-fn permit(t: &Table<'_>, devices: &[Device]) -> Option<Permit> {
-    let output = io_point(t, "output", devices, &[PointKind::Output]);
-    if t.place("output") == t.at {
-        t.complain(t.at, "output is missing", "add output = \"io1:out.8\"");
-    }
-    let p = Permit {
-        output: output?,
-        heartbeat_ms: t.number("heartbeat_ms", 10, 10_000).unwrap_or(100) as u32,
-        watchdog_ms: t.number("watchdog_ms", 20, 60_000).unwrap_or(300) as u32,
-        belt_stop_ms: t.number("belt_stop_ms", 0, 60_000).unwrap_or(100) as u32,
-    };
-    t.done();
-    Some(p)
-}
-
-fn stack_light(t: &Table<'_>, devices: &[Device]) -> Option<StackLight> {
-    let output = |key| io_point(t, key, devices, &[PointKind::Output]);
-    let light = StackLight {
-        red: output("red"),
-        yellow: output("yellow"),
-        green: output("green"),
-        horn: output("horn"),
-        horn_ms: t.number("horn_ms", 100, 3_600_000).map(|n| n as u32),
-        reassert_ms: t.number("reassert_ms", 100, 60_000).unwrap_or(1_000) as u32,
-    };
-    if light.outputs().iter().all(Option::is_none) {
-        t.complain(t.at, "it has no lamp and no horn", "add red, yellow, green or horn, as red = \"io1:out.10\", or remove it");
-    }
-    t.done();
-    Some(light)
-}
-
-fn io_point(t: &Table<'_>, key: &'static str, devices: &[Device], kinds: &[PointKind]) -> Option<Point> {
-    let At { at, value } = t.text(key)?;
-    let Some((name, kind, number)) = point(value) else {
-        t.complain(at, format_args!("{key} = \"{value}\" is no point"), "write DEVICE:in.N, DEVICE:out.N or DEVICE:cnt.N");
-        return None;
-    };
-    if !kinds.contains(&kind) {
-        let words: Vec<&str> = kinds
-            .iter()
-            .map(|k| match k {
-                PointKind::Input => "in.N",
-                PointKind::Output => "out.N",
-                PointKind::Counter => "cnt.N",
-                PointKind::Pulse => "pulse.N",
-            })
-            .collect();
-        t.complain(at, format_args!("{key} = \"{value}\" is the wrong kind of point"), format!("it must be {}", words.join(" or ")));
-        return None;
-    }
-    let Some(d) = devices.iter().find(|d| d.id == name) else {
-        t.complain(at, format_args!("{key}: there is no device \"{name}\""), "name a [[device]] of the file");
-        return None;
-    };
-    let Traits::Io(io) = &d.traits else {
-        t.complain(at, format_args!("{key}: device \"{name}\" has no points"), "name a device with an I/O profile");
-        return None;
-    };
-    if kind == PointKind::Pulse && !io.pulses {
-        t.complain(at, format_args!("{key}: \"{name}\" times no pulses itself"), "write out.N, or set pulse_base where its profile has it");
-        return None;
-    }
-    Some(point_at(d.no, kind, number))
 }
 
 fn stations(root: &Table<'_>, base: &Path, levels: &[Level], devices: &[Device], spacing: u32) -> (Vec<Station>, Vec<usize>, Vec<usize>) {
@@ -393,6 +343,7 @@ fn stations(root: &Table<'_>, base: &Path, levels: &[Level], devices: &[Device],
             fields: t.table("fields").map(|f| fields(&f)).unwrap_or_default(),
             label: label(&t, base),
             ignore: ignore(&t),
+            minimum_grade: minimum_grade(&t),
             min_spacing_ms,
             read_deadline_ms: n("read_deadline_ms", min_spacing_ms * 8 / 10),
             pair_ms: n("pair_ms", 30),
@@ -438,6 +389,15 @@ fn ignore(t: &Table<'_>) -> Vec<Ignore> {
     out
 }
 
+fn minimum_grade(t: &Table<'_>) -> Option<Grade> {
+    let At { at, value } = t.text("minimum_grade")?;
+    let grade = Grade::parse(value);
+    if grade.is_none() {
+        t.complain(at, format_args!("minimum_grade = \"{value}\" is no grade"), "write A to F (no E), or 0 to 4 with one decimal");
+    }
+    grade
+}
+
 fn label(t: &Table<'_>, base: &Path) -> Option<String> {
     let At { at, value } = t.text("label")?;
     match std::fs::read_to_string(base.join(value)) {
@@ -455,37 +415,4 @@ fn label(t: &Table<'_>, base: &Path) -> Option<String> {
             None
         }
     }
-}
-
-fn gate(t: &Table<'_>, devices: &[Device]) -> Option<Gate> {
-    let output = io_point(t, "output", devices, &[PointKind::Output, PointKind::Pulse]);
-    let polarity = t.needed_word("polarity", &[("pass", Polarity::Pass), ("reject", Polarity::Reject)]);
-    let after = t.table("after").map(|a| {
-        let ms = a.number("ms", 1, 3_600_000);
-        let pulses = a.number("pulses", 1, 100_000_000);
-        let belt = io_point(&a, "belt", devices, &[PointKind::Input]);
-        let encoder = io_point(&a, "encoder", devices, &[PointKind::Counter]);
-        a.done();
-        match (ms, pulses, encoder) {
-            (Some(ms), None, None) => Some(After::Ms { ms: ms as u32, belt }),
-            (None, Some(n), Some(encoder)) if belt.is_none() => Some(After::Pulses { n: n as u32, encoder }),
-            _ => {
-                a.complain(
-                    a.at,
-                    "after is neither time nor pulses",
-                    "write { ms = 400, belt = \"io1:in.5\" } or { pulses = 120, encoder = \"io1:cnt.1\" }",
-                );
-                None
-            }
-        }
-    });
-    if after.is_none() {
-        t.complain(t.at, "after is missing", "add after = { ms = 400, belt = \"io1:in.5\" }");
-    }
-    let pulse_ms = t.needed_number("pulse_ms", 1, 60_000, "60");
-    let tolerance_ms = t.number("tolerance_ms", 0, 60_000).unwrap_or(10) as u32;
-    let confirm = io_point(t, "confirm", devices, &[PointKind::Input]);
-    let stuck_ms = t.number("stuck_ms", 50, 3_600_000).unwrap_or(STUCK_MS) as u32;
-    t.done();
-    Some(Gate { output: output?, polarity: polarity?, after: after??, pulse_ms: pulse_ms? as u32, tolerance_ms, confirm, stuck_ms })
 }

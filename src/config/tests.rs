@@ -18,7 +18,7 @@ fn profiles(name: &str, settings: &BTreeMap<String, Setting>) -> Result<Traits, 
         "zebra-zpl" => {
             Ok(Traits::Printer(PrinterTraits { depth: 1, confirms: true, clear_on_adopt: true, label: true, repeats_on_empty: false }))
         }
-        "keyence-sr" | "line-reader" => Ok(Traits::Reader(ReaderTraits { positional: false })),
+        "keyence-sr" | "line-reader" => Ok(Traits::Reader(ReaderTraits::default())),
         "modbus-io" => Ok(Traits::Io(IoTraits {
             pulses: settings.contains_key("pulse_base"),
             watchdog_ms: settings.get("watchdog_ms").map(|s| if let Setting::Number(n) = s { *n as u32 } else { 0 }),

@@ -26,9 +26,9 @@ pub(super) fn point_at(device: DeviceNo, kind: PointKind, number: u16) -> Point 
     Point { device, kind, number }
 }
 
-/// The four forms of an address, or what is wrong with it.
+/// The five forms of an address, or what is wrong with it.
 pub(super) fn address(s: &str) -> Result<Address, &'static str> {
-    const FORMS: &str = "write tcp://HOST:PORT, listen://HOST:PORT, serial:///dev/X?baud=9600&parity=n or serial://name.tty?baud=9600";
+    const FORMS: &str = "write tcp://HOST:PORT, listen://HOST:PORT, serial:///dev/X?baud=9600&parity=n, serial://name.tty?baud=9600 or evdev:///dev/input/by-id/X";
     let host_port = |rest: &str| -> Option<(String, u16)> {
         let (h, p) = rest.rsplit_once(':')?;
         (!h.is_empty()).then_some((h.to_string(), p.parse().ok().filter(|p| *p > 0)?))
@@ -40,6 +40,10 @@ pub(super) fn address(s: &str) -> Result<Address, &'static str> {
     if let Some(rest) = s.strip_prefix("listen://") {
         let (host, port) = host_port(rest).ok_or(FORMS)?;
         return Ok(Address::Listen { host, port });
+    }
+    if let Some(path) = s.strip_prefix("evdev://") {
+        let plain = !path.is_empty() && !path.contains("..");
+        return plain.then(|| Address::Keys { path: path.into() }).ok_or(FORMS);
     }
     let rest = s.strip_prefix("serial://").ok_or(FORMS)?;
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));

@@ -210,6 +210,13 @@ pub const ALARMS: &[Alarm] = &[
         do_en: "check wiring, baud rate and the device's settings",
     },
     Alarm {
+        name: "gs-missing",
+        zh: "读码器不传 GS 分隔符",
+        en: "a reader does not hand on GS",
+        do_zh: "在读码器上打开 GS（1D）输出，关闭不可见字符过滤；键盘口改用串口",
+        do_en: "switch GS (1D) on at the reader and its strip filter off; use its serial mode instead of the keyboard",
+    },
+    Alarm {
         name: "restart",
         zh: "程序刚重新启动",
         en: "the program started again",

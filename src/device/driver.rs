@@ -1,6 +1,6 @@
 //! The driver loop: one task per device that carries bytes, orders, time and reports between a port and a conversation.
 
-use super::port::{Link, Port};
+use super::port::{Link, Opened, Port};
 use super::timer::Timer;
 use crate::vocab::plan::Address;
 use crate::vocab::{DeviceNo, Order, Report};
@@ -8,7 +8,7 @@ use crate::wire::{Action, Conversation};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, WriteHalf};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -42,6 +42,8 @@ pub struct Told {
 pub struct Device {
     pub no: DeviceNo,
     pub address: Address,
+    /// A link of its own for commands.
+    pub aside: Option<Address>,
     /// The folder of the configuration file.
     pub folder: PathBuf,
     pub conversation: Box<dyn Conversation>,
@@ -59,7 +61,7 @@ pub struct Driven {
 /// Starts a device's driver on the current runtime.
 pub fn spawn(device: Device) -> Driven {
     let (orders, inbox) = mpsc::channel(ORDERS);
-    let port = Port::new(device.address, device.folder);
+    let port = Port::new(device.address, device.aside, device.folder);
     let talk = Talk {
         no: device.no,
         conversation: device.conversation,
@@ -69,6 +71,8 @@ pub fn spawn(device: Device) -> Driven {
         ending_us: None,
         deaf: false,
         unwritten: Vec::new(),
+        unwritten_aside: Vec::new(),
+        has_aside: false,
         hang_up: None,
         down_told: false,
     };
@@ -86,6 +90,9 @@ struct Talk {
     /// Nobody listens to reports: there is nothing to live for.
     deaf: bool,
     unwritten: Vec<u8>,
+    /// For the link for commands, where there is one.
+    unwritten_aside: Vec<u8>,
+    has_aside: bool,
     hang_up: Option<String>,
     down_told: bool,
 }
@@ -94,7 +101,7 @@ struct Talk {
 enum Left {
     Gone(String),
     /// The device connected again; its old link is dead.
-    Replaced(Box<dyn Link>),
+    Replaced(Opened),
     End,
 }
 
@@ -109,7 +116,7 @@ impl Talk {
 
     async fn run(mut self, mut port: Port) {
         let mut wait = FIRST_WAIT;
-        let mut next: Option<Box<dyn Link>> = None;
+        let mut next: Option<Opened> = None;
         loop {
             let link = match next.take() {
                 Some(link) => link,
@@ -151,7 +158,7 @@ impl Talk {
     }
 
     /// Opens the port while orders are heard. `None`: it is time to end.
-    async fn opening(&mut self, port: &mut Port) -> Option<std::io::Result<Box<dyn Link>>> {
+    async fn opening(&mut self, port: &mut Port) -> Option<std::io::Result<Opened>> {
         let mut opening = std::pin::pin!(port.open());
         loop {
             if self.over() || self.ending_us.is_some() {
@@ -184,9 +191,11 @@ impl Talk {
         }
     }
 
-    async fn carry(&mut self, link: Box<dyn Link>, port: &mut Port) -> Left {
-        let (mut reading, mut writing) = tokio::io::split(link);
-        let mut buf = vec![0; READ];
+    async fn carry(&mut self, opened: Opened, port: &mut Port) -> Left {
+        let (mut reading, mut writing) = tokio::io::split(opened.link);
+        let (mut reading_aside, mut writing_aside) = opened.aside.map(tokio::io::split).unzip();
+        self.has_aside = writing_aside.is_some();
+        let (mut buf, mut buf_aside) = (vec![0; READ], vec![0; READ]);
         let mut clockwork = Timer::start();
         let mut worked_us = 0;
         self.conversation.opened(self.now());
@@ -198,7 +207,7 @@ impl Talk {
             if self.over() {
                 return Left::End;
             }
-            if self.unwritten.len() > MOST_UNWRITTEN {
+            if self.unwritten.len() + self.unwritten_aside.len() > MOST_UNWRITTEN {
                 return Left::Gone("it takes no bytes".into());
             }
             let (due, now_us) = (self.due_at().map(|at| at.max(worked_us + LEAST_US)), self.now());
@@ -210,6 +219,19 @@ impl Talk {
                         self.conversation.received(&buf[..n], now_us);
                     }
                     Err(e) => return Left::Gone(format!("reading failed: {e}")),
+                },
+                read = read_aside(&mut reading_aside, &mut buf_aside) => match read {
+                    Ok(0) => return Left::Gone("the device closed its link for commands".into()),
+                    Ok(n) => {
+                        let now_us = self.now();
+                        self.conversation.received_aside(&buf_aside[..n], now_us);
+                    }
+                    Err(e) => return Left::Gone(format!("reading its answers failed: {e}")),
+                },
+                wrote = write_aside(&mut writing_aside, &self.unwritten_aside) => match wrote {
+                    Ok(0) => return Left::Gone("the device takes no commands any more".into()),
+                    Ok(n) => drop(self.unwritten_aside.drain(..n)),
+                    Err(e) => return Left::Gone(format!("writing commands failed: {e}")),
                 },
                 wrote = writing.write(&self.unwritten), if !self.unwritten.is_empty() => match wrote {
                     Ok(0) => return Left::Gone("the device takes no bytes any more".into()),
@@ -223,7 +245,7 @@ impl Talk {
                 }
                 again = port.accept() => {
                     if let Ok(link) = again {
-                        return Left::Replaced(Box::new(link));
+                        return Left::Replaced(Opened { link: Box::new(link), aside: None });
                     }
                 }
             }
@@ -253,6 +275,7 @@ impl Talk {
     async fn close(&mut self, why: &str) {
         let now_us = self.now();
         self.unwritten.clear();
+        self.unwritten_aside.clear();
         self.hang_up = None;
         self.conversation.closed(now_us, why);
         self.drain(None).await;
@@ -273,8 +296,11 @@ impl Talk {
         let mut reports = Vec::new();
         while let Some(action) = self.conversation.poll() {
             match action {
-                Action::Send(bytes) if writing.is_some() && self.hang_up.is_none() => self.unwritten.extend(bytes),
-                Action::Send(_) => {}
+                Action::Command(bytes) if writing.is_some() && self.hang_up.is_none() && self.has_aside => {
+                    self.unwritten_aside.extend(bytes)
+                }
+                Action::Send(bytes) | Action::Command(bytes) if writing.is_some() && self.hang_up.is_none() => self.unwritten.extend(bytes),
+                Action::Send(_) | Action::Command(_) => {}
                 Action::Tell(report) => reports.push(report),
                 Action::HangUp { why } => {
                     self.hang_up.get_or_insert(why);
@@ -301,6 +327,22 @@ impl Talk {
                 self.deaf = true;
             }
         }
+    }
+}
+
+/// Never, where there is no link for commands.
+async fn read_aside(from: &mut Option<ReadHalf<Box<dyn Link>>>, into: &mut [u8]) -> std::io::Result<usize> {
+    match from {
+        Some(from) => from.read(into).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Never, where there is no link for commands or nothing to say.
+async fn write_aside(to: &mut Option<WriteHalf<Box<dyn Link>>>, bytes: &[u8]) -> std::io::Result<usize> {
+    match to {
+        Some(to) if !bytes.is_empty() => to.write(bytes).await,
+        _ => std::future::pending().await,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Ports: what an address means, and how it is opened.
 
+use super::keys::Keys;
 use crate::vocab::plan::{Address, Parity};
 use std::io;
 use std::os::fd::AsFd;
@@ -21,29 +22,39 @@ const KEEP_IDLE: Duration = Duration::from_secs(5);
 const KEEP_INTERVAL: Duration = Duration::from_secs(2);
 const KEEP_COUNT: u32 = 3;
 
+/// What an address opens: the link, and one of its own for commands.
+pub(super) struct Opened {
+    pub link: Box<dyn Link>,
+    pub aside: Option<Box<dyn Link>>,
+}
+
 pub(super) struct Port {
     address: Address,
+    aside: Option<Address>,
     /// The folder of the configuration: a relative serial path is a pty's symlink there.
     folder: PathBuf,
     listener: Option<TcpListener>,
 }
 
 impl Port {
-    pub fn new(address: Address, folder: PathBuf) -> Self {
-        Self { address, folder, listener: None }
+    pub fn new(address: Address, aside: Option<Address>, folder: PathBuf) -> Self {
+        Self { address, aside, folder, listener: None }
     }
 
     /// Opens the link, or waits for the device to connect. May be dropped at any await without loss.
-    pub async fn open(&mut self) -> io::Result<Box<dyn Link>> {
+    pub async fn open(&mut self) -> io::Result<Opened> {
+        let link = self.main().await?;
+        let aside = match &self.aside {
+            Some(Address::Tcp { host, port }) => Some(connect(host, *port).await?),
+            _ => None,
+        };
+        Ok(Opened { link, aside })
+    }
+
+    async fn main(&mut self) -> io::Result<Box<dyn Link>> {
         match &self.address {
-            Address::Tcp { host, port } => {
-                let connecting = TcpStream::connect((host.as_str(), *port));
-                let stream = tokio::time::timeout(CONNECT, connecting)
-                    .await
-                    .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, format!("{host}:{port} does not answer")))??;
-                tune(&stream)?;
-                Ok(Box::new(stream))
-            }
+            Address::Tcp { host, port } => connect(host, *port).await,
+            Address::Keys { path } => Ok(Box::new(Keys::open(&self.folder.join(path))?)),
             Address::Listen { host, port } => {
                 if self.listener.is_none() {
                     self.listener = Some(TcpListener::bind((host.as_str(), *port)).await?);
@@ -75,6 +86,15 @@ impl Port {
             None => std::future::pending().await,
         }
     }
+}
+
+async fn connect(host: &str, port: u16) -> io::Result<Box<dyn Link>> {
+    let connecting = TcpStream::connect((host, port));
+    let stream = tokio::time::timeout(CONNECT, connecting)
+        .await
+        .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, format!("{host}:{port} does not answer")))??;
+    tune(&stream)?;
+    Ok(Box::new(stream))
 }
 
 fn tune(stream: &TcpStream) -> io::Result<()> {

@@ -2,12 +2,11 @@
 
 use super::*;
 use crate::profile::Profiles;
-use crate::vocab::plan::{Address, Parity};
+use crate::vocab::plan::{Address, Parity, Setting};
 use crate::vocab::report::{Field, Frame};
 use crate::vocab::{DeviceNo, Order, Report};
 use crate::wire::{Place, Points, converse_at};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,13 +23,18 @@ struct Rig {
 }
 
 fn drive(profile: &str, address: Address, folder: &Path) -> Rig {
-    let bound = Profiles::load(None).unwrap().bind(profile, &BTreeMap::new()).unwrap();
+    drive_as(profile, &[], address, None, folder)
+}
+
+fn drive_as(profile: &str, given: &[(&str, &str)], address: Address, aside: Option<Address>, folder: &Path) -> Rig {
+    let given = given.iter().map(|(k, v)| (k.to_string(), Setting::Text(v.to_string()))).collect();
+    let bound = Profiles::load(None).unwrap().bind(profile, &given).unwrap();
     let (reports, told) = mpsc::channel(64);
     let began = Instant::now();
     let clock: Clock = Arc::new(move || began.elapsed().as_micros() as u64);
     let points = Points { inputs: vec![0], counters: vec![] };
     let conversation = converse_at(&bound, Place { points, ..Place::default() });
-    let driven = spawn(Device { no: DeviceNo(3), address, folder: folder.into(), conversation, clock, reports });
+    let driven = spawn(Device { no: DeviceNo(3), address, aside, folder: folder.into(), conversation, clock, reports });
     Rig { driven, told }
 }
 
@@ -220,5 +224,52 @@ async fn a_handheld_at_a_pty_is_found_by_its_symlink_and_again_after_it_was_gone
     rig.up().await;
     device.write_all(b"C00000001\r").unwrap();
     rig.reads(b"C00000001").await;
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn commands_go_by_their_own_link_and_either_link_ends_both() {
+    let (data, commands) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), TcpListener::bind("127.0.0.1:0").await.unwrap());
+    let port = |l: &TcpListener| tcp(l.local_addr().unwrap().port());
+    let mut rig = drive_as("keyence-sr", &[("trigger", "command")], port(&data), Some(port(&commands)), Path::new(""));
+    let (mut frames, mut answers) = (accept(&data).await, accept(&commands).await);
+    rig.up().await;
+    rig.driven.orders.send(Order::Trigger { window_ms: 10_000 }).await.unwrap();
+    let mut asked = [0; 4];
+    timeout(LIMIT, answers.read_exact(&mut asked)).await.expect("within the limit").unwrap();
+    assert_eq!(&asked, b"LON\r");
+    // A frame in two pieces is not parted by an answer on the other link.
+    frames.write_all(b"AB").await.unwrap();
+    answers.write_all(b"OK,LON\r").await.unwrap();
+    frames.write_all(b"C\r").await.unwrap();
+    rig.reads(b"ABC").await;
+    drop(answers);
+    assert!(rig.down().await.contains("commands"));
+    let (_frames, _answers) = (accept(&data).await, accept(&commands).await);
+    rig.up().await;
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn a_keyboard_is_read_event_by_event() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("wedge");
+    let mode = rustix::fs::Mode::from_raw_mode(0o600);
+    rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    // Held open for both ways: an event device does not end when nobody types.
+    let mut keys = std::fs::File::options().read(true).write(true).open(&path).unwrap();
+    let mut rig = drive("keyboard-wedge", Address::Keys { path: "wedge".into() }, dir.path());
+    rig.up().await;
+    let event = |kind: u16, code: u16, value: i32| [&[0; 16][..], &kind.to_ne_bytes(), &code.to_ne_bytes(), &value.to_ne_bytes()].concat();
+    // Shift A, then 7, then Enter; the last event in two pieces.
+    let mut bytes = Vec::new();
+    for (code, value) in [(42, 1), (30, 1), (30, 0), (42, 0), (8, 1), (8, 0), (28, 1)] {
+        bytes.extend([event(1, code, value), event(0, 0, 0)].concat());
+    }
+    use std::io::Write;
+    let (first, second) = bytes.split_at(bytes.len() - 30);
+    keys.write_all(first).unwrap();
+    keys.write_all(second).unwrap();
+    rig.reads(b"A7").await;
     rig.end().await;
 }

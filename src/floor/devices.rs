@@ -6,6 +6,7 @@ use super::clock::Clock;
 use crate::device::{self, Device, Driven, Told};
 use crate::line::Label;
 use crate::profile::{Bound, Profiles};
+use crate::vocab::grade::Grade;
 use crate::vocab::plan::Ignore;
 use crate::vocab::{DeviceNo, Order, Plan};
 use crate::wire;
@@ -31,6 +32,7 @@ pub struct Devices {
     /// Ordered by the boot's decision, before anything was opened.
     early: Vec<(DeviceNo, Order)>,
     ignored: BTreeMap<DeviceNo, Vec<Ignore>>,
+    grades: BTreeMap<DeviceNo, Grade>,
 }
 
 impl Devices {
@@ -47,7 +49,8 @@ impl Devices {
             bound.insert(d.no, profiles.bind(&d.profile, &d.settings)?);
         }
         let ignored = plan.devices.iter().map(|d| (d.no, plan.ignored_by(d.no))).collect();
-        Ok(Self { plan, folder, clock, bound, reports, driven: BTreeMap::new(), early: Vec::new(), ignored })
+        let grades = plan.devices.iter().filter_map(|d| Some((d.no, plan.least_grade(d.no)?))).collect();
+        Ok(Self { plan, folder, clock, bound, reports, driven: BTreeMap::new(), early: Vec::new(), ignored, grades })
     }
 
     /// Starts every device's driver on the current runtime.
@@ -65,6 +68,7 @@ impl Devices {
         let driven = device::spawn(Device {
             no,
             address: self.plan.device(no).address.clone(),
+            aside: self.plan.device(no).command.clone(),
             folder: self.folder.clone(),
             conversation: wire::converse(&self.bound[&no], &self.plan, no),
             clock: Arc::new(move || clock.mono_us()),
@@ -93,6 +97,11 @@ impl Devices {
     /// What the stations of a reader pass over.
     pub fn ignored_by(&self, device: DeviceNo) -> &[Ignore] {
         self.ignored.get(&device).map_or(&[], Vec::as_slice)
+    }
+
+    /// The poorest grade that is good enough for what a reader reads.
+    pub fn least_grade(&self, device: DeviceNo) -> Option<Grade> {
+        self.grades.get(&device).copied()
     }
 
     /// Takes no more orders; drivers have `patience` to get the last ones out.

@@ -6,6 +6,7 @@ mod board;
 pub mod clock;
 pub mod demo;
 mod devices;
+mod gs;
 mod hooks;
 pub mod imports;
 mod inbox;

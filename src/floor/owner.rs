@@ -12,6 +12,7 @@
 use super::board::{Board, Gauge};
 use super::clock::Clock;
 use super::devices::{self, Devices};
+use super::gs::GsWatch;
 use super::imports::{Asker, Imported, Imports, Ready, Turn};
 use super::requests::{self, ReplyTo, Wanted};
 use super::supplies::{self, Supplies};
@@ -94,6 +95,7 @@ pub struct Owner {
     last_tick_us: u64,
     late_told_us: Option<u64>,
     polled_us: HashMap<DeviceNo, u64>,
+    gs: GsWatch,
     pulses: u32,
     stopping: bool,
     end: Option<End>,
@@ -137,6 +139,7 @@ impl Owner {
             last_tick_us: 0,
             late_told_us: None,
             polled_us: HashMap::new(),
+            gs: GsWatch::default(),
             pulses: 0,
             stopping: false,
             end: None,
@@ -344,8 +347,11 @@ impl Owner {
         let Told { device, report, at_us } = told;
         let input = match report {
             Report::Frame(frame) => {
-                let mut reading = self.codebook.reading(&frame, self.devices.ignored_by(device));
+                let mut reading = self.codebook.reading(&frame, self.devices.ignored_by(device), self.devices.least_grade(device));
                 self.forget_unaccepted(&mut reading);
+                if let Some((name, on)) = self.gs.look(device, &frame, &reading, &self.line, &self.codebook) {
+                    self.step(Input::Alarm { name, on });
+                }
                 Input::Frame { device, at_us, reading }
             }
             Report::Polled(poll) => {
@@ -364,10 +370,10 @@ impl Owner {
     fn forget_unaccepted(&self, reading: &mut Reading) {
         let Reading::Data(marks) = reading else { return };
         for m in marks {
-            if let Mark::Code { code, .. } = m
+            if let Some(code) = m.item()
                 && !self.line.book().packs.contains_key(&code.pack)
             {
-                *m = Mark::Unknown(self.codebook.bytes(*code).unwrap_or_default());
+                *m = Mark::Unknown(self.codebook.bytes(code).unwrap_or_default());
             }
         }
     }

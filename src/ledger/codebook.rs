@@ -13,6 +13,7 @@ use crate::line::Book;
 use crate::line::input::{Mark, Reading};
 use crate::line::rows::PackRow;
 use crate::vocab::event::Origin;
+use crate::vocab::grade::Grade;
 use crate::vocab::plan::Ignore;
 use crate::vocab::report::{Field, Frame};
 use crate::vocab::sscc::RangeRule;
@@ -288,16 +289,24 @@ impl Codebook {
         }
     }
 
-    /// A frame with its codes resolved; what a station ignores is left out.
-    pub fn reading(&self, frame: &Frame, ignore: &[Ignore]) -> Reading {
+    /// A frame with its codes resolved; what a station ignores is left out, a grade below `least` is poor.
+    pub fn reading(&self, frame: &Frame, ignore: &[Ignore], least: Option<Grade>) -> Reading {
         match frame {
             Frame::NoRead => Reading::NoRead,
             Frame::Fault(word) => Reading::Fault(word.clone()),
             Frame::Data(fields) => {
-                let marks = fields.iter().filter_map(|f| match f {
-                    Field::NoRead => Some(Mark::NoRead),
-                    Field::Code(bytes) if ignore.iter().any(|i| ignored(i, bytes)) => None,
-                    Field::Code(bytes) => Some(self.mark(bytes)),
+                let marks = fields.iter().filter_map(|f| {
+                    let (bytes, grade) = match f {
+                        Field::NoRead => return Some(Mark::NoRead),
+                        Field::Code(bytes) => (bytes, None),
+                        Field::Graded { code, grade } => (code, *grade),
+                    };
+                    if ignore.iter().any(|i| ignored(i, bytes)) {
+                        return None;
+                    }
+                    // Where a grade is asked for, one that is not known is not good enough.
+                    let poor = least.is_some_and(|l| grade.is_none_or(|g| g < l));
+                    Some(self.mark(bytes).graded(poor))
                 });
                 Reading::Data(marks.collect())
             }
@@ -306,7 +315,7 @@ impl Codebook {
 
     fn mark(&self, bytes: &[u8]) -> Mark {
         match self.resolve(bytes).first() {
-            Some(h) => Mark::Code { code: h.code, exact: h.exact, twin: h.column > 0, made_for: self.made_for(h.code) },
+            Some(h) => Mark::Code { code: h.code, exact: h.exact, twin: h.column > 0, made_for: self.made_for(h.code), poor: false },
             None => Mark::Unknown(bytes.to_vec()),
         }
     }

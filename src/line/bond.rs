@@ -90,7 +90,7 @@ impl<L: Law> Line<L> {
             let made_for = made_for.iter().find(|m| m.0 == child).map(|m| m.1);
             // A name of a level that the plan knows no more binds nothing here.
             if self.plan.levels.iter().any(|l| l.no == p.level) {
-                let bond = self.bond(&Mark::Code { code: child, exact: true, twin: false, made_for }, p.level);
+                let bond = self.bond(&Mark::Code { code: child, exact: true, twin: false, made_for, poor: false }, p.level);
                 self.bind(no, bond);
             }
         }

@@ -98,14 +98,15 @@ pub enum Mark {
     Unknown(Vec<u8>),
     /// `exact`: byte for byte, after the declared normalisation. `twin`: not the first code of its row (on the cap, say):
     /// it names the item and proves no ink. `made_for`: the code of the parent it was made to be packed in, where the
-    /// delivery said so; the line holds no relation of its own.
-    Code { code: CodeRef, exact: bool, twin: bool, made_for: Option<CodeRef> },
+    /// delivery said so; the line holds no relation of its own. `poor`: its grade is too low, or not known where one is
+    /// asked for.
+    Code { code: CodeRef, exact: bool, twin: bool, made_for: Option<CodeRef>, poor: bool },
 }
 
 impl Mark {
     /// An item's first code, byte for byte, made for nothing in particular.
     pub const fn of(code: CodeRef) -> Self {
-        Self::Code { code, exact: true, twin: false, made_for: None }
+        Self::Code { code, exact: true, twin: false, made_for: None, poor: false }
     }
 
     /// The item it names.
@@ -114,6 +115,14 @@ impl Mark {
             Self::Code { code, .. } => Some(*code),
             Self::NoRead | Self::Unknown(_) => None,
         }
+    }
+
+    /// As its grade makes it.
+    pub fn graded(mut self, is_poor: bool) -> Self {
+        if let Self::Code { poor, .. } = &mut self {
+            *poor = is_poor;
+        }
+        self
     }
 
     pub const fn is_twin(&self) -> bool {

@@ -46,16 +46,22 @@ impl<L: Law> Line<L> {
             Ok(m) => m,
             Err(reason) => return self.reject(s.no, no, reason, None, None),
         };
-        match self.judge_code(one, s.level) {
-            Ok(code) => {
+        let judged = match self.judge_code(one, s.level) {
+            Ok(code) => Ok((code, true)),
+            // Read well enough to know which code it is, and to prove its ink.
+            Err((Reason::Grade, Some(Seen::Known(code)))) => Ok((code, false)),
+            Err(other) => Err(other),
+        };
+        match judged {
+            Ok((code, fine)) => {
                 self.anchor(s.level, code);
-                match self.book.state(code) {
-                    ItemState::Sent | ItemState::Printed | ItemState::Doubtful | ItemState::Missing => {
-                        self.accept(s.no, no, code, Some(ItemState::Verified));
-                    }
-                    ItemState::Pooled | ItemState::Leased if self.plan.level(s.level).codes == CodeSource::Preprinted => {
-                        self.accept(s.no, no, code, Some(ItemState::Verified));
-                    }
+                let state = self.book.state(code);
+                let preprinted = self.plan.level(s.level).codes == CodeSource::Preprinted;
+                let fresh = matches!(state, ItemState::Sent | ItemState::Printed | ItemState::Doubtful | ItemState::Missing)
+                    || (preprinted && matches!(state, ItemState::Pooled | ItemState::Leased));
+                match state {
+                    _ if fresh && fine => self.accept(s.no, no, code, Some(ItemState::Verified)),
+                    _ if fresh => self.reject(s.no, no, Reason::Grade, Some(Seen::Known(code)), Some(ItemState::Rejected)),
                     other => {
                         let reason = standing(other);
                         self.reject(s.no, no, reason, Some(Seen::Known(code)), None);
@@ -71,8 +77,8 @@ impl<L: Law> Line<L> {
 
     /// Is this mark a code of ours, of this level, this job's product? Its state is the caller's to judge.
     pub(super) fn judge_code(&self, mark: &Mark, level: LevelNo) -> Judged {
-        let (code, exact) = match mark {
-            Mark::Code { code, exact, .. } => (*code, *exact),
+        let (code, exact, poor) = match mark {
+            Mark::Code { code, exact, poor, .. } => (*code, *exact, *poor),
             Mark::Unknown(bytes) => return Err((Reason::Foreign, Some(unknown(bytes)))),
             Mark::NoRead => return Err((Reason::NoRead, None)),
         };
@@ -95,7 +101,7 @@ impl<L: Law> Line<L> {
         if life.job != crate::vocab::JobNo(0) && life.job != job.no && !matches!(life.state, ItemState::Pooled | ItemState::Void) {
             return Err((Reason::WrongJob, seen));
         }
-        Ok(code)
+        if poor { Err((Reason::Grade, seen)) } else { Ok(code) }
     }
 
     /// Is this mark a loose, verified thing that is past its own station?

@@ -23,14 +23,20 @@ impl<L: Law> Line<L> {
         let mut own: Option<CodeRef> = None;
         let mut wrong: Option<(Reason, Option<Seen>)> = None;
         for m in marks.iter().filter(|m| **m != Mark::NoRead) {
-            if let Mark::Code { code, .. } = m
+            if let Some(code) = m.item()
                 && needs_code
                 && self.book.packs[&code.pack].level == level.name
             {
                 match (own, self.judge_code(m, s.level)) {
-                    (Some(o), _) if o != *code => wrong = wrong.or(Some((Reason::OverCount, None))),
+                    (Some(o), _) if o != code => wrong = wrong.or(Some((Reason::OverCount, None))),
                     (_, Ok(code)) => own = Some(code),
-                    (_, Err(e)) => wrong = wrong.or(Some(e)),
+                    (_, Err(e)) => {
+                        // Known, and not good enough: it is this thing's code all the same.
+                        if e.0 == Reason::Grade {
+                            own = Some(code);
+                        }
+                        wrong = wrong.or(Some(e));
+                    }
                 }
                 continue;
             }
@@ -252,7 +258,7 @@ impl<L: Law> Line<L> {
     fn scan_pack(&mut self, s: &Station, mark: &Mark) {
         let no = self.lanes.get_mut(&s.no).expect("a reading station has a lane").number();
         let out_of_step = self.book.stations.get(&s.no).is_some_and(|r| r.out_of_step);
-        let level_of = |m: &Mark| if let Mark::Code { code, .. } = m { Some(self.book.packs[&code.pack].level.clone()) } else { None };
+        let level_of = |m: &Mark| m.item().map(|code| self.book.packs[&code.pack].level.clone());
         let own = level_of(mark).is_some_and(|l| l == self.plan.level(s.level).name);
         if out_of_step {
             let seen = match mark {

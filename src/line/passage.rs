@@ -5,14 +5,14 @@
 //! passage; what cannot be told apart is rejected on both sides.
 
 use super::book::Book;
-use super::input::{Mark, Reading};
+use super::input::{Effect, Mark, Reading};
 use super::law::Law;
 use super::live::Line;
 use crate::vocab::event::{Event, Seen};
-use crate::vocab::plan::{Gather, PointKind, Role, Station};
+use crate::vocab::plan::{Gather, PointKind, Role, Station, Traits};
 use crate::vocab::report::Poll;
 use crate::vocab::time::MS;
-use crate::vocab::{CodeRef, DeviceNo, ItemState, Passage, Reason, StationNo};
+use crate::vocab::{CodeRef, DeviceNo, ItemState, Order, Passage, Reason, StationNo};
 use std::collections::VecDeque;
 
 /// How long after a silent passage its frame may still turn up.
@@ -203,6 +203,12 @@ impl<L: Law> Line<L> {
             fresh.into_iter().for_each(|no| self.reject(s.no, no, Reason::NoRead, None, None));
             return;
         }
+        if let Some(device) = s.device
+            && matches!(&self.plan.device(device).traits, Traits::Reader(t) if t.by_command)
+        {
+            self.order_now(device, Order::Trigger { window_ms: s.read_deadline_ms });
+        }
+        let lane = self.lanes.get_mut(&s.no).expect("a triggered station has a lane");
         if L::CREDITS_LATE_FRAMES {
             if let Some((at, r)) = lane.held.pop() {
                 self.deliver(s, fresh[0], at, r);
@@ -245,8 +251,7 @@ impl<L: Law> Line<L> {
             r => r,
         };
         if s.trigger.is_none() {
-            self.scan(s, &reading);
-            return;
+            return self.scanned(s, device, at_us, &reading);
         }
         let now_us = self.now.mono_us;
         let lane = self.lanes.get_mut(&s.no).expect("a triggered station has a lane");
@@ -271,6 +276,29 @@ impl<L: Law> Line<L> {
                 self.evidence(s.no, &reading);
                 several.into_iter().for_each(|no| self.reject(s.no, no, Reason::NoRead, None, None));
             }
+        }
+    }
+
+    /// A scan at a station without a trigger: every one gets its word, a scan that did nothing is no good one.
+    fn scanned(&mut self, s: &Station, device: DeviceNo, at_us: u64, reading: &Reading) {
+        let before = self.out.events.len();
+        self.scan(s, reading);
+        let done = &self.out.events[before..];
+        let good = !done.is_empty() && !done.iter().any(|e| matches!(e, Event::Verdict { good: false, .. } | Event::Purged { .. }));
+        self.tell_reader(device, good, at_us);
+    }
+
+    /// A reader that waits for the verdict over its frame hears *bad* at once, *good* when it is on disk.
+    fn tell_reader(&mut self, device: DeviceNo, good: bool, frame_us: u64) {
+        if !matches!(&self.plan.device(device).traits, Traits::Reader(t) if t.wants_verdict) {
+            return;
+        }
+        let order = Order::Verdict { good, frame_us };
+        if good {
+            self.out.wait = true;
+            self.out.after.push(Effect::Order { device, order });
+        } else {
+            self.order_now(device, order);
         }
     }
 
@@ -347,9 +375,14 @@ impl<L: Law> Line<L> {
     }
 
     fn settle(&mut self, station: StationNo, no: Passage, good: bool, reason: Option<Reason>, seen: Option<Seen>, to: Option<ItemState>) {
+        let mut frame_us = None;
         if let Some(o) = self.open_mut(station, no) {
             debug_assert!(!o.settled, "a passage gets one verdict");
             (o.settled, o.good) = (true, good);
+            frame_us = o.frame_us;
+        }
+        if let (Some(frame_us), Some(device)) = (frame_us, self.plan.station(station).device) {
+            self.tell_reader(device, good, frame_us);
         }
         self.note_verdict(station, good, reason, seen.as_ref());
         self.emit(Event::Verdict { station, passage: no, good, reason, seen, to, revises: false });

@@ -5,6 +5,7 @@ mod boots;
 mod gates;
 mod packing;
 mod packs;
+mod readers;
 mod verdicts;
 
 use super::input::*;
@@ -44,6 +45,7 @@ fn station(no: u8, id: &str, role: Role, level: u8) -> Station {
         message: None,
         fields: BTreeMap::new(),
         label: None,
+        minimum_grade: None,
         ignore: Vec::new(),
         min_spacing_ms: 100,
         read_deadline_ms: 80,
@@ -79,11 +81,12 @@ fn plan() -> Plan {
         id: id.into(),
         profile: "test".into(),
         address: Address::Tcp { host: "127.0.0.1".into(), port: 1 },
+        command: None,
         settings: BTreeMap::new(),
         traits,
     };
     let printer = |label| Traits::Printer(PrinterTraits { depth: 2, confirms: true, clear_on_adopt: true, label, repeats_on_empty: false });
-    let reader = || Traits::Reader(ReaderTraits { positional: false });
+    let reader = || Traits::Reader(ReaderTraits::default());
     Plan {
         line: "L1".into(),
         name: "L1".into(),
@@ -150,6 +153,8 @@ struct World {
     answers: Vec<Answer>,
     auto_commit: bool,
     inbox: VecDeque<Input>,
+    /// What readers were told.
+    told: Vec<(DeviceNo, Order)>,
 }
 
 impl World {
@@ -189,6 +194,7 @@ impl World {
             answers: Vec::new(),
             auto_commit: true,
             inbox: VecDeque::new(),
+            told: Vec::new(),
         };
         w.give(Input::Booted { clean, last_wall_us: None, restored: Vec::new(), made_for: Vec::new() });
         w
@@ -245,6 +251,7 @@ impl World {
                 self.give(Input::Report { device: PRINTER, report: Report::Ready { cleared: true } })
             }
             Effect::Order { device: PRINTER, order: Order::Clear } => self.give(Input::Report { device: PRINTER, report: Report::Cleared }),
+            Effect::Order { device, order: order @ (Order::Trigger { .. } | Order::Verdict { .. }) } => self.told.push((device, order)),
             Effect::Order { order: Order::Output { number, on }, .. } => drop(self.outputs.insert(number, on)),
             Effect::Order { .. } | Effect::OrderOnDisk { .. } | Effect::Exit => {}
             Effect::Print { device, code } => {

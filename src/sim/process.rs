@@ -80,6 +80,8 @@ pub enum SimulateError {
 /// Every device on its address, nobody connected yet.
 pub struct Doors {
     listeners: Vec<(DeviceNo, TcpListener)>,
+    /// Their own addresses for commands.
+    aside: Vec<(DeviceNo, TcpListener)>,
     /// Devices that connect to the host.
     dialled: Vec<(DeviceNo, String, u16)>,
     terminals: Vec<Pty>,
@@ -90,23 +92,23 @@ pub struct Doors {
 impl Doors {
     /// Opens all, or none.
     pub async fn open(config: &Config) -> Result<Self, SimulateError> {
-        let mut doors = Self { listeners: Vec::new(), dialled: Vec::new(), terminals: Vec::new(), control: None };
+        let mut doors = Self { listeners: Vec::new(), aside: Vec::new(), dialled: Vec::new(), terminals: Vec::new(), control: None };
         for d in &config.plan.devices {
             let device = || d.id.clone();
             match &d.address {
-                Address::Tcp { host, port } => {
-                    let listener = TcpListener::bind((host.as_str(), *port)).await.map_err(|source| SimulateError::Address {
-                        device: device(),
-                        address: format!("{host}:{port}"),
-                        source,
-                    })?;
-                    doors.listeners.push((d.no, listener));
-                }
+                Address::Tcp { host, port } => doors.listeners.push((d.no, bind(&d.id, host, *port).await?)),
                 Address::Listen { host, port } => doors.dialled.push((d.no, host.clone(), *port)),
-                Address::Serial { path, .. } if Path::new(path).is_absolute() => {
+                Address::Serial { path, .. } | Address::Keys { path } if Path::new(path).is_absolute() => {
                     return Err(SimulateError::RealPort { device: device(), path: path.clone() });
                 }
-                Address::Serial { path, .. } => doors.terminals.push(Pty::make(d.no, &d.id, &config.base.join(path))?),
+                Address::Serial { path, .. } | Address::Keys { path } => {
+                    doors.terminals.push(Pty::make(d.no, &d.id, &config.base.join(path))?)
+                }
+            }
+        }
+        for d in &config.plan.devices {
+            if let Some(Address::Tcp { host, port }) = &d.command {
+                doors.aside.push((d.no, bind(&d.id, host, *port).await?));
             }
         }
         Ok(doors)
@@ -125,6 +127,11 @@ impl Doors {
     pub fn addresses(&self) -> BTreeMap<DeviceNo, SocketAddr> {
         self.listeners.iter().filter_map(|(d, l)| Some((*d, l.local_addr().ok()?))).collect()
     }
+}
+
+async fn bind(device: &str, host: &str, port: u16) -> Result<TcpListener, SimulateError> {
+    let failed = |source| SimulateError::Address { device: device.into(), address: format!("{host}:{port}"), source };
+    TcpListener::bind((host, port)).await.map_err(failed)
 }
 
 /// The rig of a configuration.

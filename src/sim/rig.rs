@@ -8,7 +8,7 @@
 //! never given a second.
 
 use super::bench::{Bench, Trouble};
-use super::emul::{Codenet, CodenetHow, DeviceSide, Emission, Link, Modbus, ModbusHow, Reader, ReaderHow, Zpl};
+use super::emul::{Codenet, CodenetHow, Commands, DeviceSide, Emission, Link, Modbus, ModbusHow, Reader, Zpl};
 use crate::profile::{Bound, Dialect, Profiles};
 use crate::vocab::plan::{Address, Plan, Point, PointKind, Role};
 use crate::vocab::rng::Rng;
@@ -44,24 +44,27 @@ struct Seat {
 
 #[derive(Debug)]
 enum Emulated {
+    Commands(Box<Commands>),
     Codenet(Codenet),
     Zpl(Zpl),
-    Reader(Reader),
+    Reader(Box<Reader>),
     Modbus(Modbus),
 }
 
 impl Emulated {
     fn side(&mut self) -> &mut dyn DeviceSide {
         match self {
+            Self::Commands(d) => &mut **d,
             Self::Codenet(d) => d,
             Self::Zpl(d) => d,
-            Self::Reader(d) => d,
+            Self::Reader(d) => &mut **d,
             Self::Modbus(d) => d,
         }
     }
 
     fn deadline(&self) -> Option<u64> {
         match self {
+            Self::Commands(d) => d.deadline(),
             Self::Codenet(d) => d.deadline(),
             Self::Zpl(d) => d.deadline(),
             Self::Reader(d) => d.deadline(),
@@ -108,7 +111,16 @@ impl Rig {
     pub fn accepts(&self, device: DeviceNo, now_us: u64) -> bool {
         self.seats.get(&device).is_some_and(|s| {
             let away = s.away_until_us.is_some_and(|t| now_us < t);
-            !away && (s.links.is_empty() || matches!(s.device, Emulated::Modbus(_)))
+            let taken = s.links.iter().any(|l| !l.is_aside());
+            !away && (!taken || matches!(s.device, Emulated::Modbus(_)))
+        })
+    }
+
+    /// As `accepts`, for a connection to the device's own address for commands.
+    pub fn accepts_aside(&self, device: DeviceNo, now_us: u64) -> bool {
+        self.seats.get(&device).is_some_and(|s| {
+            let away = s.away_until_us.is_some_and(|t| now_us < t);
+            !away && !s.links.iter().any(|l| l.is_aside())
         })
     }
 
@@ -201,6 +213,7 @@ impl Rig {
 impl Bench for Rig {
     fn print(&mut self, printer: DeviceNo, now_us: u64) -> Option<Vec<u8>> {
         match self.seat(printer)? {
+            Emulated::Commands(p) => p.print(now_us),
             Emulated::Codenet(p) => p.print(now_us),
             _ => None,
         }
@@ -265,41 +278,28 @@ impl Bench for Rig {
 fn emulated(plan: &Plan, no: DeviceNo, bound: &Bound, rng: Rng) -> Emulated {
     match bound.profile.dialect {
         Dialect::Codenet => Emulated::Codenet(Codenet::new(codenet_how(plan, no, bound), rng)),
+        Dialect::Commands => Emulated::Commands(Box::new(Commands::new(bound, messages(plan, no), rng))),
         Dialect::Zpl => Emulated::Zpl(Zpl::new(rng)),
-        Dialect::Reader => Emulated::Reader(Reader::new(reader_how(bound), rng)),
+        Dialect::Reader => Emulated::Reader(Box::new(Reader::new(bound.reader.clone(), rng))),
         Dialect::Modbus => Emulated::Modbus(Modbus::new(modbus_how(plan, no, bound), rng)),
     }
 }
 
+/// What the stations of a printer have it select.
+fn messages(plan: &Plan, no: DeviceNo) -> Vec<String> {
+    let named = plan.stations_of(no).filter(|s| s.role == Role::Print).filter_map(|s| Some((s.no, s.message.clone()?)));
+    named.collect::<BTreeMap<StationNo, String>>().into_values().collect()
+}
+
 /// The printer holds the labels that its stations name; with none named, one is selected at its panel.
 fn codenet_how(plan: &Plan, no: DeviceNo, bound: &Bound) -> CodenetHow {
-    let labels: BTreeMap<StationNo, String> =
-        plan.stations_of(no).filter(|s| s.role == Role::Print).filter_map(|s| Some((s.no, s.message.clone()?))).collect();
-    let labels: Vec<String> = labels.into_values().collect();
+    let labels = messages(plan, no);
     CodenetHow {
         depth: usize::try_from(bound.number("depth")).unwrap_or(1).max(1),
         fixed_response: bound.text("response_length") == "fixed",
         serial: matches!(plan.device(no).address, Address::Serial { .. }),
         resident: labels.is_empty(),
         labels,
-    }
-}
-
-/// A fixed reader says `framing`, a line reader `end`; where either is allowed it is a handheld's usual CR LF.
-fn reader_how(bound: &Bound) -> ReaderHow {
-    let (start, end): (&[u8], &[u8]) = match (bound.text("framing"), bound.text("end")) {
-        ("stx-etx", _) => (b"\x02", b"\x03"),
-        ("cr", _) | (_, "cr") => (b"", b"\r"),
-        (_, "lf") => (b"", b"\n"),
-        _ => (b"", b"\r\n"),
-    };
-    ReaderHow {
-        start,
-        end,
-        separator: bound.text("separator").into(),
-        no_read: bound.text("no_read").into(),
-        positional: bound.flag("positional"),
-        commands: !bound.profile.classify.replies.is_empty(),
     }
 }
 

@@ -5,6 +5,7 @@
 pub mod code;
 pub mod event;
 pub mod forms;
+pub mod grade;
 pub mod gs1;
 pub mod ids;
 pub mod key;

@@ -2,6 +2,7 @@
 //! everybody, changed by nobody while the line runs.
 
 use super::KeyRule;
+use super::grade::Grade;
 use super::ids::{DeviceNo, LevelNo, StationNo};
 use super::sscc::RangeRule;
 use super::supply::SupplyRule;
@@ -133,6 +134,8 @@ pub struct Device {
     pub id: String,
     pub profile: String,
     pub address: Address,
+    /// A link of its own for commands; none: they go by the only one.
+    pub command: Option<Address>,
     pub settings: BTreeMap<String, Setting>,
     pub traits: Traits,
 }
@@ -143,6 +146,8 @@ pub enum Address {
     Tcp { host: String, port: u16 },
     /// The device connects to us.
     Listen { host: String, port: u16 },
+    /// The event device of a keyboard; `path` as for `Serial`.
+    Keys { path: String },
     /// `path` as written, absolute or relative to the configuration (then a pty's symlink).
     Serial { path: String, baud: u32, parity: Parity },
 }
@@ -197,10 +202,20 @@ pub struct PrinterTraits {
     pub repeats_on_empty: bool,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReaderTraits {
     /// An unread position leaves its marker in place.
     pub positional: bool,
+    /// It is told each frame's verdict.
+    pub wants_verdict: bool,
+    /// It reads when it is told to, at the station's trigger edge.
+    pub by_command: bool,
+    /// It sends a grade with each code.
+    pub graded: bool,
+    /// The poorest grade that is good enough, wherever it stands.
+    pub least_grade: Option<Grade>,
+    /// What may go wrong with it as it is set: "what; what would be right".
+    pub warnings: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -235,6 +250,8 @@ pub struct Station {
     /// The text of the label template; the profile's plain one when absent.
     pub label: Option<String>,
     pub ignore: Vec<Ignore>,
+    /// The poorest grade that is good enough here.
+    pub minimum_grade: Option<Grade>,
     pub min_spacing_ms: u32,
     pub read_deadline_ms: u32,
     pub pair_ms: u32,
@@ -411,6 +428,15 @@ impl Plan {
     /// Does a read at this station prove that a printer's ink is on the thing?
     pub fn proves_ink(&self, s: &Station) -> bool {
         s.role == Role::Verify && self.level(s.level).codes == CodeSource::Printed
+    }
+
+    /// The poorest grade that is good enough for what `device` reads, as its profile and its stations say.
+    pub fn least_grade(&self, device: DeviceNo) -> Option<Grade> {
+        let own = match &self.device(device).traits {
+            Traits::Reader(t) => t.least_grade,
+            _ => None,
+        };
+        self.stations_of(device).filter(|s| s.role != Role::Print).filter_map(|s| s.minimum_grade).chain(own).max()
     }
 
     /// Puts the store's own numbers in place of the configuration's provisional ones. The closures answer the number

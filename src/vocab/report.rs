@@ -1,6 +1,7 @@
 //! What passes between the line and a device's conversation: orders out, reports in. The line knows no protocol, a
 //! conversation knows no rule of packing; both know these words.
 
+use super::grade::Grade;
 use super::ids::CodeRef;
 use super::plan::{Point, PointKind};
 
@@ -19,6 +20,11 @@ pub enum Order {
     Clear,
     /// Printer: stop printing; no job is running.
     Disarm,
+    /// Reader that reads when it is told to: a thing is before it, for so long.
+    Trigger { window_ms: u32 },
+    /// Reader that is told: the verdict over the frame that came at `frame_us` (mono). *Bad* leaves at once, *good* only
+    /// after the verdict is on disk.
+    Verdict { good: bool, frame_us: u64 },
     /// I/O: write this output now.
     Output { number: u16, on: bool },
     /// I/O: begin a pulse that the module times itself; `on = false` ends it before its time.
@@ -80,6 +86,8 @@ pub enum Field {
     NoRead,
     /// The bytes of a code as the reader sent them.
     Code(Vec<u8>),
+    /// With the grade that the reader gave it; `None`: one that cannot be read.
+    Graded { code: Vec<u8>, grade: Option<Grade> },
 }
 
 /// What one poll of an I/O module saw. Only points in use are listed.

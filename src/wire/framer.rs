@@ -1,5 +1,5 @@
-//! Where a device's bytes begin and end: lines, STX … ETX, and Codenet's mixture of ESC … EOT frames, acknowledgements
-//! and single bytes.
+//! Where a printer's bytes begin and end: STX … ETX, and Codenet's mixture of ESC … EOT frames, acknowledgements and single
+//! bytes. Readers have their own (`reader/frames.rs`).
 //!
 //! Invariants: what is held is bounded, whatever comes; after nonsense the next good frame is found; no byte is lost
 //! without being named as junk (but line ends and what stands for "nothing").
@@ -13,7 +13,7 @@ const ESC: u8 = 0x1b;
 const CR: u8 = 0x0d;
 const LF: u8 = 0x0a;
 
-/// Longest frame of a reader: a layer of some hundred codes.
+/// Longest frame between STX and ETX.
 pub const LONGEST_FRAME: usize = 8_192;
 /// Longest frame of a Codenet printer that we ask for.
 pub const LONGEST_ECHO: usize = 256;
@@ -27,22 +27,9 @@ pub enum Step {
     Junk(Vec<u8>),
 }
 
-/// How a reader's frames end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Framing {
-    /// CR, LF or both; nothing between two of them is no frame.
-    Any,
-    /// CR; an LF right after it is tolerated.
-    Cr,
-    Lf,
-    CrLf,
-    StxEtx,
-}
-
-/// Frames of a reader.
-#[derive(Debug)]
+/// Frames between STX and ETX.
+#[derive(Debug, Default)]
 pub struct Framer {
-    framing: Framing,
     buf: Vec<u8>,
     /// Inside STX … ETX.
     inside: bool,
@@ -51,10 +38,6 @@ pub struct Framer {
 }
 
 impl Framer {
-    pub fn new(framing: Framing) -> Self {
-        Self { framing, buf: Vec::new(), inside: false, skipping: false }
-    }
-
     /// Forgets a half frame and answers its bytes.
     pub fn reset(&mut self) -> Vec<u8> {
         (self.inside, self.skipping) = (false, false);
@@ -67,36 +50,6 @@ impl Framer {
     }
 
     pub fn push(&mut self, byte: u8) -> Step {
-        match self.framing {
-            Framing::StxEtx => self.enveloped(byte),
-            _ => self.line(byte),
-        }
-    }
-
-    fn line(&mut self, byte: u8) -> Step {
-        let ends = match self.framing {
-            Framing::Any => byte == CR || byte == LF,
-            Framing::Cr => byte == CR,
-            Framing::CrLf => byte == LF && self.buf.last() == Some(&CR),
-            _ => byte == LF,
-        };
-        if ends {
-            let mut frame = std::mem::take(&mut self.buf);
-            if self.framing == Framing::CrLf {
-                frame.pop();
-            }
-            if std::mem::take(&mut self.skipping) {
-                return Step::Junk(frame);
-            }
-            return if frame.is_empty() && self.framing == Framing::Any { Step::More } else { Step::Frame(frame) };
-        }
-        if self.framing == Framing::Cr && byte == LF && self.buf.is_empty() {
-            return Step::More;
-        }
-        self.keep(byte)
-    }
-
-    fn enveloped(&mut self, byte: u8) -> Step {
         match (byte, self.inside) {
             (STX, false) => {
                 self.inside = true;
@@ -124,11 +77,7 @@ impl Framer {
             return Step::More;
         }
         self.skipping = true;
-        // The last byte stays: it may be the CR of a CR LF.
-        let last = self.buf.pop();
-        let dropped = std::mem::take(&mut self.buf);
-        self.buf.extend(last);
-        Step::Junk(dropped)
+        Step::Junk(std::mem::take(&mut self.buf))
     }
 }
 
@@ -240,8 +189,8 @@ impl Codenet {
 mod tests {
     use super::*;
 
-    fn frames(framing: Framing, bytes: &[u8]) -> (Vec<Vec<u8>>, usize) {
-        let (mut f, mut got, mut lost) = (Framer::new(framing), Vec::new(), 0);
+    fn frames(bytes: &[u8]) -> (Vec<Vec<u8>>, usize) {
+        let (mut f, mut got, mut lost) = (Framer::default(), Vec::new(), 0);
         for b in bytes {
             match f.push(*b) {
                 Step::More => {}
@@ -252,37 +201,21 @@ mod tests {
         (got, lost)
     }
 
-    fn texts(framing: Framing, bytes: &[u8]) -> Vec<String> {
-        frames(framing, bytes).0.into_iter().map(|f| String::from_utf8(f).unwrap()).collect()
-    }
-
-    #[test]
-    fn lines_end_as_their_setting_says() {
-        assert_eq!(texts(Framing::Any, b"A\rB\nC\r\n\r\nD\r"), ["A", "B", "C", "D"]);
-        assert_eq!(texts(Framing::Cr, b"A\r\nB\r\rC"), ["A", "B", ""]);
-        assert_eq!(texts(Framing::Lf, b"A\rB\nC\n"), ["A\rB", "C"]);
-        assert_eq!(texts(Framing::CrLf, b"A\nB\r\nC\rD\r\n"), ["A\nB", "C\rD"]);
-    }
-
     #[test]
     fn an_envelope_names_what_stands_outside_it() {
-        let (got, lost) = frames(Framing::StxEtx, b"xx\x02A\rB\x03\r\ny\x02half\x02whole\x03");
+        let (got, lost) = frames(b"xx\x02A\rB\x03\r\ny\x02half\x02whole\x03");
         assert_eq!(got, [b"A\rB".to_vec(), b"whole".to_vec()]);
         assert_eq!(lost, 3 + 4);
     }
 
     #[test]
     fn an_endless_frame_is_dropped_and_the_next_one_found() {
-        for framing in [Framing::Any, Framing::CrLf, Framing::StxEtx] {
-            let mut bytes = vec![STX];
-            bytes.extend(vec![b'x'; 3 * LONGEST_FRAME]);
-            bytes.extend([ETX, CR, LF, STX]);
-            bytes.extend(b"good\x03\r\n");
-            let (got, lost) = frames(framing, &bytes);
-            assert_eq!(got.len(), 1, "{framing:?}");
-            assert!(got[0].windows(4).any(|w| w == b"good"));
-            assert!(lost > 2 * LONGEST_FRAME);
-        }
+        let mut bytes = vec![STX];
+        bytes.extend(vec![b'x'; 3 * LONGEST_FRAME]);
+        bytes.extend([ETX, STX]);
+        bytes.extend(b"good\x03\r\n");
+        let (got, lost) = frames(&bytes);
+        assert_eq!((got, lost), (vec![b"good".to_vec()], 3 * LONGEST_FRAME));
     }
 
     fn units(fixed: bool, bytes: &[u8]) -> Vec<Unit> {

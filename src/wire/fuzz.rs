@@ -1,10 +1,11 @@
 //! Every conversation and framer against mutated, split and senseless bytes, mixed with orders, silences and lost links:
 //! no panic, bounded buffers, no code told or sent that was not ordered, none sent twice without a refusal.
 
-use super::framer::{Codenet as Units, Framer, Framing, LONGEST_ECHO, LONGEST_FRAME};
+use super::framer::{Codenet as Units, Framer, LONGEST_ECHO, LONGEST_FRAME};
 use super::transcript::{Step, Transcript, code};
 use super::{Action, Conversation, Place, Points, converse_at};
 use crate::profile::Profiles;
+use crate::sim::emul::{DeviceSide, Emission, Link};
 use crate::vocab::plan::Setting;
 use crate::vocab::rng::Rng;
 use crate::vocab::{Order, Report};
@@ -78,6 +79,28 @@ fn pdu([function, a, b, c, d]: [u8; 5], rng: &mut Rng) -> Vec<u8> {
     [&[function][..], &data].concat()
 }
 
+/// The simulated printer of a profile of commands, answering at once and printing as it is asked.
+struct Commanded(crate::sim::emul::Commands);
+
+impl Commanded {
+    fn of(bound: &crate::profile::Bound, seed: u64) -> Option<Self> {
+        bound.profile.talk.as_ref()?;
+        let mut p = crate::sim::emul::Commands::new(bound, Vec::new(), Rng::new(seed));
+        p.connected(Link::FIRST, 0);
+        Some(Self(p))
+    }
+
+    fn answer(&mut self, sent: &[u8], now_us: u64) -> Vec<u8> {
+        if sent.is_empty() {
+            self.0.print(now_us);
+        }
+        self.0.received(Link::FIRST, sent, now_us);
+        self.0.due(now_us + 20_000);
+        let said = std::iter::from_fn(|| self.0.poll());
+        said.flat_map(|(_, e)| if let Emission::Send(b) = e { b } else { Vec::new() }).collect()
+    }
+}
+
 fn mutate(bytes: &mut Vec<u8>, rng: &mut Rng) {
     for _ in 0..1 + rng.below(3) {
         let i = rng.below(bytes.len() as u64 + 1) as usize;
@@ -104,6 +127,8 @@ struct Watch {
     /// Of each code sent: how many refusals had come by then.
     sent_at: BTreeMap<u32, u64>,
     refusals: u64,
+    /// Codes sent again.
+    again: u32,
     last_sent: Vec<u8>,
     hung_up: bool,
     up: bool,
@@ -118,7 +143,7 @@ impl Watch {
             actions += 1;
             assert!(actions < 10_000, "what is to be done at once is bounded");
             match a {
-                Action::Send(bytes) => {
+                Action::Send(bytes) | Action::Command(bytes) => {
                     assert!(!self.hung_up, "nothing is sent after a hang-up");
                     self.sent(&bytes);
                     self.last_sent = bytes;
@@ -136,6 +161,7 @@ impl Watch {
         assert!(n < self.ordered, "code {n} was never ordered");
         if let Some(before) = self.sent_at.insert(n, self.refusals) {
             assert!(before < self.refusals, "code {n} was sent again without a refusal");
+            self.again += 1;
         }
     }
 
@@ -162,6 +188,7 @@ impl Watch {
 fn torment(profile: &str, settings: &[(&str, Setting)], seed: u64) -> Watch {
     let given = settings.iter().map(|(k, v)| (k.to_string(), v.clone())).collect();
     let bound = Profiles::load(None).unwrap().bind(profile, &given).unwrap();
+    let mut printer = Commanded::of(&bound, seed);
     let points = Points { inputs: vec![0, 4, 5], counters: vec![1, 2, 7, 90] };
     let mut host = converse_at(&bound, Place { points, ..Place::default() });
     let (phrases, mut rng, mut w, mut now_us) = (phrases(profile), Rng::new(seed), Watch::default(), 1_000_000);
@@ -198,7 +225,10 @@ fn torment(profile: &str, settings: &[(&str, Setting)], seed: u64) -> Watch {
                 let mut bytes = match rng.below(20) {
                     0 => phrases[rng.below(phrases.len() as u64) as usize].clone(),
                     1 => (0..rng.below(40)).map(|_| rng.below(256) as u8).collect(),
-                    _ => answer(&std::mem::take(&mut w.last_sent), &mut rng),
+                    _ => match &mut printer {
+                        Some(p) => p.answer(&std::mem::take(&mut w.last_sent), now_us),
+                        None => answer(&std::mem::take(&mut w.last_sent), &mut rng),
+                    },
                 };
                 if rng.chance(20_000) {
                     mutate(&mut bytes, &mut rng);
@@ -231,6 +261,18 @@ fn codenet_survives_anything() {
     }
 }
 
+/// None of these has an answer that means "not taken": a code sent twice would be noticed whatever was refused.
+#[test]
+fn commanded_printers_survive_anything() {
+    for (i, (profile, settings)) in
+        [("videojet-wsi", &[][..]), ("videojet-zipher", &[("depth", Setting::Number(4))]), ("bestcode-one-to-one", &[])].iter().enumerate()
+    {
+        let w = torment(profile, settings, 51 + i as u64);
+        assert!(w.taken.len() > 200 && w.printed > 50, "{profile}: only {} taken, {} printed", w.taken.len(), w.printed);
+        assert_eq!(w.again, 0, "{profile}");
+    }
+}
+
 #[test]
 fn zpl_survives_anything() {
     let w = torment("zebra-zpl", &[], 5);
@@ -258,14 +300,12 @@ fn modbus_survives_anything() {
 #[test]
 fn framers_hold_no_more_than_they_may_whatever_comes() {
     let mut rng = Rng::new(3);
-    for framing in [Framing::Any, Framing::Cr, Framing::Lf, Framing::CrLf, Framing::StxEtx] {
-        let mut f = Framer::new(framing);
-        for _ in 0..CHUNKS {
-            let rare = rng.chance(300);
-            let b = if rare { rng.below(256) as u8 } else { b'x' + rng.below(3) as u8 };
-            f.push(if rng.chance(100) { [2, 3, 13, 10][rng.below(4) as usize] } else { b });
-            assert!(f.held() <= LONGEST_FRAME);
-        }
+    let mut f = Framer::default();
+    for _ in 0..CHUNKS {
+        let rare = rng.chance(300);
+        let b = if rare { rng.below(256) as u8 } else { b'x' + rng.below(3) as u8 };
+        f.push(if rng.chance(100) { [2, 3, 13, 10][rng.below(4) as usize] } else { b });
+        assert!(f.held() <= LONGEST_FRAME);
     }
     for fixed in [false, true] {
         let (mut f, mut out) = (Units::new(fixed), Vec::new());

@@ -5,14 +5,16 @@
 //! Invariants: input is bounded (a framer drops what nobody ends); no input panics; a code is offered to a device once,
 //! and again only after that device's explicit refusal of that very request where the profile says so.
 
+mod checksum;
 mod codenet;
+mod commands;
 pub mod framer;
 #[cfg(test)]
 mod fuzz;
 pub mod label;
 mod modbus;
 mod outbox;
-mod reader;
+pub mod reader;
 pub mod transcript;
 mod zpl;
 
@@ -30,6 +32,10 @@ pub trait Conversation: Send {
     /// The link is gone, for whatever reason; the driver opens another by itself. Tells `Report::Down`.
     fn closed(&mut self, now_us: u64, why: &str);
     fn received(&mut self, bytes: &[u8], now_us: u64);
+    /// Bytes by the link for commands, where the device has one of its own.
+    fn received_aside(&mut self, bytes: &[u8], now_us: u64) {
+        self.received(bytes, now_us);
+    }
     fn ordered(&mut self, order: Order, now_us: u64);
     /// Work that time made due.
     fn due(&mut self, now_us: u64);
@@ -43,6 +49,8 @@ pub trait Conversation: Send {
 pub enum Action {
     /// Bytes for the device, in order.
     Send(Vec<u8>),
+    /// Bytes for the link for commands, where the device has one of its own; else for its only link.
+    Command(Vec<u8>),
     /// News for the line.
     Tell(Report),
     /// Drop the link (a silence after a request: whatever comes later is not its answer). `closed` follows.
@@ -73,6 +81,7 @@ pub fn converse(bound: &Bound, plan: &Plan, device: DeviceNo) -> Box<dyn Convers
 pub fn converse_at(bound: &Bound, place: Place) -> Box<dyn Conversation> {
     match bound.profile.dialect {
         Dialect::Codenet => Box::new(codenet::Codenet::new(bound, place.serial)),
+        Dialect::Commands => Box::new(commands::Commands::new(bound)),
         Dialect::Zpl => Box::new(zpl::Zpl::new(bound)),
         Dialect::Reader => Box::new(reader::Reader::new(bound)),
         Dialect::Modbus => {

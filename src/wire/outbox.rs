@@ -26,6 +26,10 @@ impl Outbox {
         self.actions.push_back(Action::Send(bytes));
     }
 
+    pub fn command(&mut self, bytes: Vec<u8>) {
+        self.actions.push_back(Action::Command(bytes));
+    }
+
     /// Prints that follow one another are one report with their sum.
     pub fn tell(&mut self, report: Report) {
         if let (Some(Action::Tell(Report::Printed { count: sum })), Report::Printed { count }) = (self.actions.back_mut(), &report) {

@@ -3,6 +3,7 @@
 //! ```text
 //! # profile: domino-codenet
 //! # settings: depth=1 ack_char=A response_length=variable
+//! # judges: host                      (a simulated device cannot do what the device did here)
 //! # place: serial in.1 cnt.1           (all of it optional)
 //! # source: document and page, or where the capture was made
 //! # from: document | capture | computed
@@ -11,20 +12,23 @@
 //! < 1B "A01560670600" 04               device bytes
 //! ! up 01560670600                     a report
 //! ! order arm BOTTLE                   an order
-//! +250ms                               time goes by
+//! +250ms                               time goes by (a verdict is over the newest frame)
+//! ! sim thing                          at a simulated printer: thing, count N, refuse, silence, double, fault MS
 //! ! hang-up                            our side drops the link; "! closed" says that it is gone
 //! ```
 //!
 //! Reports: `up [identity]`, `down`, `ready [cleared]`, `not-ready`, `taken N`, `printed N`, `cleared`, `out-of-step`,
 //! `noise N`, `frame no-read`, `frame fault WORD`, `frame data CODE|no-read …`, `polled [in.N=0|1] [cnt.N=V] [safe]`.
-//! Orders: `arm [MESSAGE]`, `print N BYTES`, `clear`, `disarm`, `output N on|off`, `pulse N on|off`. Must never know: clocks, files.
+//! A code's grade stands behind it: `ABC:3.0`. Orders: `arm [MESSAGE]`, `print N BYTES`, `clear`, `disarm`,
+//! `output N on|off`, `pulse N on|off`, `trigger MS`, `verdict good|bad`. Must never know: clocks, files.
 
 mod parse;
 
 use super::{Action, Conversation};
+use crate::vocab::plan::Setting;
 use crate::vocab::report::{Field, Frame};
 use crate::vocab::{CodeRef, Order, PackNo, Report};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 pub use parse::Wrong;
 
@@ -45,6 +49,8 @@ pub struct Transcript {
     pub counters: Vec<u16>,
     pub source: String,
     pub origin: Origin,
+    /// A simulated device cannot do what the device did: only our side is judged.
+    pub host_only: bool,
     /// Line number and step.
     pub steps: Vec<(usize, Step)>,
 }
@@ -63,6 +69,26 @@ pub enum Step {
     /// The host must report this (`shown`).
     Expect(String),
     HangUp,
+    /// What happens at the printer; nothing for our side (`! sim …`).
+    At(AtDevice),
+}
+
+/// What a simulated device is made to do, so that it says what the transcript says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AtDevice {
+    /// A thing passes the head.
+    Thing,
+    /// Its print counter stands here.
+    Count(u64),
+    /// The next code is refused.
+    Refuse,
+    /// The next request is not answered.
+    Silence,
+    Fault {
+        ms: u32,
+    },
+    /// The next acknowledgement comes twice.
+    Double,
 }
 
 /// The code that `print N` and `taken N` mean.
@@ -88,6 +114,10 @@ pub fn shown(report: &Report) -> String {
         Report::Frame(Frame::Data(fields)) => fields.iter().fold("frame data".into(), |s, f| match f {
             Field::NoRead => s + " no-read",
             Field::Code(bytes) => s + " " + &bytes.escape_ascii().to_string(),
+            Field::Graded { code, grade } => {
+                let grade = grade.map_or("?".into(), |g| g.to_string());
+                format!("{s} {}:{grade}", code.escape_ascii())
+            }
         }),
         Report::Polled(p) => {
             let mut s = "polled".to_string();
@@ -105,20 +135,32 @@ impl Transcript {
         parse::transcript(text)
     }
 
+    /// Its settings, as a configuration would say them.
+    pub fn settings(&self) -> BTreeMap<String, Setting> {
+        let value = |v: &str| match v {
+            "true" => Setting::Flag(true),
+            "false" => Setting::Flag(false),
+            v => v.parse().map_or_else(|_| Setting::Text(v.into()), Setting::Number),
+        };
+        self.settings.iter().map(|(k, v)| (k.clone(), value(v))).collect()
+    }
+
     /// Plays the device's part; `Err`: the first line that our side did not keep to, and how.
     pub fn replay(&self, host: &mut dyn Conversation) -> Result<(), Wrong> {
         let mut done: VecDeque<Action> = VecDeque::new();
         let mut now_us = 1_000_000;
         for (line, step) in &self.steps {
             let wrong = |what: String| Wrong { line: *line, what };
-            let expected = matches!(step, Step::Host(_) | Step::Expect(_) | Step::HangUp);
+            let expected = matches!(step, Step::Host(_) | Step::Expect(_) | Step::HangUp | Step::At(_));
             if let Some(surplus) = done.front().filter(|_| !expected) {
                 return Err(wrong(format!("before this line our side also did: {}", said(surplus))));
             }
             match step {
+                Step::At(_) => {}
                 Step::Opened => host.opened(now_us),
                 Step::Closed => host.closed(now_us, "the transcript says so"),
                 Step::Device(bytes) => host.received(bytes, now_us),
+                Step::Order(Order::Verdict { good, .. }) => host.ordered(Order::Verdict { good: *good, frame_us: now_us }, now_us),
                 Step::Order(order) => host.ordered(order.clone(), now_us),
                 Step::Wait { us } => {
                     let until = now_us + us;
@@ -134,7 +176,7 @@ impl Transcript {
                     now_us = until;
                 }
                 Step::Host(bytes) => match done.pop_front() {
-                    Some(Action::Send(sent)) if sent == *bytes => {}
+                    Some(Action::Send(sent) | Action::Command(sent)) if sent == *bytes => {}
                     other => return Err(wrong(format!("expected bytes \"{}\", got {}", bytes.escape_ascii(), or_nothing(other)))),
                 },
                 Step::Expect(report) => match done.pop_front() {
@@ -159,7 +201,7 @@ impl Transcript {
 
 fn said(action: &Action) -> String {
     match action {
-        Action::Send(bytes) => format!("send \"{}\"", bytes.escape_ascii()),
+        Action::Send(bytes) | Action::Command(bytes) => format!("send \"{}\"", bytes.escape_ascii()),
         Action::Tell(r) => format!("report {}", shown(r)),
         Action::HangUp { why } => format!("hang up ({why})"),
     }

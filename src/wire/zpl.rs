@@ -4,7 +4,7 @@
 //! formats in the receive buffer (string 1, field 5) or labels remaining (string 2, field 9) mean that it is there,
 //! none of both after it means that it came out. One label at a time. A label's bytes leave once.
 
-use super::framer::{Framer, Framing, Step};
+use super::framer::{Framer, Step};
 use super::outbox::{Outbox, earliest};
 use super::{Action, Conversation};
 use crate::profile::Bound;
@@ -59,7 +59,7 @@ impl Zpl {
         Self {
             reply_us: u64::from(bound.profile.link.reply_timeout_ms) * MS,
             out: Outbox::default(),
-            framer: Framer::new(Framing::StxEtx),
+            framer: Framer::default(),
             strings: Vec::new(),
             open: false,
             up: false,
@@ -247,7 +247,12 @@ impl Conversation for Zpl {
                 (self.armed, self.ready) = (false, false);
                 self.queue.clear();
             }
-            Order::Print { .. } | Order::Clear | Order::Output { .. } | Order::Pulse { .. } => {}
+            Order::Print { .. }
+            | Order::Clear
+            | Order::Output { .. }
+            | Order::Pulse { .. }
+            | Order::Trigger { .. }
+            | Order::Verdict { .. } => {}
         }
         self.advance(now_us);
     }

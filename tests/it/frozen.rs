@@ -88,7 +88,7 @@ fn events() -> Vec<(Event, &'static str)> {
         (Event::PackWithdrawn { pack: PackNo(3), to: ItemState::Void, count: 1, reason: "r".into(), who: None }, "28030b01017200"),
         (Event::Withdrew { pack: PackNo(3), from: 5, count: 256, to: ItemState::Void }, "29030580020b"),
         (Event::RangeCut { pack: PackNo(3), count: 300 }, "2a03ac02"),
-        (Event::DuplicatesSkipped { pack: PackNo(3), within: 300, earlier: 2, named: vec!["d".into()] }, "2b03ac02020164"),
+        (Event::DuplicatesSkipped { pack: PackNo(3), within: 300, earlier: 2, named: vec!["d".into()] }, "2b03ac0202010164"),
         (
             Event::Ordered { order: OrderNo(2), level: "box".into(), product: "P1".into(), count: 300, token: "ab".into() },
             "2c0203626f78025031ac02026162",

@@ -7,6 +7,7 @@ mod driven;
 mod frozen;
 mod gs1;
 mod halfway;
+mod handheld;
 mod inbox;
 mod knobs;
 mod label;

@@ -6,7 +6,8 @@
 //! looked at here. The codes are pre-printed, so that no printer is needed; one connection a device is served.
 
 use packmark::control::client::Client;
-use packmark::sim::emul::{DeviceSide, Emission, Link, Modbus, ModbusHow, Reader, ReaderHow};
+use packmark::profile::Profiles;
+use packmark::sim::emul::{DeviceSide, Emission, Link, Modbus, ModbusHow, Reader};
 use packmark::vocab::rng::Rng;
 use serde_json::{Map, Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -251,8 +252,9 @@ fn crowd_code(reader: u32, n: u32) -> String {
 
 /// Answers commands; frames are written by whoever plays the things.
 fn play_reader(mut stream: TcpStream, out: &SyncSender<TcpStream>) {
-    let how = ReaderHow { start: b"", end: b"\r", separator: b",".to_vec(), no_read: b"ERROR".to_vec(), positional: true, commands: true };
-    let mut reader = Reader::new(how, Rng::new(1));
+    let profiles = Profiles::load(None).expect("shipped profiles load");
+    let bound = profiles.bind("keyence-sr", &Default::default()).expect("the defaults are sound");
+    let mut reader = Reader::new(bound.reader, Rng::new(1));
     stream.set_nodelay(true).unwrap();
     let _ = out.try_send(stream.try_clone().unwrap());
     reader.connected(Link::FIRST, 0);

@@ -293,11 +293,11 @@ fn flipped_bytes() {
     let bytes = o.codebook.bytes(touched).unwrap();
     o.core.close().unwrap();
     let seg = s.join("packs/bottles-0.seg");
-    // A row of the one column: from the header, where the description ends and the index begins, and how many there are.
+    // Rows begin behind the header and end where the description begins; of the one column each has the same size.
     let header = std::fs::read(&seg).unwrap();
     let n = |at: usize| u32::from_le_bytes(header[at..at + 4].try_into().unwrap()) as usize;
-    let (codes, index, rows) = (128 + n(44), n(56), n(36));
-    flip(&seg, codes + touched.ordinal as usize * ((index - codes) / rows));
+    let (codes, about, rows) = (128, n(48), n(36));
+    flip(&seg, codes + touched.ordinal as usize * ((about - codes) / rows));
     let o = Core::open(&s, &how("after")).unwrap();
     assert_eq!(o.codebook.bytes(touched), None);
     assert!(o.codebook.damage().unwrap().contains("bottles-0.seg is damaged (a code "), "{:?}", o.codebook.damage());

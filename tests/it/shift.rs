@@ -165,6 +165,40 @@ fn children_that_change_places_cost_their_two_boxes() {
     assert!(swapped >= 2 && swapped == foreign, "{swapped} swapped, {foreign} boxes refused");
 }
 
+/// The shift with another item printer, described by its profile alone. `repeats`: an empty buffer prints the last code
+/// again, which the auditor rightly calls inked twice; what matters then is that no second carrier passes.
+fn commanded(profile: &str, settings: &str, repeats: bool) {
+    let line = LINE
+        .replace("profile = \"domino-codenet\"", &format!("profile = \"{profile}\""))
+        .replace("settings = { depth = 8, ack_char = \"A\" }", &format!("settings = {settings}"));
+    assert!(line.contains(profile));
+    for seed in 1..=2 {
+        let (faults, crashes) = if seed % 2 == 1 { (Faults::Normal, 1) } else { (Faults::None, 0) };
+        let how = ShiftHow { seed, bottles: 240, faults, crashes, rate_per_min: 300, line: line.clone(), ..ShiftHow::default() };
+        let dir = folder();
+        let j = shift::<Sound>(&how, dir.path()).unwrap_or_else(|e| panic!("{profile} seed {seed}: {e}"));
+        let grave: Vec<&String> =
+            j.violations.iter().filter(|v| !(repeats && faults != Faults::None && v.starts_with("once-inked"))).collect();
+        assert!(grave.is_empty(), "{profile} seed {seed}: {grave:?}");
+        assert_eq!((j.stuck, j.codes, j.passages), (None, 0, 0), "{profile} seed {seed}");
+    }
+}
+
+#[test]
+fn a_shift_printed_over_wsi() {
+    commanded("videojet-wsi", "{}", true);
+}
+
+#[test]
+fn a_shift_printed_over_zipher() {
+    commanded("videojet-zipher", "{ depth = 4 }", true);
+}
+
+#[test]
+fn a_shift_printed_one_to_one() {
+    commanded("bestcode-one-to-one", "{}", true);
+}
+
 #[test]
 fn one_seed() {
     let seed = std::env::var("PACKMARK_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(1_000);

@@ -93,6 +93,7 @@ const FILES: &[(&str, &str, &[&str])] = &[
     ("config/check.rs", include_str!("../../config/check.rs"), &["[[station]] {}: {what}", "[[level]] {}: {what}"]),
     ("config/codes.rs", include_str!("../../config/codes.rs"), &[]),
     ("config/packs.rs", include_str!("../../config/packs.rs"), &[]),
+    ("config/points.rs", include_str!("../../config/points.rs"), &[]),
     ("config/read.rs", include_str!("../../config/read.rs"), &["write {code} or {gs1} where the barcode's data stands"]),
     ("config/supply.rs", include_str!("../../config/supply.rs"), &["[[supply]] {} {}"]),
     ("config/words.rs", include_str!("../../config/words.rs"), &[]),

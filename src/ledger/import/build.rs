@@ -2,7 +2,7 @@
 
 use super::super::codebook::{Codebook, Placed};
 use super::super::pace::Pace;
-use super::super::segment::{Hasher, IndexWriter, MAX_RUNS, Places, Plan, Run, SegmentWriter, key};
+use super::super::segment::{Hasher, IndexWriter, MAX_RUNS, Places, Plan, Run, SegmentError, SegmentWriter, key};
 use super::batch::{Batch, Hashing, Taken};
 use super::compare::{Cursor, Filter, Own, against, pairs, within};
 use super::spool::{BUCKETS, Buckets, Origins};
@@ -225,7 +225,10 @@ impl Build {
         if !self.index(shop, &mut index)? {
             return self.refuse();
         }
-        let segment = index.finish(&mut shop.pace).map_err(ImportError::Damaged)?;
+        let segment = index.finish(&mut shop.pace).map_err(|e| match e {
+            SegmentError::Io { source, .. } => ImportError::Write(source),
+            e => ImportError::Damaged(e),
+        })?;
         shop.done.push(Placed { no: self.no, id: self.id.clone(), first: self.first, segment: Arc::new(segment) });
         self.first = self.rows;
         self.segments += 1;

@@ -251,8 +251,8 @@ fn a_row_of_twins_is_one_item() {
     // Each names the item; what that is worth is the line's to say.
     let [own, cap, _] = row(7).try_into().expect("three codes");
     let frame = Frame::Data(vec![Field::Code(cap), Field::Code(own)]);
-    let mark = |twin| Mark::Code { code: CodeRef::new(PackNo(1), 7), exact: true, twin, made_for: None };
-    assert_eq!(s.book().reading(&frame, &[]), Reading::Data(vec![mark(true), mark(false)]));
+    let mark = |twin| Mark::Code { code: CodeRef::new(PackNo(1), 7), exact: true, twin, made_for: None, poor: false };
+    assert_eq!(s.book().reading(&frame, &[], None), Reading::Data(vec![mark(true), mark(false)]));
     // Any of them is a duplicate anywhere.
     let e = s.prepare(&mut plain("new.txt", 1, |_| b"in1234".to_vec()), &how(2)).unwrap_err().to_string();
     assert!(e.contains("new.txt line 1 is in pack x1 already (its code 1235, t.csv line 1235)"), "{e}");

@@ -11,7 +11,7 @@ fn bottle(n: u32) -> Mark {
 }
 
 fn made(code: CodeRef, made_for: Option<CodeRef>) -> Mark {
-    Mark::Code { code, exact: true, twin: false, made_for }
+    Mark::Code { code, exact: true, twin: false, made_for, poor: false }
 }
 
 fn boxed(n: u32) -> Mark {

@@ -96,7 +96,7 @@ fn a_second_carrier_is_a_duplicate_and_the_first_stays() {
 
 /// A further code of the item: on its cap, say.
 fn twin(code: CodeRef) -> Mark {
-    Mark::Code { code, exact: true, twin: true, made_for: None }
+    Mark::Code { code, exact: true, twin: true, made_for: None, poor: false }
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn a_further_code_proves_no_ink_and_is_held_against_the_printed_one() {
     assert_eq!((crossed.verified, crossed.rejected.get(&Reason::OverCount)), (1, Some(&1)));
     let alone = pass(vec![twin(item(2))]);
     assert_eq!((alone.verified, alone.rejected.get(&Reason::NoRead)), (1, Some(&1)));
-    let altered = Mark::Code { code: item(3), exact: false, twin: true, made_for: None };
+    let altered = Mark::Code { code: item(3), exact: false, twin: true, made_for: None, poor: false };
     let bad = pass(vec![Mark::of(item(3)), altered]);
     assert_eq!((bad.verified, bad.rejected.get(&Reason::Altered)), (1, Some(&1)));
     for n in [1, 2, 3, 5] {

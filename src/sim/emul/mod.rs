@@ -8,14 +8,16 @@
 //! that is not open.
 
 pub mod codenet;
+pub mod commands;
 pub mod modbus;
 mod outbox;
 pub mod reader;
 pub mod zpl;
 
 pub use codenet::{Codenet, CodenetHow};
+pub use commands::Commands;
 pub use modbus::{Modbus, ModbusHow};
-pub use reader::{Reader, ReaderHow};
+pub use reader::Reader;
 pub use zpl::{Label, Zpl};
 
 use super::bench::Trouble;
@@ -27,6 +29,13 @@ pub struct Link(pub u32);
 impl Link {
     /// For carriers that have one link a device.
     pub const FIRST: Self = Self(0);
+    /// Numbers of connections to a device's own address for commands begin above this.
+    pub const ASIDE: u32 = 1 << 30;
+
+    /// A connection to the address for commands.
+    pub fn is_aside(self) -> bool {
+        self.0 > Self::ASIDE
+    }
 }
 
 /// What a device does to a link.

@@ -1,36 +1,37 @@
-//! A code reader: a fixed one triggered by its own input (Keyence SR-750 manual, pages 29, 63, 71–72), or a handheld.
+//! A code reader: a fixed one triggered by its own input or by command (Keyence SR-750 manual, pages 29, 63, 71–72; and
+//! whatever its profile describes), or a handheld.
 //!
 //! A frame leaves 5–20 ms after the trigger, to whoever is connected; nobody connected, no frame. A reader that knows
-//! commands answers them in the same stream, in the framing of the command.
+//! commands answers them in the same stream. One that waits for a word of the host (a verdict, an acknowledgement) reads
+//! nothing until it has it, or has waited long enough.
+
+mod frame;
+mod typed;
 
 use super::outbox::Outbox;
 use super::{DeviceSide, Emission, Link};
+use crate::profile::reader::{Commands, Handshake, Rules, Trigger};
 use crate::sim::bench::Trouble;
 use crate::vocab::rng::Rng;
 use crate::vocab::time::MS;
 
 const LONGEST_COMMAND: usize = 256;
-
-/// How one reader is set up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReaderHow {
-    pub start: &'static [u8],
-    pub end: &'static [u8],
-    pub separator: Vec<u8>,
-    /// Sent when nothing was decoded; empty: nothing is sent then.
-    pub no_read: Vec<u8>,
-    /// An unread position leaves the no-read word in its place.
-    pub positional: bool,
-    /// Answers commands (`LON`, `KEYENCE`, …); a handheld does not.
-    pub commands: bool,
-}
+/// A thing stands before a reader that is triggered by command for so long.
+const BEFORE_US: u64 = 1_000 * MS;
+/// A handheld gives the host this long for its word (Xenon/Granit guide, page 111).
+const WORD_US: u64 = 10_000 * MS;
+/// A packet that is not acknowledged is sent again after this long, so many times.
+const RESEND_US: u64 = 2_000 * MS;
+const RESENDS: u32 = 3;
 
 #[derive(Debug)]
 pub struct Reader {
-    how: ReaderHow,
+    rules: Rules,
     rng: Rng,
     out: Outbox,
     link: Option<Link>,
+    /// A connection for commands alone.
+    aside: Option<Link>,
     command: Vec<u8>,
     /// Timing is on by command.
     reading: bool,
@@ -40,28 +41,42 @@ pub struct Reader {
     /// A frame kept back, and until when.
     kept: Option<(Vec<u8>, u64)>,
     silence: bool,
+    /// What stands before it, and until when.
+    before: Option<(Vec<u8>, u64)>,
+    /// It waits for the host's word until then; what it sends again meanwhile, and how often still.
+    waits_us: Option<u64>,
+    unacknowledged: Option<(Vec<u8>, u32)>,
+    beat_us: Option<u64>,
 }
 
 impl Reader {
-    pub fn new(how: ReaderHow, rng: Rng) -> Self {
+    pub fn new(rules: Rules, rng: Rng) -> Self {
         Self {
-            how,
+            rules,
             rng,
             out: Outbox::default(),
             link: None,
+            aside: None,
             command: Vec::new(),
             reading: false,
             last_us: 0,
             stale_ms: None,
             kept: None,
             silence: false,
+            before: None,
+            waits_us: None,
+            unacknowledged: None,
+            beat_us: None,
         }
     }
 
     /// A trigger, with these symbols before the lens (`None`: one that it cannot decode). Answers whether a frame
-    /// with them leaves (or will, when it is kept back).
+    /// with them leaves (or will, when it is kept back, or when the command comes).
     pub fn read(&mut self, symbols: &[Option<Vec<u8>>], now_us: u64) -> bool {
-        let Some(frame) = self.frame(symbols) else { return false };
+        if self.waits_us.is_some() {
+            return false;
+        }
+        let Some(frame) = frame::frame(&self.rules, symbols) else { return false };
         if std::mem::take(&mut self.silence) {
             return false;
         }
@@ -69,35 +84,92 @@ impl Reader {
             self.kept = Some((frame, now_us + u64::from(ms) * MS));
             return true;
         }
-        let Some(link) = self.link else { return false };
-        let at_us = (now_us + 5 * MS + self.rng.below(15 * MS + 1)).max(self.last_us);
-        self.last_us = at_us;
-        self.out.acknowledge(link, frame, at_us);
+        if self.link.is_none() {
+            return false;
+        }
+        if self.rules.by_command() {
+            self.before = Some((frame, now_us + BEFORE_US));
+            return true;
+        }
+        self.leaves(frame, now_us);
         true
     }
 
-    fn frame(&self, symbols: &[Option<Vec<u8>>]) -> Option<Vec<u8>> {
-        let fields: Vec<&[u8]> = if self.how.positional {
-            symbols.iter().map(|s| s.as_deref().unwrap_or(&self.how.no_read)).collect()
-        } else {
-            symbols.iter().flatten().map(Vec::as_slice).collect()
+    fn leaves(&mut self, frame: Vec<u8>, now_us: u64) {
+        let Some(link) = self.link else { return };
+        let at_us = (now_us + 5 * MS + self.rng.below(15 * MS + 1)).max(self.last_us);
+        self.last_us = at_us;
+        match self.rules.handshake {
+            Handshake::Verdict { .. } => self.waits_us = Some(at_us + WORD_US),
+            Handshake::Ssi => {
+                self.waits_us = Some(at_us + RESEND_US);
+                self.unacknowledged = Some((frame.clone(), RESENDS));
+            }
+            _ => {}
+        }
+        self.out.acknowledge(link, frame, at_us);
+        self.beat_us = self.next_beat(at_us);
+    }
+
+    fn next_beat(&self, from_us: u64) -> Option<u64> {
+        let s = u64::from(self.rules.heartbeat_s);
+        (s > 0 && self.link.is_some()).then_some(from_us + s * 1_000 * MS)
+    }
+
+    /// What the host said, byte by byte, for readers whose commands are texts of their profile.
+    fn hears(&mut self, byte: u8, now_us: u64) {
+        self.command.push(byte);
+        if self.command.len() > LONGEST_COMMAND {
+            self.command.remove(0);
+        }
+        let said = |text: &str| !text.is_empty() && self.command.ends_with(text.as_bytes());
+        let answers = match &self.rules.handshake {
+            Handshake::Verdict { good, bad, .. } => said(good) || said(bad),
+            Handshake::Ssi => self.command.ends_with(b"\x04\xd0\x04\x00\xff\x28"),
+            _ => false,
         };
-        let mut body = fields.join(&self.how.separator[..]);
-        if fields.is_empty() {
-            body = self.how.no_read.clone();
+        let mut reply = None;
+        if answers {
+            (self.waits_us, self.unacknowledged) = (None, None);
+        } else if let Some(p) = self.rules.probe.as_ref().filter(|p| said(&p.ask)) {
+            reply = Some(p.example.clone());
+        } else if let Trigger::Command { on, off, on_reply, off_reply, .. } = &self.rules.trigger {
+            if said(off) {
+                reply = Some(off_reply.clone());
+                self.before = None;
+            } else if said(on) {
+                reply = Some(on_reply.clone());
+                self.reading = true;
+            } else {
+                return;
+            }
+        } else {
+            return;
         }
-        if body.is_empty() {
-            return None;
+        self.command.clear();
+        if let (Some(text), Some(link)) = (reply.filter(|r| !r.is_empty()), self.aside.or(self.link)) {
+            let bytes = frame::envelope(&self.rules.frames(), text.as_bytes());
+            self.out.send(link, bytes, now_us + MS);
         }
-        Some([self.how.start, &body, self.how.end].concat())
+        if std::mem::take(&mut self.reading) {
+            self.look(now_us);
+        }
+    }
+
+    /// Reading was switched on: what stands before it is read.
+    fn look(&mut self, now_us: u64) {
+        if let Some((frame, _)) = self.before.take_if(|b| b.1 > now_us) {
+            self.leaves(frame, now_us + MS);
+        }
     }
 
     fn obey(&mut self, command: &[u8], framed: bool, now_us: u64) {
         let name = String::from_utf8_lossy(command).into_owned();
-        let mut result = false;
+        let (mut result, mut looks) = (false, false);
         let reply = match command {
             b"LON" if !self.reading => {
                 self.reading = true;
+                looks = true;
                 "OK,LON".into()
             }
             b"LON" => "ER,LON,20".into(),
@@ -114,21 +186,46 @@ impl Reader {
             }
             _ => format!("ER,{name},00"),
         };
-        let Some(link) = self.link else { return };
+        let Some(link) = self.aside.or(self.link) else { return };
         let (start, end): (&[u8], &[u8]) = if framed { (b"\x02", b"\x03") } else { (b"", b"\r") };
         let at_us = now_us + MS + self.rng.below(2 * MS);
         self.out.send(link, [start, reply.as_bytes(), end].concat(), at_us);
         if result {
             // Nothing was decoded while the timing was on: the read-error string follows the response.
-            self.out.send(link, [self.how.start, &self.how.no_read, self.how.end].concat(), at_us + MS);
+            let word = self.rules.no_read.first().map_or("", String::as_str);
+            let link = self.link.unwrap_or(link);
+            self.out.send(link, frame::envelope(&self.rules.frames(), word.as_bytes()), at_us + MS);
         }
+        if looks && self.before.is_some() {
+            // A single read ends by itself.
+            self.reading = false;
+            self.look(at_us);
+        }
+    }
+}
+
+impl Reader {
+    /// The host did not acknowledge: the packet once more, with the bit that says so, or given up.
+    fn resend(&mut self, now_us: u64) {
+        let Some((packet, left)) = self.unacknowledged.take() else { return };
+        let (Some(link), Some(left)) = (self.link, left.checked_sub(1)) else { return };
+        let code = &packet[5..packet.len() - 2];
+        self.out.send(link, frame::packet(code, true), now_us);
+        self.waits_us = Some(now_us + RESEND_US);
+        self.unacknowledged = Some((packet, left));
     }
 }
 
 impl DeviceSide for Reader {
     fn connected(&mut self, link: Link, now_us: u64) {
+        if link.is_aside() {
+            self.aside = Some(link);
+            self.command.clear();
+            return;
+        }
         self.link = Some(link);
         self.command.clear();
+        self.beat_us = self.next_beat(now_us);
         if let Some((frame, _)) = self.kept.take() {
             self.out.send(link, frame, now_us + 2 * MS);
         }
@@ -136,12 +233,17 @@ impl DeviceSide for Reader {
 
     fn disconnected(&mut self, link: Link, _now_us: u64) {
         self.out.forget(link);
+        if self.aside.take_if(|l| *l == link).is_some() {
+            return;
+        }
         self.link.take_if(|l| *l == link);
         self.reading = false;
+        (self.waits_us, self.unacknowledged, self.beat_us, self.before) = (None, None, None, None);
     }
 
     fn received(&mut self, _link: Link, bytes: &[u8], now_us: u64) {
-        if !self.how.commands {
+        if self.rules.commands != Commands::Keyence {
+            bytes.iter().for_each(|b| self.hears(*b, now_us));
             return;
         }
         for &b in bytes {
@@ -174,12 +276,24 @@ impl DeviceSide for Reader {
         {
             self.out.send(link, frame, at_us);
         }
+        if let Some(link) = self.link
+            && self.beat_us.is_some_and(|t| t <= now_us)
+        {
+            if let Some(beat) = frame::heartbeat(&self.rules) {
+                self.out.send(link, beat, now_us);
+            }
+            self.beat_us = self.next_beat(now_us);
+        }
+        if self.waits_us.is_some_and(|t| t <= now_us) {
+            self.waits_us = None;
+            self.resend(now_us);
+        }
         self.out.due(now_us);
     }
 
     fn deadline(&self) -> Option<u64> {
         let kept = self.kept.as_ref().filter(|_| self.link.is_some()).map(|(_, at)| *at);
-        kept.into_iter().chain(self.out.deadline()).min()
+        kept.into_iter().chain(self.out.deadline()).chain(self.beat_us).chain(self.waits_us).min()
     }
 
     fn poll(&mut self) -> Option<(Link, Emission)> {
@@ -189,11 +303,12 @@ impl DeviceSide for Reader {
     fn power(&mut self, on: bool, _now_us: u64) {
         if !on {
             self.out = Outbox::default();
-            self.link = None;
+            (self.link, self.aside) = (None, None);
             self.command.clear();
             self.reading = false;
             self.kept = None;
             self.stale_ms = None;
+            (self.waits_us, self.unacknowledged, self.beat_us, self.before) = (None, None, None, None);
         }
     }
 
@@ -210,99 +325,6 @@ impl DeviceSide for Reader {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const L: Link = Link::FIRST;
-
-    fn sr(separator: &str, positional: bool) -> Reader {
-        let how = ReaderHow { start: b"", end: b"\r", separator: separator.into(), no_read: b"ERROR".into(), positional, commands: true };
-        let mut r = Reader::new(how, Rng::new(3));
-        r.connected(L, 0);
-        r
-    }
-
-    fn hears(r: &mut Reader) -> Vec<u8> {
-        let mut all = Vec::new();
-        while let Some(t) = r.deadline() {
-            r.due(t);
-            while let Some((_, Emission::Send(b))) = r.poll() {
-                all.extend(b);
-            }
-        }
-        all
-    }
-
-    fn seen(symbols: &[&str]) -> Vec<Option<Vec<u8>>> {
-        symbols.iter().map(|s| (*s != "-").then(|| s.as_bytes().to_vec())).collect()
-    }
-
-    #[test]
-    fn frames_of_the_manual() {
-        let mut r = sr(",", true);
-        assert!(r.read(&seen(&["BAR1", "-", "BAR3"]), 0));
-        let at = r.deadline().unwrap();
-        assert!((5_000..=20_000).contains(&at));
-        assert_eq!(hears(&mut r), *b"\x42\x41\x52\x31\x2c\x45\x52\x52\x4f\x52\x2c\x42\x41\x52\x33\x0d");
-        let mut r = sr("|", false);
-        r.read(&seen(&["BAR1", "-", "BAR3"]), 0);
-        assert_eq!(hears(&mut r), *b"BAR1|BAR3\r", "collapsed");
-        r.read(&seen(&["-"]), 0);
-        assert_eq!(hears(&mut r), *b"ERROR\r");
-        r.read(&[], 0);
-        assert_eq!(hears(&mut r), *b"ERROR\r", "a trigger with nothing there is answered too");
-    }
-
-    #[test]
-    fn a_handheld_says_nothing_when_it_reads_nothing() {
-        let how = ReaderHow { start: b"", end: b"\r\n", separator: b",".into(), no_read: Vec::new(), positional: false, commands: false };
-        let mut r = Reader::new(how, Rng::new(3));
-        assert!(!r.read(&seen(&["X"]), 0), "nobody is connected");
-        r.connected(L, 0);
-        assert!(!r.read(&seen(&["-"]), 0));
-        assert!(r.read(&seen(&["00069012340000000016"]), 0));
-        r.received(L, b"LON\r", 0);
-        assert_eq!(hears(&mut r), *b"00069012340000000016\r\n");
-    }
-
-    #[test]
-    fn commands_are_answered_in_their_framing() {
-        let mut r = sr(",", true);
-        r.received(L, b"LON\rLON\r", 0);
-        assert_eq!(hears(&mut r), *b"OK,LON\rER,LON,20\r");
-        r.received(L, b"LO", 0);
-        r.received(L, b"FF\r\n", 0);
-        assert_eq!(hears(&mut r), *b"OK,LOFF\rERROR\r");
-        r.received(L, b"\x02KEYENCE\x03", 0);
-        assert_eq!(hears(&mut r), *b"\x02OK,KEYENCE,SR-750,1.00\x03");
-        r.received(L, b"junk\x1bXYZ\r", 0);
-        assert_eq!(hears(&mut r), *b"ER,XYZ,00\r");
-    }
-
-    #[test]
-    fn a_stale_frame_comes_after_its_time_or_with_the_next_link() {
-        let mut r = sr(",", true);
-        r.trouble(Trouble::StaleFrame { ms: 700 }, 0);
-        assert!(r.read(&seen(&["OLD"]), 0));
-        assert_eq!(r.deadline(), Some(700_000));
-        assert!(r.read(&seen(&["NEW"]), 100_000));
-        assert_eq!(hears(&mut r), *b"NEW\rOLD\r");
-        r.trouble(Trouble::StaleFrame { ms: 700 }, 0);
-        r.read(&seen(&["OLD"]), 0);
-        r.disconnected(L, 0);
-        assert_eq!(r.deadline(), None);
-        r.connected(Link(1), 5_000);
-        assert_eq!(hears(&mut r), *b"OLD\r");
-    }
-
-    #[test]
-    fn double_and_silent_frames() {
-        let mut r = sr(",", true);
-        r.trouble(Trouble::DoubleFrame, 0);
-        r.read(&seen(&["A"]), 0);
-        assert_eq!(hears(&mut r), *b"A\rA\r");
-        r.trouble(Trouble::Silence, 0);
-        assert!(!r.read(&seen(&["B"]), 0));
-        assert_eq!(hears(&mut r), *b"");
-    }
-}
+mod meeting;
+#[cfg(test)]
+mod tests;

@@ -16,9 +16,9 @@ const WRITE_PATIENCE: Duration = Duration::from_secs(1);
 /// Between two tries of a device that connects by itself.
 const DIAL_PAUSE: Duration = Duration::from_millis(200);
 
-/// Takes every connection; the stage decides whether the device does.
-pub(super) async fn listen(listener: TcpListener, device: DeviceNo, news: mpsc::Sender<News>) {
-    for link in 1.. {
+/// Takes every connection, numbered from above `after`; the stage decides whether the device does.
+pub(super) async fn listen(listener: TcpListener, device: DeviceNo, after: u32, news: mpsc::Sender<News>) {
+    for link in after + 1.. {
         match listener.accept().await {
             Ok((stream, _)) => drop(tokio::spawn(carry(stream, device, Link(link), news.clone()))),
             // Out of descriptors, or the peer has gone again: neither ends the listening.

@@ -109,7 +109,10 @@ pub async fn play<S: Scene>(
     // Dropped with this function, and every task with it.
     let mut tasks = JoinSet::new();
     for (device, listener) in doors.listeners {
-        tasks.spawn(carrier::listen(listener, device, news_in.clone()));
+        tasks.spawn(carrier::listen(listener, device, 0, news_in.clone()));
+    }
+    for (device, listener) in doors.aside {
+        tasks.spawn(carrier::listen(listener, device, Link::ASIDE, news_in.clone()));
     }
     for (device, host, port) in doors.dialled {
         tasks.spawn(carrier::dial(host, port, device, news_in.clone()));
@@ -179,7 +182,8 @@ impl<S: Scene> Stage<S> {
         match news {
             News::Opened { device, link, out } => {
                 // Not taken: `out` is dropped, which hangs up.
-                if self.rig.accepts(device, now_us) {
+                let taken = if link.is_aside() { self.rig.accepts_aside(device, now_us) } else { self.rig.accepts(device, now_us) };
+                if taken {
                     self.outs.insert((device, link), out);
                     self.rig.connected(device, link, now_us);
                     self.send(device);

@@ -1,5 +1,7 @@
 //! The two halves of every protocol, each written from the documents alone, meet on virtual time.
 
+mod commanded;
+
 use super::*;
 use crate::config::Config;
 use crate::vocab::plan::PointKind;
@@ -22,6 +24,7 @@ struct Meeting {
     up: bool,
     reopen_us: Option<u64>,
     told: Vec<Report>,
+    sent: Vec<Vec<u8>>,
 }
 
 impl Meeting {
@@ -33,7 +36,7 @@ impl Meeting {
         let d = plan.devices.iter().find(|d| d.id == id).unwrap();
         let host = wire::converse(&profiles.bind(&d.profile, &d.settings).unwrap(), &plan, d.no);
         let (device, rig) = (d.no, Rig::new(&plan, &profiles, seed).unwrap());
-        Self { plan, rig, device, host, now_us: 1, link: Link::FIRST, up: false, reopen_us: Some(1), told: Vec::new() }
+        Self { plan, rig, device, host, now_us: 1, link: Link::FIRST, up: false, reopen_us: Some(1), told: Vec::new(), sent: Vec::new() }
     }
 
     /// Lets `us` pass.
@@ -80,7 +83,10 @@ impl Meeting {
         for _ in 0..10_000 {
             if let Some(action) = self.host.poll() {
                 match action {
-                    Action::Send(bytes) => self.rig.received(self.device, self.link, &bytes, self.now_us),
+                    Action::Send(bytes) | Action::Command(bytes) => {
+                        self.rig.received(self.device, self.link, &bytes, self.now_us);
+                        self.sent.push(bytes);
+                    }
                     Action::Tell(report) => self.told.push(report),
                     Action::HangUp { .. } if self.up => self.closed(),
                     Action::HangUp { .. } => {}

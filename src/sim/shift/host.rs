@@ -181,7 +181,7 @@ impl<L: Law, S: Store> Host<L, S> {
         let port = self.ports.get_mut(&device).expect("every device has a port");
         while let Some(action) = port.conversation.poll() {
             match action {
-                Action::Send(bytes) => self.wires.push_back(Wire::Send(device, bytes)),
+                Action::Send(bytes) | Action::Command(bytes) => self.wires.push_back(Wire::Send(device, bytes)),
                 Action::Tell(report) => self.reports.push_back((device, report)),
                 Action::HangUp { why } => {
                     if port.up {
@@ -200,7 +200,7 @@ impl<L: Law, S: Store> Host<L, S> {
         while let Some((device, report)) = self.reports.pop_front() {
             let input = match report {
                 Report::Frame(frame) => {
-                    let reading = self.codebook.reading(&frame, &self.ports[&device].ignore);
+                    let reading = self.codebook.reading(&frame, &self.ports[&device].ignore, self.line.plan().least_grade(device));
                     Input::Frame { device, at_us: self.mono(now_us), reading }
                 }
                 Report::Polled(poll) => Input::Poll { device, poll },

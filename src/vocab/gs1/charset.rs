@@ -70,3 +70,8 @@ impl Charset {
 pub fn is_64(c: u8) -> bool {
     c.is_ascii_alphanumeric() || c == b'-' || c == b'_'
 }
+
+/// A character of CSET 82.
+pub fn is_82(c: u8) -> bool {
+    CSET_82.contains(&c)
+}

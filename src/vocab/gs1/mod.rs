@@ -31,6 +31,7 @@ mod message;
 mod refusal;
 pub mod scan;
 
+pub use charset::is_82;
 pub use checks::{check_digit_holds, check_pair};
 pub use dictionary::{Ai, dictionary};
 pub use escape::{escape_path, escape_query, unescape_path, unescape_query};

@@ -41,6 +41,7 @@ impl Rig {
                 Action::Send(b) => format!("\"{}\"", String::from_utf8_lossy(&b[1..b.len() - 1])),
                 Action::Tell(r) => shown(&r),
                 Action::HangUp { .. } => "hang-up".into(),
+                Action::Command(b) => panic!("{b:?}: a printer has one link"),
             });
         }
         all.join(", ")

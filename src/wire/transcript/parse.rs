@@ -1,6 +1,6 @@
 //! From the text of a transcript to its steps.
 
-use super::{Origin, Step, Transcript, code};
+use super::{AtDevice, Origin, Step, Transcript, code};
 use crate::vocab::Order;
 use std::fmt;
 
@@ -25,6 +25,7 @@ pub(super) fn transcript(text: &str) -> Result<Transcript, Vec<Wrong>> {
         inputs: Vec::new(),
         counters: Vec::new(),
         source: String::new(),
+        host_only: false,
         origin: Origin::Computed,
         steps: Vec::new(),
     };
@@ -64,6 +65,12 @@ fn header(head: &str, t: &mut Transcript, from: &mut bool) -> Result<(), String>
                 _ => return Err("from must be document, capture or computed".into()),
             };
         }
+        "judges" => {
+            t.host_only = value == "host";
+            if !t.host_only {
+                return Err("judges is host, where no simulated device can do what the device did; else leave it out".into());
+            }
+        }
         "settings" => {
             for pair in value.split_whitespace() {
                 let (k, v) = pair.split_once('=').ok_or(format!("{pair} is not key=value"))?;
@@ -100,10 +107,24 @@ fn step(line: &str) -> Result<Step, String> {
             ("opened", "") => Ok(Step::Opened),
             ("closed", "") => Ok(Step::Closed),
             ("hang-up", "") => Ok(Step::HangUp),
+            ("sim", what) => at_device(what).map(Step::At),
             ("order", order) => self::order(order).map(Step::Order),
             _ => Ok(Step::Expect(rest.split_whitespace().collect::<Vec<_>>().join(" "))),
         },
         _ => Err("a line begins with > < + ! or #".into()),
+    }
+}
+
+fn at_device(text: &str) -> Result<AtDevice, String> {
+    let (word, number) = text.split_once(' ').unwrap_or((text, ""));
+    match (word, number.parse::<u64>().ok()) {
+        ("thing", None) => Ok(AtDevice::Thing),
+        ("refuse", None) => Ok(AtDevice::Refuse),
+        ("silence", None) => Ok(AtDevice::Silence),
+        ("double", None) => Ok(AtDevice::Double),
+        ("count", Some(n)) => Ok(AtDevice::Count(n)),
+        ("fault", Some(ms)) => Ok(AtDevice::Fault { ms: ms.min(3_600_000) as u32 }),
+        _ => Err(format!("{text}: a simulated device is told thing, count N, refuse, silence, double, fault MS")),
     }
 }
 
@@ -128,7 +149,12 @@ fn order(text: &str) -> Result<Order, String> {
             };
             Ok(if word == "pulse" { Order::Pulse { number, on } } else { Order::Output { number, on } })
         }
-        _ => Err(format!("{word} is no order: arm, print, clear, disarm, output, pulse")),
+        "trigger" => Ok(Order::Trigger { window_ms: rest.parse().map_err(|_| "trigger MS")? }),
+        "verdict" => match rest {
+            "good" | "bad" => Ok(Order::Verdict { good: rest == "good", frame_us: 0 }),
+            _ => Err("verdict good|bad".into()),
+        },
+        _ => Err(format!("{word} is no order: arm, print, clear, disarm, output, pulse, trigger, verdict")),
     }
 }
 

@@ -2,9 +2,8 @@
 
 use super::*;
 use crate::profile::Profiles;
-use crate::vocab::plan::Setting;
 use crate::wire::{Place, Points, converse_at};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 fn shipped() -> Vec<(String, String)> {
@@ -22,19 +21,7 @@ fn shipped() -> Vec<(String, String)> {
 fn play(text: &str) -> Result<Transcript, String> {
     let all = Profiles::load(None).expect("shipped profiles load");
     let t = Transcript::parse(text).map_err(|w| w.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
-    let settings: BTreeMap<String, Setting> = t
-        .settings
-        .iter()
-        .map(|(k, v)| {
-            let value = match v.as_str() {
-                "true" => Setting::Flag(true),
-                "false" => Setting::Flag(false),
-                v => v.parse().map_or_else(|_| Setting::Text(v.into()), Setting::Number),
-            };
-            (k.clone(), value)
-        })
-        .collect();
-    let bound = all.bind(&t.profile, &settings).map_err(|e| e.join("; "))?;
+    let bound = all.bind(&t.profile, &t.settings()).map_err(|e| e.join("; "))?;
     let place = Place { serial: t.serial, baud: 0, points: Points { inputs: t.inputs.clone(), counters: t.counters.clone() } };
     t.replay(&mut *converse_at(&bound, place)).map_err(|w| w.to_string())?;
     Ok(t)

@@ -202,7 +202,6 @@ fn a_pulse_ends_by_itself_and_an_output_is_what_was_written_last() {
 #[test]
 fn it_answers_as_the_transcripts_say() {
     use crate::profile::Profiles;
-    use crate::vocab::plan::Setting;
     use crate::wire::transcript::{Step, Transcript};
     const MODULES: [&str; 3] = ["modbus-io", "modbus-rtu-io", "moxa-iologik-e1200"];
     let mut answered = std::collections::BTreeMap::<String, usize>::new();
@@ -211,8 +210,7 @@ fn it_answers_as_the_transcripts_say() {
         if !MODULES.contains(&t.profile.as_str()) {
             continue;
         }
-        let settings = t.settings.iter().map(|(k, v)| (k.clone(), v.parse().map_or_else(|_| Setting::Text(v.clone()), Setting::Number)));
-        let bound = Profiles::load(None).unwrap().bind(&t.profile, &settings.collect()).unwrap();
+        let bound = Profiles::load(None).unwrap().bind(&t.profile, &t.settings()).unwrap();
         let how = ModbusHow { watchdog_ms: None, ..crate::sim::rig::module_how(&bound, t.serial.then_some(9_600)) };
         let mut m = Modbus::new(ModbusHow { points: 16, ..how }, Rng::new(5));
         m.connected(L, 0);

@@ -1,0 +1,140 @@
+//! A profile with one device's settings, and what the line must know of the device.
+
+use super::printer::{Confirmation, Role};
+use super::talk::Step;
+use super::{Dialect, Kind, OnEmpty, Profile, Profiles, SettingRule, reader};
+use crate::vocab::plan::{IoTraits, PrinterTraits, Setting, Traits};
+use std::collections::BTreeMap;
+
+/// A profile with one device's settings.
+#[derive(Clone, Debug)]
+pub struct Bound {
+    pub profile: Profile,
+    settings: BTreeMap<String, Setting>,
+    /// A reader's rules, as this device is set.
+    pub reader: reader::Rules,
+}
+
+impl Profiles {
+    /// A profile with these settings, or every complaint about them as "what; what would be right".
+    pub fn bind(&self, name: &str, given: &BTreeMap<String, Setting>) -> Result<Bound, Vec<String>> {
+        let Some(profile) = self.0.get(name) else {
+            return Err(vec![format!("there is no profile \"{name}\"; use one of {}", self.names().collect::<Vec<_>>().join(", "))]);
+        };
+        let mut wrong = Vec::new();
+        for k in given.keys().filter(|k| !profile.settings.contains_key(*k)) {
+            let known: Vec<&str> = profile.settings.keys().map(String::as_str).collect();
+            wrong.push(format!("profile {name} has no setting {k}; it has: {}", known.join(", ")));
+        }
+        let mut settings = BTreeMap::new();
+        for (k, rule) in &profile.settings {
+            let value = match (rule, given.get(k)) {
+                (SettingRule::Number { default, .. }, None) => Setting::Number(*default),
+                (SettingRule::Text { default, .. }, None) => Setting::Text(default.clone()),
+                (SettingRule::Flag { default, .. }, None) => Setting::Flag(*default),
+                (SettingRule::Number { least, most, .. }, Some(Setting::Number(n))) if (least..=most).contains(&n) => Setting::Number(*n),
+                (SettingRule::Text { words, .. }, Some(Setting::Text(t))) if words.is_empty() || words.contains(t) => {
+                    Setting::Text(t.clone())
+                }
+                (SettingRule::Flag { .. }, Some(Setting::Flag(f))) => Setting::Flag(*f),
+                (SettingRule::Number { least, most, what, .. }, Some(_)) => {
+                    wrong.push(format!("setting {k} ({what}) is wrong; it must be a whole number from {least} to {most}"));
+                    continue;
+                }
+                (SettingRule::Text { words, what, .. }, Some(_)) => {
+                    let right = if words.is_empty() { "a text".to_string() } else { words.join(" or ") };
+                    wrong.push(format!("setting {k} ({what}) is wrong; it must be {right}"));
+                    continue;
+                }
+                (SettingRule::Flag { what, .. }, Some(_)) => {
+                    wrong.push(format!("setting {k} ({what}) is wrong; it must be true or false"));
+                    continue;
+                }
+            };
+            settings.insert(k.clone(), value);
+        }
+        let reader = profile.reader.clone().unwrap_or_default().with(&settings).unwrap_or_else(|all| {
+            wrong.extend(all);
+            reader::Rules::default()
+        });
+        let bound = Bound { profile: profile.clone(), settings, reader };
+        if profile.dialect == Dialect::Codenet && !matches!(bound.text("ack_char").as_bytes(), [] | [b'A'..=b'Z']) {
+            wrong.push("setting ack_char is wrong; it must be one letter A–Z, or empty".into());
+        }
+        if wrong.is_empty() { Ok(bound) } else { Err(wrong) }
+    }
+}
+
+impl Bound {
+    pub fn number(&self, key: &str) -> i64 {
+        match self.settings.get(key) {
+            Some(Setting::Number(n)) => *n,
+            _ => 0,
+        }
+    }
+
+    pub fn text(&self, key: &str) -> &str {
+        match self.settings.get(key) {
+            Some(Setting::Text(t)) => t,
+            _ => "",
+        }
+    }
+
+    pub fn flag(&self, key: &str) -> bool {
+        self.settings.get(key) == Some(&Setting::Flag(true))
+    }
+
+    /// What stands for `{setting.x}` in a profile's bytes.
+    pub fn place(&self, place: &str) -> Option<Vec<u8>> {
+        match self.settings.get(place.strip_prefix("setting.")?)? {
+            Setting::Text(t) => Some(t.clone().into_bytes()),
+            Setting::Number(n) => Some(n.to_string().into_bytes()),
+            Setting::Flag(f) => Some(u8::from(*f).to_string().into_bytes()),
+        }
+    }
+
+    /// Codes that a printer's buffer holds.
+    pub fn depth(&self) -> u32 {
+        self.number("depth").max(1) as u32
+    }
+
+    /// The profile has this setting at all.
+    pub fn has(&self, key: &str) -> bool {
+        self.settings.contains_key(key)
+    }
+
+    /// What the line must know of the device.
+    pub fn traits(&self) -> Traits {
+        let repeats = self.profile.buffer.as_ref().is_some_and(|b| b.on_empty == OnEmpty::Repeats);
+        match self.profile.kind {
+            Kind::Printer if self.profile.dialect == Dialect::Commands => {
+                let sources = self.profile.buffer.as_ref().map_or(&[][..], |b| &b.confirmed_by);
+                let told = |c: &Confirmation| !matches!(c, Confirmation::Acceptance | Confirmation::Status | Confirmation::Read);
+                let clears = self.profile.talk.as_ref().is_some_and(|t| t.arm.contains(&Step::Do(Role::Clear)));
+                Traits::Printer(PrinterTraits {
+                    depth: self.depth(),
+                    confirms: sources.first().is_some_and(told),
+                    clear_on_adopt: clears,
+                    label: false,
+                    repeats_on_empty: repeats,
+                })
+            }
+            Kind::Printer => Traits::Printer(PrinterTraits {
+                depth: self.number("depth").max(1) as u32,
+                // Without a byte per print, room for the next code is a guess that tells nothing about stopped prints.
+                confirms: !self.has("ack_char") || !self.text("ack_char").is_empty(),
+                clear_on_adopt: self.flag("clear_on_adopt"),
+                label: false,
+                repeats_on_empty: repeats,
+            }),
+            Kind::LabelPrinter => {
+                Traits::Printer(PrinterTraits { depth: 1, confirms: true, clear_on_adopt: false, label: true, repeats_on_empty: repeats })
+            }
+            Kind::Reader => Traits::Reader(self.reader.traits()),
+            Kind::Io => Traits::Io(IoTraits {
+                pulses: self.has("pulse_base") && self.number("pulse_base") >= 0,
+                watchdog_ms: u32::try_from(self.number("watchdog_ms")).ok().filter(|ms| *ms > 0),
+            }),
+        }
+    }
+}

@@ -1,0 +1,488 @@
+//! The printer's half of the language: what its memory does, and, for the dialect `commands`, what is said to it and what
+//! its answers mean. Bytes are in the notation of `bytes.rs`.
+
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// What a printer's memory does.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Buffer {
+    pub kind: BufferKind,
+    /// How it says that it is full.
+    pub full: String,
+    /// A refused code was not taken and may be offered again. False wherever the document does not say so.
+    pub refusal_means_not_taken: bool,
+    /// Events after which its content is gone.
+    pub lost_by: Vec<String>,
+    /// It may be emptied when it is adopted.
+    pub clear_is_safe: bool,
+    pub on_empty: OnEmpty,
+    /// What tells that a code was printed, best first.
+    pub confirmed_by: Vec<Confirmation>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum BufferKind {
+    /// One text; a new one replaces it, printed or not. One code is on its way at a time.
+    Overwrite,
+    /// One text; a new one is refused until it was printed.
+    ProtectedSingle,
+    /// Codes wait in order.
+    Fifo,
+    /// Codes wait in order under record numbers without gaps.
+    NumberedRecords,
+    OneLabel,
+}
+
+/// What it prints when nothing new came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum OnEmpty {
+    Blank,
+    Fault,
+    /// The last code again: dangerous. A reader must verify what it prints.
+    Repeats,
+    Nothing,
+}
+
+/// What tells that a code was printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Confirmation {
+    /// An unasked word of the printer for every print ([[events]] with means = "printed").
+    Event,
+    /// The number of the last record printed (command last-record, place {last}).
+    LastRecord,
+    /// The text printed last (command last-text, place {text}).
+    LastText,
+    /// It refuses until it has printed (command readiness).
+    Readiness,
+    /// Its print counter moves on (command count, place {count}).
+    Counter,
+    /// Room for the next code.
+    Acceptance,
+    /// Its status: nothing left to print.
+    Status,
+    /// Only the reader behind it.
+    Read,
+}
+
+/// How every command is wrapped, unless it is `raw`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Frame {
+    #[serde(default)]
+    pub before: String,
+    #[serde(default)]
+    pub after: String,
+    pub checksum: Option<Checksum>,
+}
+
+/// A checksum of a command.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Checksum {
+    pub kind: ChecksumKind,
+    pub over: Coverage,
+    pub form: ChecksumForm,
+    pub place: ChecksumPlace,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum ChecksumKind {
+    /// The sum of the bytes, modulo 256.
+    Sum8,
+    /// 256 less that sum.
+    Sum8Negated,
+    Xor8,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Coverage {
+    /// The command without `before` and `after`.
+    Command,
+    /// Everything that stands before the checksum.
+    AllBefore,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum ChecksumForm {
+    Byte,
+    /// Two upper-case hex digits.
+    Hex,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum ChecksumPlace {
+    /// Behind `after`: the last thing of the frame.
+    Last,
+    /// Between the command and `after`.
+    BeforeAfter,
+    /// Not sent; the printer's answer carries it as {sum}, and it is verified there.
+    InReply,
+}
+
+/// What may stand in a place.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ValueRule {
+    #[serde(default)]
+    pub charset: Charset,
+    /// Bytes that may not occur.
+    #[serde(default)]
+    pub forbidden: String,
+    /// Bytes written another way.
+    #[serde(default)]
+    pub escapes: Vec<Escape>,
+    /// Most bytes, escapes not counted.
+    pub longest: u32,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Escape {
+    /// One byte.
+    pub byte: String,
+    pub as_bytes: String,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Charset {
+    /// Bytes 00 to 7F.
+    #[default]
+    Ascii,
+    /// UTF-8 with characters up to U+00FF, sent as one byte each.
+    Latin1,
+    /// Any UTF-8.
+    Utf8,
+    /// Any bytes.
+    Bytes,
+}
+
+/// How something that the printer says begins and ends. Several may be given: the first that fits takes the bytes.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "form", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Inbound {
+    /// From `begin` to `end`; both are taken off.
+    Delimited { name: String, begin: String, end: String },
+    /// Anything up to `end`, which is taken off; it takes what no other form takes, so it stands last.
+    Line { name: String, end: String },
+    /// One of these bytes, alone.
+    Byte { name: String, bytes: String },
+    /// `begin`, and so many characters.
+    Prefix { name: String, begin: String, then: u32, of: Class },
+    /// `begin`, and so many bytes whatever they are.
+    Fixed { name: String, begin: String, then: u32 },
+    /// `begin`, a length of so many bytes (big-endian) or digits, so many bytes and `extra` more.
+    Counted { name: String, begin: String, length: LengthForm, wide: u32, extra: u32 },
+    /// Whatever comes, until nothing came for so long (ms); it stands last.
+    Idle { name: String, gap_ms: u32 },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Class {
+    Digits,
+    Hex,
+    Printable,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum LengthForm {
+    Digits,
+    BigEndian,
+}
+
+/// What a command is for. The conversation and the simulated printer know commands by these names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Ends half a command in the printer's input.
+    Flush,
+    /// Puts its answers into the form that this profile reads.
+    Prepare,
+    /// Asks who it is; {identity}.
+    Identify,
+    /// Asks how it is; [[status]] says what the places mean.
+    Status,
+    /// Takes {message}.
+    SelectMessage,
+    /// Reads back {message}.
+    CurrentMessage,
+    /// Sets the field {name} to {value}; once for each field of the station.
+    SetField,
+    /// Puts {code} (and {record}) into the buffer.
+    PutCode,
+    Clear,
+    /// Asks how many codes wait; {fill}.
+    Fill,
+    /// Asks its print counter; {count}.
+    Count,
+    /// Asks the number of the last record printed; {last}.
+    LastRecord,
+    /// Asks what was printed last; {text}.
+    LastText,
+    /// Asks whether it takes a code now.
+    Readiness,
+    ArmEvents,
+    DisarmEvents,
+    /// Enters the regime in which codes are taken.
+    EnterMode,
+    LeaveMode,
+    /// Lets it print.
+    Start,
+    Stop,
+    Reset,
+}
+
+impl Role {
+    /// As a profile writes it.
+    pub fn name(self) -> String {
+        let debug = format!("{self:?}");
+        let dashed = |(i, c): (usize, char)| (c.is_uppercase() && i > 0).then_some('-').into_iter().chain([c.to_ascii_lowercase()]);
+        debug.chars().enumerate().flat_map(dashed).collect()
+    }
+}
+
+/// One command.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Command {
+    pub send: String,
+    /// It is sent without the frame.
+    #[serde(default)]
+    pub raw: bool,
+    /// Its answers; the first that fits holds. None: it is not answered.
+    #[serde(default)]
+    pub replies: Vec<Reply>,
+    /// How long an answer may take; the link's reply_timeout_ms when absent.
+    pub timeout_ms: Option<u32>,
+    /// Nothing is sent for so long after it.
+    #[serde(default)]
+    pub pause_ms: u32,
+    /// Document and page, where it is not the profile's.
+    pub source: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Reply {
+    /// Its bytes, without what its [[inbound]] form takes off.
+    pub is: String,
+    /// The name of the [[inbound]] form it comes in; any when absent.
+    pub from: Option<String>,
+    pub means: Means,
+    /// When the printer answers so; the simulated printer does.
+    pub when: Option<When>,
+    /// What it means, for people; places of the pattern may stand in it.
+    pub say: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Means {
+    /// Done; for put-code: taken.
+    Ok,
+    /// For put-code: not taken, it is full; offered again when something was printed. Needs refusal_means_not_taken.
+    Full,
+    /// For put-code: not taken, and no room was meant: offered again after a moment. Needs refusal_means_not_taken.
+    Busy,
+    /// It cannot, or will not.
+    Refused,
+    /// It got something else than was sent: what it holds is not known any more.
+    Damaged,
+    /// This model has no such command; the sequence goes on without.
+    Lacking,
+}
+
+/// The state of a printer in which it answers so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum When {
+    Full,
+    Empty,
+    NoSuchMessage,
+    Fault,
+    Refusing,
+}
+
+/// Something that the printer says unasked, also between a command and its answer.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct EventRule {
+    pub is: String,
+    pub from: Option<String>,
+    pub means: EventMeans,
+    /// What the host answers at once.
+    pub answer: Option<String>,
+    pub say: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum EventMeans {
+    /// One code was printed, or {count} of them.
+    Printed,
+    /// A thing came by.
+    Triggered,
+    /// Its status; [[status]] says what the places mean.
+    Status,
+    Fault,
+    /// It has left the regime in which it takes codes.
+    LeftMode,
+    /// Nothing of interest.
+    Nothing,
+}
+
+/// What a place of a status answer means. All that hold are told; the worst decides.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct StatusRule {
+    /// The place.
+    pub of: String,
+    /// It is one of these texts …
+    #[serde(default)]
+    pub is: Vec<String>,
+    /// … or none of these …
+    #[serde(default)]
+    pub is_not: Vec<String>,
+    /// … or has this bit (0 is the lowest) as a number …
+    pub bit: Option<u32>,
+    /// … which is read to this base (10 or 16) …
+    pub base: Option<u32>,
+    pub becomes: Condition,
+    pub say: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Condition {
+    Ready,
+    Printing,
+    /// It prints, and wants something soon.
+    Warning,
+    /// It does not print.
+    Fault,
+    /// It does not print because it is not to.
+    Offline,
+}
+
+/// What is done in order: names of commands, "wait 500ms". A step with nothing to do (no message, no field) is passed over.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Sequences {
+    /// After the link opened.
+    #[serde(default)]
+    pub connect: Vec<String>,
+    /// Before the first code of a job, and after every trouble.
+    #[serde(default)]
+    pub arm: Vec<String>,
+    /// After a job.
+    #[serde(default)]
+    pub disarm: Vec<String>,
+    /// To empty the buffer amid a job.
+    #[serde(default)]
+    pub clear: Vec<String>,
+}
+
+/// How often it is asked.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PollRule {
+    /// Its status, when nothing else is said; 0: never.
+    pub status_ms: u32,
+    /// What tells of prints, while a code is in it (not for events).
+    pub confirm_ms: u32,
+    /// It may be asked for its status while codes are taken.
+    #[serde(default = "yes")]
+    pub while_armed: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// What some firmware has not.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct FirmwareRule {
+    /// It holds for versions ({identity}, numbers parted by points) from this one …
+    pub from: Option<String>,
+    /// … and below this one.
+    pub below: Option<String>,
+    /// Commands that such a printer does not know.
+    pub lacks: Vec<Role>,
+    pub why: String,
+}
+
+/// An oddity with a name, which the conversation knows.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct QuirkRule {
+    pub name: Quirk,
+    /// Document and page, or who saw it.
+    pub why: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Quirk {
+    /// A field left to itself is emptied at once after its print, so that the last code is not printed again.
+    BlankAfterPrint,
+}
+
+/// What a simulated printer says where the document leaves the value open.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Simulated {
+    /// The places of its answers when all is well.
+    #[serde(default)]
+    pub values: BTreeMap<String, String>,
+    /// Those that differ in a fault.
+    #[serde(default)]
+    pub fault: BTreeMap<String, String>,
+    /// Those that differ while it is stopped.
+    #[serde(default)]
+    pub stopped: BTreeMap<String, String>,
+    /// Its answer to what it does not know.
+    pub unknown: Option<String>,
+}

@@ -1,0 +1,400 @@
+//! The dialect `commands`, from its texts to a [`Talk`]: every pattern read, every name held against what has it.
+
+use super::meaning::Complain;
+use crate::profile::bytes::Pattern;
+use crate::profile::printer::*;
+use crate::profile::talk::*;
+use crate::profile::{OnEmpty, Profile};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Places that a command may hold beside settings, and those it must.
+fn places_of(role: Role) -> (&'static [&'static str], &'static [&'static str]) {
+    match role {
+        Role::SelectMessage => (&["message", "message.length"], &["message"]),
+        Role::SetField => (&["name", "name.length", "value", "value.length"], &["value"]),
+        Role::PutCode => (&["code", "code.length", "record"], &["code"]),
+        _ => (&[], &[]),
+    }
+}
+
+/// What an answer of this role must tell, unless it only says yes or no.
+fn told_by(role: Role) -> Option<&'static str> {
+    Some(match role {
+        Role::Fill => "fill",
+        Role::Count => "count",
+        Role::LastRecord => "last",
+        Role::LastText => "text",
+        Role::CurrentMessage => "message",
+        _ => return None,
+    })
+}
+
+struct Build<'a> {
+    p: &'a Profile,
+    say: &'a mut Complain<'a>,
+}
+
+pub(super) fn talk(p: &Profile, say: &mut Complain<'_>) -> Option<Talk> {
+    let mut b = Build { p, say };
+    let inbound = b.inbound();
+    let commands = b.commands(&inbound);
+    let events = b.events(&inbound);
+    let steps = |b: &mut Build<'_>, name: &str, texts: &[String]| b.steps(name, texts);
+    let s = &p.sequences;
+    let talk = Talk {
+        before: b.pattern(&["frame", "before"], &p.frame.before, &[]),
+        after: b.pattern(&["frame", "after"], &p.frame.after, &[]),
+        checksum: p.frame.checksum.clone(),
+        values: b.values(),
+        connect: steps(&mut b, "connect", &s.connect),
+        arm: steps(&mut b, "arm", &s.arm),
+        disarm: steps(&mut b, "disarm", &s.disarm),
+        clear: steps(&mut b, "clear", &s.clear),
+        inbound,
+        commands,
+        events,
+        status: p.status.clone(),
+        poll: p.poll.clone().unwrap_or(PollRule { status_ms: 0, confirm_ms: 0, while_armed: true }),
+        firmware: p.firmware.clone(),
+        quirks: p.quirks.iter().map(|q| q.name).collect(),
+        unknown: p.simulated.unknown.as_ref().map(|u| b.pattern(&["simulated", "unknown"], u, &["sum"])),
+        simulated: p.simulated.clone(),
+    };
+    b.whole(&talk);
+    Some(talk)
+}
+
+impl Build<'_> {
+    fn wrong(&mut self, path: &[&str], what: impl Into<String>) {
+        (self.say)(path, what.into());
+    }
+
+    /// `allowed`: its places beside settings; `["*"]`: any.
+    fn pattern(&mut self, path: &[&str], text: &str, allowed: &[&str]) -> Pattern {
+        let pattern = Pattern::parse(text).unwrap_or_else(|e| {
+            self.wrong(path, format!("{}: {e}", path.join(".")));
+            Pattern::default()
+        });
+        for place in pattern.places() {
+            match place.strip_prefix("setting.") {
+                Some(key) if !self.p.settings.contains_key(key) => {
+                    self.wrong(path, format!("{}: there is no setting {key}; add [settings.{key}]", path.join(".")));
+                }
+                None if allowed != ["*"] && !allowed.contains(&place) => {
+                    let may = if allowed.is_empty() { "only {setting.…}".into() } else { format!("{{{}}}", allowed.join("}, {")) };
+                    self.wrong(path, format!("{}: there is no {{{place}}} here; it may hold {may}", path.join(".")));
+                }
+                _ => {}
+            }
+        }
+        pattern
+    }
+
+    fn literal(&mut self, path: &[&str], text: &str) -> Vec<u8> {
+        let bytes = self.pattern(path, text, &[]).literal();
+        if bytes.is_none() {
+            self.wrong(path, format!("{}: these bytes stand for themselves; take the place out", path.join(".")));
+        }
+        bytes.unwrap_or_default()
+    }
+
+    fn values(&mut self) -> BTreeMap<String, ValueForm> {
+        let mut all = BTreeMap::new();
+        for (place, rule) in &self.p.values {
+            if !["code", "message", "name", "value"].contains(&place.as_str()) {
+                self.wrong(&["values", place], format!("values.{place}: nothing is put there; name code, message, name or value"));
+            }
+            let escapes = rule.escapes.iter().enumerate().filter_map(|(i, e)| {
+                let n = i.to_string();
+                let byte = self.literal(&["values", place, "escapes", &n, "byte"], &e.byte);
+                let as_bytes = self.literal(&["values", place, "escapes", &n, "as_bytes"], &e.as_bytes);
+                let [one] = byte[..] else {
+                    self.wrong(&["values", place, "escapes", &n], format!("values.{place}: an escape is for one byte; write it as one"));
+                    return None;
+                };
+                Some((one, as_bytes))
+            });
+            let escapes = escapes.collect();
+            let forbidden = self.literal(&["values", place, "forbidden"], &rule.forbidden);
+            all.insert(place.clone(), ValueForm { charset: rule.charset, forbidden, escapes, longest: rule.longest as usize });
+        }
+        if !self.p.values.contains_key("code") {
+            self.wrong(&["values"], "what a code may hold is not said; add [values.code] with charset, forbidden and longest");
+        }
+        all
+    }
+
+    fn inbound(&mut self) -> Vec<InboundForm> {
+        let mut all: Vec<InboundForm> = Vec::new();
+        for (i, form) in self.p.inbound.iter().enumerate() {
+            let n = i.to_string();
+            let bytes = |b: &mut Self, key: &str, text: &str| {
+                let path = ["inbound", &n, key];
+                let bytes = b.literal(&path, text);
+                if bytes.is_empty() {
+                    b.wrong(&path, format!("inbound.{n}.{key} is empty; say the bytes"));
+                }
+                bytes
+            };
+            let (name, form) = match form {
+                Inbound::Delimited { name, begin, end } => {
+                    (name, Begin::Delimited { begin: bytes(self, "begin", begin), end: bytes(self, "end", end) })
+                }
+                Inbound::Line { name, end } => (name, Begin::Line { end: bytes(self, "end", end) }),
+                Inbound::Byte { name, bytes: b } => (name, Begin::Byte { bytes: bytes(self, "bytes", b) }),
+                Inbound::Prefix { name, begin, then, of } => {
+                    (name, Begin::Prefix { begin: bytes(self, "begin", begin), then: *then as usize, of: *of })
+                }
+                Inbound::Fixed { name, begin, then } => (name, Begin::Fixed { begin: bytes(self, "begin", begin), then: *then as usize }),
+                Inbound::Counted { name, begin, length, wide, extra } => {
+                    if !(1..=4).contains(wide) {
+                        self.wrong(&["inbound", &n, "wide"], "inbound: a length is 1 to 4 wide; correct it");
+                    }
+                    let (begin, extra) = (bytes(self, "begin", begin), *extra as usize);
+                    (name, Begin::Counted { begin, length: *length, wide: (*wide as usize).clamp(1, 4), extra })
+                }
+                Inbound::Idle { name, gap_ms } => (name, Begin::Idle { gap_ms: *gap_ms }),
+            };
+            if all.iter().any(|f| f.name == *name) {
+                self.wrong(&["inbound", &n, "name"], format!("inbound: {name} is there twice; give it another name"));
+            }
+            if all.last().is_some_and(|f| f.form.takes_all()) {
+                self.wrong(
+                    &["inbound", &n],
+                    format!("inbound: {name} is never reached, since a line takes everything; put it before the line"),
+                );
+            }
+            all.push(InboundForm { name: name.clone(), form });
+        }
+        if all.is_empty() {
+            self.wrong(&["inbound"], "how its answers begin and end is not said; add [[inbound]]");
+        }
+        all
+    }
+
+    fn from(&mut self, path: &[&str], name: Option<&String>, inbound: &[InboundForm]) -> Option<usize> {
+        let name = name?;
+        let found = inbound.iter().position(|f| f.name == *name);
+        if found.is_none() {
+            let all: Vec<&str> = inbound.iter().map(|f| f.name.as_str()).collect();
+            self.wrong(path, format!("{}: there is no [[inbound]] named {name}; there is {}", path.join("."), all.join(", ")));
+        }
+        found
+    }
+
+    fn commands(&mut self, inbound: &[InboundForm]) -> BTreeMap<Role, CommandForm> {
+        let mut all = BTreeMap::new();
+        for (role, c) in &self.p.commands {
+            let key = role.name();
+            let (may, must) = places_of(*role);
+            let send = self.pattern(&["commands", &key, "send"], &c.send, may);
+            for place in must.iter().filter(|m| !send.has(m)) {
+                self.wrong(&["commands", &key, "send"], format!("commands.{key}: {{{place}}} is not sent; put it into send"));
+            }
+            let mut replies = Vec::new();
+            for (i, r) in c.replies.iter().enumerate() {
+                let n = i.to_string();
+                let path = ["commands", key.as_str(), "replies", &n];
+                let is = self.pattern(&[&path[..], &["is"]].concat(), &r.is, &["*"]);
+                let from = self.from(&[&path[..], &["from"]].concat(), r.from.as_ref(), inbound);
+                let not_taken = matches!(r.means, Means::Full | Means::Busy);
+                if not_taken && *role != Role::PutCode {
+                    self.wrong(&path, format!("commands.{key}: only put-code can be full or busy; say refused"));
+                }
+                if not_taken && !self.p.buffer.as_ref().is_some_and(|b| b.refusal_means_not_taken) {
+                    self.wrong(
+                        &path,
+                        format!("commands.{key}: a code is offered again only where a refusal means not taken; say refused, or set buffer.refusal_means_not_taken"),
+                    );
+                }
+                if is.has("sum") && self.p.frame.checksum.is_none() {
+                    self.wrong(&path, format!("commands.{key}: {{sum}} needs [frame] checksum; add it"));
+                }
+                replies.push(ReplyForm { is, from, means: r.means, when: r.when, say: r.say.clone() });
+            }
+            if let Some(place) = told_by(*role)
+                && !replies.iter().any(|r| r.means == Means::Ok && r.is.has(place))
+            {
+                self.wrong(&["commands", &key], format!("commands.{key}: no reply tells {{{place}}}; put it into one that means ok"));
+            }
+            if !replies.is_empty() && !replies.iter().any(|r| r.means == Means::Ok) {
+                self.wrong(&["commands", &key], format!("commands.{key}: no reply means ok; say which one does"));
+            }
+            let timeout_ms = c.timeout_ms.unwrap_or(self.p.link.reply_timeout_ms);
+            all.insert(*role, CommandForm { send, raw: c.raw, replies, timeout_ms, pause_ms: c.pause_ms });
+        }
+        if !all.contains_key(&Role::PutCode) {
+            self.wrong(&["commands"], "nothing puts a code; add [commands.put-code]");
+        }
+        all
+    }
+
+    fn events(&mut self, inbound: &[InboundForm]) -> Vec<EventForm> {
+        let mut all = Vec::new();
+        for (i, e) in self.p.events.iter().enumerate() {
+            let n = i.to_string();
+            let is = self.pattern(&["events", &n, "is"], &e.is, &["*"]);
+            let from = self.from(&["events", &n, "from"], e.from.as_ref(), inbound);
+            let answer = e.answer.as_ref().map(|a| self.literal(&["events", &n, "answer"], a));
+            all.push(EventForm { is, from, means: e.means, answer, say: e.say.clone() });
+        }
+        all
+    }
+
+    fn steps(&mut self, name: &str, texts: &[String]) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for (i, text) in texts.iter().enumerate() {
+            let n = i.to_string();
+            if let Some(ms) = text.strip_prefix("wait ").and_then(|t| t.strip_suffix("ms")).and_then(|t| t.trim().parse().ok()) {
+                steps.push(Step::Wait { ms });
+                continue;
+            }
+            match self.p.commands.keys().find(|r| r.name() == *text) {
+                Some(role) => steps.push(Step::Do(*role)),
+                None => self.wrong(
+                    &["sequences", name, &n],
+                    format!("sequences.{name}: {text} is no step; name a command of this file, or \"wait 500ms\""),
+                ),
+            }
+        }
+        steps
+    }
+
+    /// What must hold between the parts.
+    fn whole(&mut self, t: &Talk) {
+        let Some(buffer) = &self.p.buffer else { return };
+        if self.p.poll.is_none() {
+            self.wrong(&["poll"], "how often it is asked is not said; add [poll] with status_ms and confirm_ms");
+        }
+        self.confirmation(t, buffer);
+        let clears = t.arm.contains(&Step::Do(Role::Clear)) || t.clear.contains(&Step::Do(Role::Clear));
+        if clears && !buffer.clear_is_safe {
+            self.wrong(
+                &["buffer", "clear_is_safe"],
+                "a sequence clears the buffer, though clear_is_safe = false; take the step out, or say why it is safe",
+            );
+        }
+        if buffer.clear_is_safe && !t.clear.contains(&Step::Do(Role::Clear)) {
+            self.wrong(
+                &["buffer", "clear_is_safe"],
+                "clear_is_safe = true, but nothing clears; add [commands.clear] and sequences.clear = [\"clear\"]",
+            );
+        }
+        let numbered = t.commands.get(&Role::PutCode).is_some_and(|c| c.send.has("record"));
+        if (buffer.kind == BufferKind::NumberedRecords) != numbered {
+            self.wrong(&["buffer", "kind"], "records are numbered by {record} in put-code: numbered-records with it, another kind without");
+        }
+        if numbered && !t.arm.contains(&Step::Do(Role::LastRecord)) {
+            self.wrong(&["sequences", "arm"], "the next record's number is last+1; add the step last-record to sequences.arm");
+        }
+        if buffer.on_empty == OnEmpty::Repeats && t.has_quirk(Quirk::BlankAfterPrint) && !clears {
+            self.wrong(&["quirks"], "blank-after-print empties the field by the command clear; add it, or take the quirk out");
+        }
+        self.status(t);
+        self.ends(t);
+        self.simulated(t);
+    }
+
+    fn confirmation(&mut self, t: &Talk, buffer: &Buffer) {
+        if buffer.confirmed_by.is_empty() {
+            self.wrong(&["buffer", "confirmed_by"], "what tells of a print is not said; name at least \"read\"");
+        }
+        let one = matches!(buffer.kind, BufferKind::Overwrite | BufferKind::ProtectedSingle);
+        if one && matches!(buffer.confirmed_by.first(), Some(Confirmation::Read | Confirmation::Acceptance)) {
+            self.wrong(
+                &["buffer", "confirmed_by"],
+                "a printer that holds one text must tell when it was printed, or the next would replace it; name a counter or an event first",
+            );
+        }
+        if !one
+            && !buffer.refusal_means_not_taken
+            && matches!(buffer.confirmed_by.first(), Some(Confirmation::Read | Confirmation::Acceptance))
+        {
+            self.wrong(
+                &["buffer", "confirmed_by"],
+                "nothing tells when there is room: name a source of prints first, or an answer that means full (refusal_means_not_taken)",
+            );
+        }
+        for c in &buffer.confirmed_by {
+            let needs = match c {
+                Confirmation::LastRecord => Some(Role::LastRecord),
+                Confirmation::LastText => Some(Role::LastText),
+                Confirmation::Readiness => Some(Role::Readiness),
+                Confirmation::Counter => Some(Role::Count),
+                Confirmation::Event if !t.events.iter().any(|e| e.means == EventMeans::Printed) => {
+                    self.wrong(
+                        &["buffer", "confirmed_by"],
+                        "confirmed_by: no event means printed; add it to [[events]], or take \"event\" out",
+                    );
+                    None
+                }
+                Confirmation::Status => {
+                    self.wrong(
+                        &["buffer", "confirmed_by"],
+                        "confirmed_by: \"status\" is for label printers; name a counter, an event or \"read\"",
+                    );
+                    None
+                }
+                _ => None,
+            };
+            if let Some(role) = needs.filter(|r| !t.has(*r)) {
+                let key = role.name();
+                self.wrong(&["buffer", "confirmed_by"], format!("confirmed_by: there is no command {key}; add [commands.{key}]"));
+            }
+        }
+    }
+
+    fn status(&mut self, t: &Talk) {
+        let asked = t.commands.get(&Role::Status).into_iter().flat_map(|c| &c.replies).map(|r| &r.is);
+        let told = t.events.iter().filter(|e| e.means == EventMeans::Status).map(|e| &e.is);
+        let places: BTreeSet<&str> = asked.chain(told).flat_map(Pattern::places).collect();
+        for (i, s) in self.p.status.iter().enumerate() {
+            let n = i.to_string();
+            if !places.contains(s.of.as_str()) {
+                self.wrong(&["status", &n, "of"], format!("status: no status answer has the place {{{}}}; name one of its places", s.of));
+            }
+            let ways = [!s.is.is_empty(), !s.is_not.is_empty(), s.bit.is_some()].iter().filter(|w| **w).count();
+            if ways != 1 {
+                self.wrong(&["status", &n], "status: say one of is, is_not and bit");
+            }
+        }
+        if t.has(Role::Status) && self.p.status.is_empty() {
+            self.wrong(&["commands", "status"], "what its status means is not said; add [[status]]");
+        }
+        if t.poll.status_ms > 0 && !t.has(Role::Status) {
+            self.wrong(&["poll", "status_ms"], "it is to be asked for its status, but there is no command status; add it, or say 0");
+        }
+    }
+
+    /// A value may not hold what ends it.
+    fn ends(&mut self, t: &Talk) {
+        for (role, place) in [(Role::PutCode, "code"), (Role::SelectMessage, "message"), (Role::SetField, "value")] {
+            let (Some(c), Some(rule)) = (t.commands.get(&role), t.values.get(place)) else { continue };
+            if c.send.has(&format!("{place}.length")) {
+                continue;
+            }
+            let end = c.send.after(place).or_else(|| if c.raw { None } else { t.after.literal() }).and_then(|b| b.first().copied());
+            if let Some(b) = end.filter(|b| !rule.forbidden.contains(b) && rule.escapes.iter().all(|e| e.0 != *b)) {
+                self.wrong(&["values", place], format!("values.{place}: the byte {b:02X} ends it in {}; forbid or escape it", role.name()));
+            }
+        }
+    }
+
+    /// The simulated printer must have something to say in every place.
+    fn simulated(&mut self, t: &Talk) {
+        const KNOWN: [&str; 9] = ["sum", "fill", "count", "last", "text", "message", "record", "code", "name"];
+        for (role, c) in &t.commands {
+            for r in c.replies.iter().filter(|r| r.means == Means::Ok) {
+                for place in r.is.places().filter(|p| !KNOWN.contains(p) && !p.starts_with("setting.")) {
+                    if !self.p.simulated.values.contains_key(place) {
+                        let key = role.name();
+                        self.wrong(
+                            &["simulated", "values"],
+                            format!("simulated.values: what stands for {{{place}}} of commands.{key}? add {place}"),
+                        );
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! What every profile says, as its file says it: the shape of the TOML, with the words an editor shows.
+
+use super::printer::*;
+use super::reader;
+use super::talk::Talk;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// One device family: who connects, what it says, what it means.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    /// The name that a configuration gives as `profile`; also the file's name.
+    pub name: String,
+    /// The conversation that speaks for it.
+    pub dialect: Dialect,
+    pub kind: Kind,
+    /// Document and page, or capture.
+    pub source: String,
+    /// What nobody has seen on hardware yet, each with its reason.
+    #[serde(default)]
+    pub unverified: Vec<String>,
+    pub link: Link,
+    /// Printers: what their memory does.
+    pub buffer: Option<Buffer>,
+    /// Readers: what they send, and what they want to hear.
+    pub reader: Option<reader::Rules>,
+    /// Dialect `commands`: how every command is wrapped.
+    #[serde(default)]
+    pub frame: Frame,
+    /// Dialect `commands`: what may stand in {code}, {message}, {name} and {value}; `code` is needed.
+    #[serde(default)]
+    pub values: BTreeMap<String, ValueRule>,
+    /// Dialect `commands`: how what the printer says begins and ends.
+    #[serde(default)]
+    pub inbound: Vec<Inbound>,
+    /// Dialect `commands`: what is said to it, by what it is for.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(extend("propertyNames" = {"$ref": "#/$defs/Role"})))]
+    pub commands: BTreeMap<Role, Command>,
+    /// Dialect `commands`: what it says unasked.
+    #[serde(default)]
+    pub events: Vec<EventRule>,
+    /// Dialect `commands`: what its status means.
+    #[serde(default)]
+    pub status: Vec<StatusRule>,
+    /// Dialect `commands`: what is done in order.
+    #[serde(default)]
+    pub sequences: Sequences,
+    /// Dialect `commands`: how often it is asked.
+    pub poll: Option<PollRule>,
+    /// Dialect `commands`: what some firmware has not.
+    #[serde(default)]
+    pub firmware: Vec<FirmwareRule>,
+    /// Oddities with a name.
+    #[serde(default)]
+    pub quirks: Vec<QuirkRule>,
+    /// Dialect `commands`: what a simulated printer says.
+    #[serde(default)]
+    pub simulated: Simulated,
+    /// What may differ from device to device, by name.
+    #[serde(default)]
+    pub settings: BTreeMap<String, SettingRule>,
+    /// Dialect `commands`: all of it, read and checked.
+    #[serde(skip)]
+    pub talk: Option<Arc<Talk>>,
+}
+
+/// The conversation that speaks for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Dialect {
+    /// Everything it says and hears stands in the profile.
+    Commands,
+    Codenet,
+    Zpl,
+    Reader,
+    Modbus,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    Printer,
+    LabelPrinter,
+    Reader,
+    Io,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Link {
+    /// Who connects to whom, with port or line speed.
+    pub who_connects: String,
+    /// Connections the device takes at a time.
+    pub connections: u32,
+    /// What is sent first.
+    pub first_bytes: String,
+    pub retry: String,
+    /// How long an answer may take (ms); 0: it is never asked anything.
+    pub reply_timeout_ms: u32,
+}
+
+/// A value that may differ from device to device.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "type", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum SettingRule {
+    Number {
+        default: i64,
+        least: i64,
+        most: i64,
+        what: String,
+    },
+    Text {
+        default: String,
+        /// The only texts allowed; none: any.
+        #[serde(default)]
+        words: Vec<String>,
+        what: String,
+    },
+    Flag {
+        default: bool,
+        what: String,
+    },
+}

@@ -1,0 +1,193 @@
+//! The shipped profiles, their settings, and the refusals of a folder of one's own.
+
+use super::shipped::SHIPPED;
+use super::*;
+use crate::vocab::plan::{Setting, Traits};
+use std::collections::BTreeMap;
+
+fn shipped(name: &str) -> &'static str {
+    SHIPPED.iter().find(|s| s.0 == name).unwrap().1
+}
+
+#[test]
+fn every_shipped_profile_loads_with_its_defaults() {
+    let all = Profiles::load(None).unwrap_or_else(|e| panic!("{e:?}"));
+    assert_eq!(all.names().count(), SHIPPED.len());
+    for n in all.names() {
+        all.bind(n, &BTreeMap::new()).unwrap_or_else(|e| panic!("{n}: {e:?}"));
+    }
+    let Traits::Printer(t) = all.bind("domino-codenet", &BTreeMap::new()).unwrap().traits() else { panic!("a printer") };
+    assert_eq!((t.depth, t.clear_on_adopt), (1, true));
+}
+
+#[test]
+fn wrong_settings_are_all_named() {
+    let all = Profiles::load(None).unwrap();
+    let given = [("depth", Setting::Number(0)), ("ack_char", Setting::Text("1".into())), ("colour", Setting::Flag(true))];
+    let e = all.bind("domino-codenet", &given.map(|(k, v)| (k.to_string(), v)).into()).unwrap_err();
+    assert_eq!(e.len(), 3, "{e:?}");
+}
+
+#[test]
+fn a_folders_file_replaces_a_shipped_one_and_its_mistakes_have_a_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = shipped("modbus-io").replace("default = 1\n", "default = 7\n");
+    std::fs::write(dir.path().join("modbus-io.toml"), &text).unwrap();
+    let all = Profiles::load(Some(dir.path())).unwrap();
+    assert_eq!(all.bind("modbus-io", &BTreeMap::new()).unwrap().number("unit"), 7);
+    std::fs::write(dir.path().join("modbus-io.toml"), text.replace("kind = \"io\"", "kind = \"oi\"")).unwrap();
+    let e = Profiles::load(Some(dir.path())).unwrap_err();
+    assert!(e[0].line > 1 && e[0].what.contains("oi"), "{e:?}");
+}
+
+#[test]
+fn all_mistakes_of_a_file_are_told_at_once_each_with_its_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = shipped("domino-codenet")
+        .replace("dialect = \"codenet\"", "dialect = \"codanet\"")
+        .replace("connections = 1\n", "connections = \"one\"\ncolour = 3\n")
+        .replace("clear_is_safe = true\n", "")
+        .replace("type = \"flag\"", "type = \"bit\"");
+    std::fs::write(dir.path().join("domino-codenet.toml"), &text).unwrap();
+    let e = Profiles::load(Some(dir.path())).unwrap_err();
+    let line = |what: &str| text[..text.find(what).unwrap()].matches('\n').count() + 1;
+    let want = ["dialect =", "connections = \"one\"", "colour", "[buffer]", "[settings.clear_on_adopt]"].map(line);
+    assert_eq!(e.iter().map(|c| c.line).collect::<Vec<_>>(), want, "{e:?}");
+
+    let text = shipped("domino-codenet")
+        .replace("reply_timeout_ms = 1000", "reply_timeout_ms = 0")
+        .replace("least = 1\n", "least = 2\n")
+        .replace("[settings.response_length]", "[settings.length]");
+    std::fs::write(dir.path().join("domino-codenet.toml"), &text).unwrap();
+    let e = Profiles::load(Some(dir.path())).unwrap_err();
+    assert_eq!(e.len(), 3, "{e:?}");
+    std::fs::write(dir.path().join("domino-codenet.toml"), "name = \"x\nkind = 7 7\n").unwrap();
+    assert!(Profiles::load(Some(dir.path())).unwrap_err()[0].what.starts_with("not TOML"));
+}
+
+/// `schemas/profile.json` is the schema of the types; `PACKMARK_WRITE_SCHEMA=1 cargo test --lib profile::` writes it anew.
+#[test]
+fn the_published_schema_is_that_of_the_types() {
+    let mut schema = serde_json::to_value(schemars::schema_for!(Profile)).unwrap();
+    schema["title"] = "A packmark firmware profile".into();
+    let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/profile.json");
+    if std::env::var_os("PACKMARK_WRITE_SCHEMA").is_some() {
+        std::fs::write(&path, &text).unwrap();
+    }
+    assert!(std::fs::read_to_string(&path).unwrap() == text, "schemas/profile.json is not the types' schema");
+}
+
+#[test]
+fn the_schema_takes_every_shipped_profile() {
+    let schema: serde_json::Value = serde_json::from_str(include_str!("../../schemas/profile.json")).unwrap();
+    let judge = jsonschema::validator_for(&schema).unwrap();
+    for (name, text) in SHIPPED {
+        let file: serde_json::Value = serde_json::to_value(text.parse::<toml::Table>().unwrap()).unwrap();
+        if let Err(e) = judge.validate(&file) {
+            panic!("{name}: {e}");
+        }
+    }
+    assert!(!judge.is_valid(&serde_json::json!({"name": "x"})));
+}
+
+/// The form's check knows the words that the schema says, and no others stand in it.
+#[test]
+fn the_schema_uses_known_words_only() {
+    fn words(v: &serde_json::Value, schema: bool, out: &mut std::collections::BTreeSet<String>) {
+        match v {
+            serde_json::Value::Object(m) => {
+                for (k, v) in m {
+                    if schema {
+                        out.insert(k.clone());
+                    }
+                    // Below these stand names of ours.
+                    words(v, !schema || !matches!(k.as_str(), "properties" | "$defs" | "default"), out);
+                }
+            }
+            serde_json::Value::Array(a) => a.iter().for_each(|v| words(v, schema, out)),
+            _ => {}
+        }
+    }
+    let mut out = Default::default();
+    words(&serde_json::from_str(include_str!("../../schemas/profile.json")).unwrap(), true, &mut out);
+    let known = "$defs $ref $schema additionalProperties anyOf const default description enum format items maximum minimum oneOf properties propertyNames required title type";
+    for w in out {
+        assert!(known.split(' ').any(|k| k == w), "{w}");
+    }
+}
+
+#[test]
+fn mistakes_of_a_readers_rules_are_told_at_once_each_with_its_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let text_of = shipped("keyence-sr");
+    let write = |text: &str| {
+        std::fs::write(dir.path().join("keyence-sr.toml"), text).unwrap();
+        Profiles::load(Some(dir.path())).unwrap_err()
+    };
+    let lines = |text: &str, what: &[&str]| -> Vec<usize> {
+        what.iter().map(|w| text[..text.find(w).unwrap_or_else(|| panic!("{w}"))].matches('\n').count() + 1).collect()
+    };
+    // The form.
+    let text = text_of
+        .replace("is = \"fault\"", "is = \"foult\"")
+        .replace("unread = \"in-place\"", "unread = \"somewhere\"\ncolour = 1")
+        .replace("timeout_ms = 1000", "timeout_ms = \"long\"");
+    let e = write(&text);
+    assert_eq!(
+        e.iter().map(|c| c.line).collect::<Vec<_>>(),
+        lines(&text, &["is = \"foult\"", "unread =", "colour", "timeout_ms = \"long\""]),
+        "{e:?}"
+    );
+    // Its meaning.
+    let text = text_of
+        .replace("exact = [\"OVER\", \"NC\"]", "exact = [\"OVER\"]\nbegins = [\"NC\"]")
+        .replace("example = \"OK,KEYENCE,SR-750,1.00\"", "example = \"NO\"")
+        .replace("[settings.no_read]", "[settings.noread]")
+        .replace("words = [\"cr\", \"stx-etx\", \"crlf\"]", "words = [\"cr\", \"etx\"]")
+        .replace("on = \"LON\\r\"", "on = \"\"");
+    let e = write(&text);
+    let told: Vec<&str> = e.iter().map(|c| c.what.as_str()).collect();
+    assert_eq!(e.len(), 5, "{told:?}");
+    for w in ["settings.framing", "settings.noread", "reader.classify.2", "reader.trigger.on", "reader.probe.example"] {
+        assert!(told.iter().any(|t| t.starts_with(w)), "{w}: {told:?}");
+    }
+}
+
+#[test]
+fn all_mistakes_of_what_is_said_are_told_at_once_each_with_its_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("videojet-zipher.toml");
+    let wrong = |changes: &[(&str, &str, &str)]| {
+        let text = changes.iter().fold(shipped("videojet-zipher").to_string(), |t, (from, to, _)| {
+            assert!(t.contains(from), "{from}");
+            t.replacen(from, to, 1)
+        });
+        std::fs::write(&file, &text).unwrap();
+        let all = Profiles::load(Some(dir.path())).unwrap_err();
+        for (_, to, says) in changes {
+            let line = text[..text.find(to).unwrap()].matches('\n').count() + 1;
+            let found = all.iter().find(|c| c.what.contains(says)).unwrap_or_else(|| panic!("{says}: {all:?}"));
+            assert!(line.abs_diff(found.line) <= 3, "{says}: line {line}, {found}");
+        }
+        all.len()
+    };
+    let meant: [(&str, &str, &str); 8] = [
+        ("{setting.field}={code}", "{setting.fold}={code}", "no setting fold"),
+        ("arm = [\"select-message\"", "arm = [\"select-massage\"", "select-massage is no step"),
+        ("[\"event\", \"counter\"]", "[\"event\", \"last-text\"]", "no command last-text"),
+        ("forbidden = '0D 0A \"|\"'", "forbidden = '0D 0A'", "the byte 7C ends it"),
+        ("of = \"error\"", "of = \"eror\"", "{eror}"),
+        ("'\"QLN\"'", "'\"QLN'", "closing quote"),
+        ("is = '\"PRC\"'", "from = \"frame\"\nis = '\"PRC\"'", "no [[inbound]] named frame"),
+        ("encoding = \"UTF-8\"", "encodings = \"UTF-8\"", "{encoding}"),
+    ];
+    assert_eq!(wrong(&meant), 8);
+    let shaped: [(&str, &str, &str); 4] = [
+        ("[commands.fill]", "[commands.full]", "no key full"),
+        ("means = \"lacking\"", "means = \"lackin\"", "lackin"),
+        ("form = \"line\"", "form = \"lines\"", "form is missing or wrong"),
+        ("confirm_ms = 50", "confirm_ms = -1", "whole number, 0 or more"),
+    ];
+    assert_eq!(wrong(&shaped), 4);
+}

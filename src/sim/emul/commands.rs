@@ -1,0 +1,379 @@
+//! Any printer whose profile says what is said to it (dialect `commands`): it hears the requests that the profile writes
+//! down, answers with the profile's answers, and prints as the profile says its buffer does.
+//!
+//! The host's half reads the same file, so a wrong profile would be mirrored here: the transcripts, written from the
+//! documents' own bytes, are played against both halves (`commands/tests.rs`).
+//!
+//! Invariants: a request that is not understood is answered as the profile says, or not at all; nothing is inked that was
+//! not put in, nor twice unless the profile says that an empty buffer repeats.
+
+use super::outbox::Outbox;
+use super::{DeviceSide, Emission, Link};
+use crate::profile::bytes::{Pattern, Values};
+use crate::profile::printer::{BufferKind, EventMeans, Means, Role, When};
+use crate::profile::talk::{Begin, EventForm, ReplyForm, Talk};
+use crate::profile::{Bound, OnEmpty};
+use crate::sim::bench::Trouble;
+use crate::vocab::rng::Rng;
+use crate::vocab::time::MS;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+/// Longest request it collects.
+const LONGEST_REQUEST: usize = 4_096;
+
+#[derive(Debug)]
+pub struct Commands {
+    bound: Bound,
+    talk: Arc<Talk>,
+    kind: BufferKind,
+    on_empty: OnEmpty,
+    depth: usize,
+    /// Messages stored in it; none: any is there.
+    messages: Vec<String>,
+    rng: Rng,
+    out: Outbox,
+    link: Option<Link>,
+    /// When the last thing it said leaves: nothing overtakes it.
+    said_us: u64,
+    request: Vec<u8>,
+    /// Codes that wait, with their record numbers.
+    waiting: VecDeque<(u64, Vec<u8>)>,
+    /// The text in the field, of a printer that holds one; printed already or not.
+    field: Option<(Vec<u8>, bool)>,
+    message: Option<String>,
+    count: u64,
+    last: (u64, Vec<u8>),
+    armed: bool,
+    inside_mode: bool,
+    running: bool,
+    starved: bool,
+    fault_until_us: Option<u64>,
+    silence: bool,
+    refuse: bool,
+}
+
+impl Commands {
+    /// `messages`: stored in the printer; none: whatever is asked for is there.
+    ///
+    /// # Panics
+    /// For a profile of another dialect.
+    pub fn new(bound: &Bound, messages: Vec<String>, rng: Rng) -> Self {
+        let talk = bound.profile.talk.clone().expect("a profile of the dialect commands was read with its talk");
+        let buffer = bound.profile.buffer.as_ref();
+        let kind = buffer.map_or(BufferKind::Overwrite, |b| b.kind);
+        Self {
+            kind,
+            on_empty: buffer.map_or(OnEmpty::Nothing, |b| b.on_empty),
+            depth: bound.depth() as usize,
+            bound: bound.clone(),
+            running: !talk.has(Role::Start),
+            talk,
+            messages,
+            rng,
+            out: Outbox::default(),
+            link: None,
+            said_us: 0,
+            request: Vec::new(),
+            waiting: VecDeque::new(),
+            field: None,
+            message: None,
+            count: 0,
+            last: (0, Vec::new()),
+            armed: false,
+            inside_mode: false,
+            starved: false,
+            fault_until_us: None,
+            silence: false,
+            refuse: false,
+        }
+    }
+
+    fn holds_one(&self) -> bool {
+        matches!(self.kind, BufferKind::Overwrite | BufferKind::ProtectedSingle)
+    }
+
+    /// Codes that wait for a thing.
+    pub fn fill(&self) -> usize {
+        if self.holds_one() { usize::from(self.field.as_ref().is_some_and(|f| !f.1)) } else { self.waiting.len() }
+    }
+
+    /// Sets its print counter (a transcript begins somewhere).
+    pub fn set_count(&mut self, count: u64) {
+        self.count = count;
+    }
+
+    fn faulty(&self, now_us: u64) -> bool {
+        self.starved || self.fault_until_us.is_some_and(|t| now_us < t)
+    }
+
+    /// A thing passes the head: what is inked on it. `None`: nothing.
+    pub fn print(&mut self, now_us: u64) -> Option<Vec<u8>> {
+        if !self.running || self.faulty(now_us) || (self.talk.has(Role::EnterMode) && !self.inside_mode) {
+            return None;
+        }
+        self.tell(EventMeans::Triggered, now_us);
+        let inked = self.next_code();
+        match (&inked, self.on_empty) {
+            (None, OnEmpty::Fault) => {
+                self.starved = true;
+                return None;
+            }
+            // A blank is a print too, to its counter.
+            (None, OnEmpty::Nothing) => return None,
+            _ => self.count += 1,
+        }
+        if inked.is_some() {
+            self.tell(EventMeans::Printed, now_us);
+        }
+        inked
+    }
+
+    fn next_code(&mut self) -> Option<Vec<u8>> {
+        if self.holds_one() {
+            let (text, printed) = self.field.as_mut()?;
+            if std::mem::replace(printed, true) && self.on_empty != OnEmpty::Repeats {
+                return None;
+            }
+            self.last = (0, text.clone());
+            return Some(text.clone());
+        }
+        match self.waiting.pop_front() {
+            Some(next) => {
+                self.last = next;
+                Some(self.last.1.clone())
+            }
+            None => Some(self.last.1.clone()).filter(|t| self.on_empty == OnEmpty::Repeats && !t.is_empty()),
+        }
+    }
+
+    /// Says what it says unasked, where it may.
+    fn tell(&mut self, means: EventMeans, now_us: u64) {
+        let Some(link) = self.link.filter(|_| self.armed || !self.talk.has(Role::ArmEvents)) else { return };
+        let Some(EventForm { is, from, .. }) = self.talk.events.iter().find(|e| e.means == means).cloned() else { return };
+        // The photo-eye comes before the print.
+        let at_us = now_us + if means == EventMeans::Printed { self.between_ms(3, 6) } else { self.between_ms(1, 2) };
+        if let Some(bytes) = self.written(&is, from, &Values::default().with("count", "1"), now_us) {
+            self.said_us = self.out.send(link, bytes, at_us.max(self.said_us));
+        }
+    }
+
+    fn between_ms(&mut self, least: u64, most: u64) -> u64 {
+        least * MS + self.rng.below((most - least) * MS + 1)
+    }
+
+    /// A pattern with what this printer has to say in its places, in its form.
+    fn written(&self, is: &Pattern, from: Option<usize>, own: &Values, now_us: u64) -> Option<Vec<u8>> {
+        let s = &self.talk.simulated;
+        let of = |place: &str| {
+            let state = [(&s.fault, self.faulty(now_us)), (&s.stopped, !self.running), (&s.values, true)];
+            let said = |all: &BTreeMap<String, String>| all.get(place).map(|t| t.clone().into_bytes());
+            own.bytes(place).map(<[u8]>::to_vec).or_else(|| self.bound.place(place)).or_else(|| match place {
+                "fill" => Some(self.fill().to_string().into()),
+                "count" => Some(self.count.to_string().into()),
+                "last" => Some(self.last.0.to_string().into()),
+                "text" => self.talk.encode("code", &self.last.1).ok().or(Some(Vec::new())),
+                "message" => Some(self.message.clone().unwrap_or_default().into()),
+                _ => state.into_iter().filter(|s| s.1).find_map(|s| said(s.0)),
+            })
+        };
+        let inside = is.render(&of).ok()?;
+        let form = from.map(|f| &self.talk.inbound[f].form).or_else(|| match self.talk.inbound.as_slice() {
+            [only] => Some(&only.form),
+            _ => None,
+        });
+        Some(match form {
+            Some(Begin::Delimited { begin, end }) => [&begin[..], &inside, end].concat(),
+            Some(Begin::Line { end }) => [&inside[..], end].concat(),
+            _ => inside,
+        })
+    }
+
+    /// The request at hand, once it is whole.
+    fn understood(&self) -> Option<(Role, Values, String)> {
+        let of = |place: &str| self.bound.place(place);
+        let framed = self.talk.unwrap_frame(&self.request, &of);
+        // A code's field is one of the fields that can be set: a code is looked for first.
+        let order = std::iter::once(Role::PutCode).chain(self.talk.commands.keys().copied().filter(|r| *r != Role::PutCode));
+        for role in order {
+            let Some(c) = self.talk.commands.get(&role) else { continue };
+            let (body, sum) = if c.raw { (self.request.as_slice(), String::new()) } else { framed.clone()? };
+            if body.is_empty() && !c.raw {
+                continue;
+            }
+            let Some(values) = c.send.read(body) else { continue };
+            if values.iter().all(|(place, v)| self.bound.place(place).is_none_or(|own| own == v)) {
+                return Some((role, values, sum));
+            }
+        }
+        None
+    }
+
+    fn heard(&mut self, now_us: u64) {
+        if let Some((role, values, sum)) = self.understood() {
+            self.request.clear();
+            // A silence hides which of the two was lost: the request or its reply.
+            let silent = std::mem::take(&mut self.silence);
+            if silent && self.rng.chance(500_000) {
+                return;
+            }
+            return self.obey(role, values.with("sum", sum), silent, now_us);
+        }
+        let of = |place: &str| self.bound.place(place);
+        let ended = self.talk.after.render(&of).is_ok_and(|after| !after.is_empty() && self.request.ends_with(&after));
+        if !ended && self.request.len() < LONGEST_REQUEST {
+            return;
+        }
+        let framed = self.talk.unwrap_frame(&self.request, &of).filter(|f| !f.0.is_empty()).map(|f| f.1);
+        self.request.clear();
+        if let (Some(sum), Some(unknown), Some(link)) = (framed, self.talk.unknown.clone(), self.link) {
+            let form = self.talk.inbound.iter().position(|f| matches!(f.form, Begin::Line { .. }));
+            if let Some(bytes) = self.written(&unknown, form, &Values::default().with("sum", sum), now_us) {
+                let at_us = now_us + self.between_ms(2, 6);
+                self.said_us = self.out.acknowledge(link, bytes, at_us.max(self.said_us));
+            }
+        }
+    }
+
+    fn obey(&mut self, role: Role, values: Values, silent: bool, now_us: u64) {
+        let replies = self.talk.commands[&role].replies.clone();
+        let full = role == Role::PutCode && self.is_full();
+        let refuse = role == Role::PutCode && std::mem::take(&mut self.refuse);
+        let reply = self.reply(role, &replies, full, refuse, &values, now_us).cloned();
+        let done = reply.as_ref().is_none_or(|r| r.means == Means::Ok);
+        if done && !full {
+            self.act(role, &values);
+        }
+        // What is too much for its buffer is dropped without a word, where it has no word for it.
+        let Some(reply) = reply.filter(|r| !full || r.means != Means::Ok) else { return };
+        if let (Some(bytes), Some(link)) = (self.written(&reply.is, reply.from, &values, now_us), self.link.filter(|_| !silent)) {
+            let at_us = now_us + self.between_ms(2, 6);
+            self.said_us = self.out.acknowledge(link, bytes, at_us.max(self.said_us));
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        match self.kind {
+            BufferKind::Overwrite => false,
+            BufferKind::ProtectedSingle => self.fill() > 0,
+            _ => self.waiting.len() >= self.depth,
+        }
+    }
+
+    fn reply<'r>(
+        &self,
+        role: Role,
+        replies: &'r [ReplyForm],
+        full: bool,
+        refuse: bool,
+        values: &Values,
+        now_us: u64,
+    ) -> Option<&'r ReplyForm> {
+        let asked = values.text("message");
+        let absent = role == Role::SelectMessage && !self.messages.is_empty() && !self.messages.iter().any(|m| Some(m) == asked.as_ref());
+        let holds = |w: When| match w {
+            When::Full => full,
+            When::Empty => self.fill() == 0,
+            When::NoSuchMessage => absent,
+            When::Fault => self.faulty(now_us),
+            When::Refusing => refuse,
+        };
+        let refusing = |r: &&ReplyForm| matches!(r.means, Means::Full | Means::Busy | Means::Refused) && r.when.is_none();
+        let as_state = replies.iter().find(|r| r.when.is_some_and(holds) || (full && r.means == Means::Full));
+        let as_refusal = replies.iter().find(refusing).filter(|_| refuse || absent);
+        as_state.or(as_refusal).or_else(|| replies.iter().find(|r| r.when.is_none() && r.means == Means::Ok))
+    }
+
+    fn act(&mut self, role: Role, values: &Values) {
+        match role {
+            Role::SelectMessage => self.message = values.text("message"),
+            Role::PutCode => {
+                let code = self.talk.decode("code", values.bytes("code").unwrap_or_default());
+                if self.holds_one() {
+                    self.field = Some((code, false));
+                } else {
+                    self.waiting.push_back((values.number("record").unwrap_or(0), code));
+                }
+            }
+            Role::Clear => {
+                self.waiting.clear();
+                (self.field, self.starved) = (None, false);
+            }
+            Role::ArmEvents => self.armed = true,
+            Role::DisarmEvents => self.armed = false,
+            Role::EnterMode => self.inside_mode = true,
+            Role::LeaveMode => self.inside_mode = false,
+            Role::Start => (self.running, self.starved) = (true, false),
+            Role::Stop => self.running = false,
+            Role::Reset => self.starved = false,
+            _ => {}
+        }
+    }
+}
+
+impl DeviceSide for Commands {
+    fn connected(&mut self, link: Link, _now_us: u64) {
+        self.link = Some(link);
+        self.said_us = 0;
+        self.request.clear();
+    }
+
+    /// Buffer, message, regime and armed events outlive a link.
+    fn disconnected(&mut self, link: Link, _now_us: u64) {
+        self.out.forget(link);
+        self.link.take_if(|l| *l == link);
+        self.request.clear();
+    }
+
+    fn received(&mut self, _link: Link, bytes: &[u8], now_us: u64) {
+        for b in bytes {
+            self.request.push(*b);
+            self.heard(now_us);
+        }
+    }
+
+    fn due(&mut self, now_us: u64) {
+        self.out.due(now_us);
+    }
+
+    fn deadline(&self) -> Option<u64> {
+        self.out.deadline()
+    }
+
+    fn poll(&mut self) -> Option<(Link, Emission)> {
+        self.out.poll()
+    }
+
+    fn power(&mut self, on: bool, _now_us: u64) {
+        if !on {
+            self.out = Outbox::default();
+            self.link = None;
+            self.request.clear();
+            self.waiting.clear();
+            (self.field, self.message, self.fault_until_us) = (None, None, None);
+            (self.armed, self.inside_mode, self.starved) = (false, false, false);
+            self.running = !self.talk.has(Role::Start);
+        }
+    }
+
+    fn trouble(&mut self, what: Trouble, now_us: u64) {
+        match what {
+            Trouble::DropBuffer => {
+                self.waiting.clear();
+                self.field = None;
+            }
+            Trouble::Silence => self.silence = true,
+            Trouble::Refuse => self.refuse = true,
+            Trouble::Fault { ms } => {
+                self.fault_until_us = Some(now_us + u64::from(ms) * MS);
+                self.tell(EventMeans::Fault, now_us);
+            }
+            other => {
+                self.out.trouble(other);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,484 @@
+//! Any printer whose profile says what is said to it (dialect `commands`): one request outstanding, answers told from
+//! events by their form, codes credited by whatever that printer offers.
+//!
+//! Must never know: which thing a code is for. Invariants, the same as for every printer here:
+//!
+//! - A code's bytes leave once, and again only after an answer that the profile calls `full` or `busy` (it was not taken).
+//! - A silence hangs up: nothing that comes later is an answer. Orders not yet offered are dropped with the link.
+//! - Never more prints are told than codes were taken on this link since it was armed.
+//! - An answer nobody waits for, or counts that cannot be true, are `OutOfStep`: hang up, arm again.
+//! - What may still be in a buffer that nobody cleared takes its room, and its prints are nobody's.
+//!
+//! Sequences and what answers mean are in `steps.rs`, crediting in `credit.rs`.
+
+mod credit;
+mod steps;
+mod units;
+
+use super::outbox::{Outbox, earliest};
+use super::{Action, Conversation};
+use crate::profile::Bound;
+use crate::profile::bytes::Values;
+use crate::profile::printer::{EventMeans, Means, Role};
+use crate::profile::talk::Talk;
+use crate::vocab::time::MS;
+use crate::vocab::{CodeRef, Order, Report};
+use credit::Inside;
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+use steps::{Run, Seq};
+use units::{Unit, Units};
+
+/// A printer in trouble is looked at, or adopted anew, this often.
+const TROUBLE_US: u64 = 1_000 * MS;
+/// A refused code is offered again after so long, if nothing tells earlier of a print.
+const AGAIN_US: u64 = 20 * MS;
+const FULL_US: u64 = 250 * MS;
+/// What has begun must end within this.
+const AMIDST_US: u64 = 250 * MS;
+/// Orders held at most; the line's window is far smaller.
+const MOST_ORDERS: usize = 4_096;
+/// Refusals in a row with nothing in the buffer before the printer counts as not ready.
+const EMPTY_REFUSALS: u32 = 50;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Ask {
+    Step(Run),
+    Put(Inside),
+    Status,
+    /// What tells of prints.
+    Confirm,
+    /// Empties a field whose code was printed, before it is printed again.
+    Blank,
+}
+
+#[derive(Debug)]
+struct Asked {
+    ask: Ask,
+    role: Role,
+    deadline_us: u64,
+    /// What an answer must repeat, where it does.
+    sent: Values,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Closed,
+    Connecting,
+    /// Connected, no job.
+    Idle,
+    Adopting,
+    Ready,
+    /// In trouble; adopted anew when that has gone.
+    Unready,
+}
+
+/// What the line asked it to print with.
+#[derive(Clone, Debug)]
+struct Arm {
+    message: Option<String>,
+    fields: Vec<(String, String)>,
+}
+
+#[derive(Debug)]
+struct Refused {
+    again_us: u64,
+    count: u32,
+}
+
+#[derive(Debug)]
+pub struct Commands {
+    bound: Bound,
+    talk: Arc<Talk>,
+    out: Outbox,
+    units: Units,
+    amidst_us: Option<u64>,
+    stage: Stage,
+    run: Option<Run>,
+    rounds: u32,
+    asked: Option<Asked>,
+    /// Nothing is asked before.
+    pause_us: Option<u64>,
+    arm: Option<Arm>,
+    identity: Option<String>,
+    /// Commands that this one has not.
+    lacking: BTreeSet<Role>,
+    trouble: Option<String>,
+    status_due_us: u64,
+    queue: VecDeque<(CodeRef, Vec<u8>)>,
+    refused: Option<Refused>,
+    clear_wanted: bool,
+    disarm_wanted: bool,
+    /// Emptied since this adoption began.
+    cleared: bool,
+    credit: credit::Credit,
+}
+
+impl Commands {
+    /// # Panics
+    /// For a profile of another dialect: it has nothing to say.
+    pub fn new(bound: &Bound) -> Self {
+        let talk = bound.profile.talk.clone().expect("a profile of the dialect commands was read with its talk");
+        Self {
+            credit: credit::Credit::new(bound),
+            bound: bound.clone(),
+            units: Units::new(talk.inbound.clone()),
+            talk,
+            out: Outbox::default(),
+            amidst_us: None,
+            stage: Stage::Closed,
+            run: None,
+            rounds: 0,
+            asked: None,
+            pause_us: None,
+            arm: None,
+            identity: None,
+            lacking: BTreeSet::new(),
+            trouble: None,
+            status_due_us: 0,
+            queue: VecDeque::new(),
+            refused: None,
+            clear_wanted: false,
+            disarm_wanted: false,
+            cleared: false,
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        self.stage != Stage::Closed
+    }
+
+    fn can(&self, role: Role) -> bool {
+        self.talk.has(role) && !self.lacking.contains(&role)
+    }
+
+    /// Sends a command. `values` are encoded already.
+    fn ask(&mut self, ask: Ask, role: Role, values: Values, now_us: u64) {
+        let of = |place: &str| values.bytes(place).map(<[u8]>::to_vec).or_else(|| self.bound.place(place));
+        let (bytes, sum) = match self.talk.wrap(role, &of) {
+            Ok(done) => done,
+            Err(e) => return self.unready(&format!("cannot be told ({role:?}): {e}"), now_us),
+        };
+        let command = &self.talk.commands[&role];
+        if command.pause_ms > 0 {
+            self.pause_us = Some(now_us + u64::from(command.pause_ms) * MS);
+        }
+        let (answered, timeout_ms) = (!command.replies.is_empty(), command.timeout_ms);
+        self.out.send(bytes);
+        let sent = if sum.is_empty() { values } else { values.with("sum", sum) };
+        let asked = Asked { ask, role, deadline_us: now_us + u64::from(timeout_ms) * MS, sent };
+        if answered {
+            self.asked = Some(asked);
+        } else {
+            self.answered(asked, Means::Ok, &Values::default(), None, now_us);
+        }
+    }
+
+    /// The next request, when none is outstanding.
+    fn advance(&mut self, now_us: u64) {
+        // Commands without an answer follow one another.
+        for _ in 0..64 {
+            if !self.is_open() || self.asked.is_some() || self.pause_us.is_some_and(|p| now_us < p) {
+                return;
+            }
+            self.pause_us = None;
+            if self.run.is_none() && self.stage != Stage::Connecting {
+                if self.clear_wanted {
+                    self.begin(Seq::Clear, now_us);
+                } else if self.disarm_wanted {
+                    self.disarm_wanted = false;
+                    self.forget_orders();
+                    self.begin(Seq::Disarm, now_us);
+                }
+            }
+            if self.run.is_some() {
+                self.step(now_us);
+                continue;
+            }
+            if !self.next_ask(now_us) {
+                return;
+            }
+        }
+    }
+
+    /// Between sequences; false: nothing is to be asked now.
+    fn next_ask(&mut self, now_us: u64) -> bool {
+        let waiting = self.refused.as_ref().is_some_and(|r| now_us < r.again_us);
+        match self.stage {
+            Stage::Closed | Stage::Connecting | Stage::Adopting => false,
+            Stage::Unready if now_us >= self.status_due_us && !self.may_ask_status() => {
+                self.adopt(now_us);
+                true
+            }
+            _ if now_us >= self.status_due_us && self.may_ask_status() => {
+                self.ask(Ask::Status, Role::Status, Values::default(), now_us);
+                true
+            }
+            Stage::Ready if self.credit.blank_due && self.queue.is_empty() => {
+                self.credit.blank_due = false;
+                self.ask(Ask::Blank, Role::Clear, Values::default(), now_us);
+                true
+            }
+            Stage::Ready if !self.queue.is_empty() && !waiting && self.credit.has_room() => {
+                match self.credit.must_look_first(now_us) {
+                    Some(role) => self.ask(Ask::Confirm, role, Values::default(), now_us),
+                    None => self.put(now_us),
+                }
+                true
+            }
+            Stage::Ready => match self.credit.poll_due_us() {
+                None if !self.queue.is_empty() && !waiting => {
+                    self.credit.wait_for_ghosts(now_us);
+                    false
+                }
+                Some((due_us, role)) if due_us <= now_us => {
+                    self.ask(Ask::Confirm, role, Values::default(), now_us);
+                    true
+                }
+                _ => false,
+            },
+            Stage::Idle | Stage::Unready => false,
+        }
+    }
+
+    fn may_ask_status(&self) -> bool {
+        self.can(Role::Status) && self.talk.poll.status_ms > 0 && (self.talk.poll.while_armed || self.stage != Stage::Ready)
+    }
+
+    fn put(&mut self, now_us: u64) {
+        let Some((code, bytes)) = self.queue.pop_front() else { return };
+        let record = self.credit.next_record;
+        let values = match self.talk.encode("code", &bytes) {
+            Ok(written) => Values::default().with("code", written).with("record", record.to_string()),
+            Err(e) => return self.unready(&format!("cannot print a code of this form: {e}"), now_us),
+        };
+        self.ask(Ask::Put(Inside { code, record, bytes }), Role::PutCode, values, now_us);
+    }
+
+    fn unit(&mut self, unit: Unit, now_us: u64) {
+        if !self.is_open() {
+            return;
+        }
+        let (form, bytes) = match unit {
+            Unit::Is { form, bytes } => (form, bytes),
+            Unit::Junk(bytes) => return self.out.junk(&bytes, now_us),
+        };
+        if self.answer(form, &bytes, now_us) || self.event(form, &bytes, now_us) {
+            return;
+        }
+        let puts = self.talk.commands[&Role::PutCode].replies.iter();
+        let another = puts.into_iter().any(|r| r.from.is_none_or(|f| f == form) && r.is.read(&bytes).is_some());
+        if another && self.stage == Stage::Ready {
+            return self.out_of_step("an answer came that nobody waited for", now_us);
+        }
+        self.out.junk(&bytes, now_us);
+    }
+
+    /// The answer to what is asked; false: it is something else.
+    fn answer(&mut self, form: usize, bytes: &[u8], now_us: u64) -> bool {
+        let Some(asked) = &self.asked else { return false };
+        let mut found = None;
+        for r in self.talk.commands[&asked.role].replies.iter().filter(|r| r.from.is_none_or(|f| f == form)) {
+            let Some(values) = r.is.read(bytes) else { continue };
+            let differs = values.iter().find(|(place, v)| asked.sent.bytes(place).is_some_and(|s| s != *v)).map(|(p, _)| p.to_string());
+            match differs.as_deref() {
+                None => found = Some((r.means, values, r.say.clone())),
+                Some("sum") => found = Some((Means::Damaged, values, Some("its checksum of the command is {sum}".into()))),
+                Some("message") if asked.role == Role::CurrentMessage => {
+                    found = Some((Means::Refused, values, Some("it holds message {message} instead".into())));
+                }
+                Some(_) => continue,
+            }
+            break;
+        }
+        let Some((means, values, say)) = found else { return false };
+        let asked = self.asked.take().expect("just seen");
+        self.answered(asked, means, &values, say, now_us);
+        true
+    }
+
+    fn event(&mut self, form: usize, bytes: &[u8], now_us: u64) -> bool {
+        let fits = |e: &&crate::profile::talk::EventForm| e.from.is_none_or(|f| f == form);
+        let found = self.talk.events.iter().filter(fits).find_map(|e| Some((e.clone(), e.is.read(bytes)?)));
+        let Some((event, values)) = found else { return false };
+        if let Some(answer) = event.answer {
+            self.out.send(answer);
+        }
+        let words = said(event.say.as_deref(), &values, bytes);
+        match event.means {
+            EventMeans::Printed => self.printed_event(values.number("count").unwrap_or(1), bytes, now_us),
+            EventMeans::Status => self.judged(&values, now_us),
+            EventMeans::Fault | EventMeans::LeftMode if matches!(self.stage, Stage::Adopting | Stage::Ready) => {
+                self.unready(&words, now_us)
+            }
+            EventMeans::Fault | EventMeans::LeftMode | EventMeans::Triggered | EventMeans::Nothing => {}
+        }
+        true
+    }
+
+    fn forget_orders(&mut self) {
+        self.queue.clear();
+        self.refused = None;
+    }
+
+    /// It cannot print: told once per reason; adopted anew when that has gone.
+    fn unready(&mut self, why: &str, now_us: u64) {
+        self.stage = Stage::Unready;
+        self.run = None;
+        self.forget_orders();
+        self.status_due_us = now_us + TROUBLE_US;
+        if self.trouble.as_deref() != Some(why) {
+            self.trouble = Some(why.into());
+            self.out.tell(Report::NotReady { why: why.into() });
+        }
+    }
+
+    /// What it holds in which order is not known any more: adopt it anew over a new link.
+    fn out_of_step(&mut self, why: &str, now_us: u64) {
+        self.out.tell_noise(now_us);
+        self.out.tell(Report::OutOfStep { why: why.into() });
+        self.hang_up(why);
+    }
+
+    fn hang_up(&mut self, why: &str) {
+        self.out.hang_up(why);
+        self.stop();
+    }
+
+    /// Nothing is offered, heard or owed on this link any more; what was in the printer may still be there.
+    fn stop(&mut self) {
+        // The code on its way may be there too.
+        if let Some(Asked { ask: Ask::Put(_), .. }) = self.asked.take() {
+            self.credit.ghosts += 1;
+        }
+        self.credit.leave_ghosts();
+        self.stage = Stage::Closed;
+        (self.run, self.pause_us, self.amidst_us, self.trouble) = (None, None, None, None);
+        self.forget_orders();
+        (self.clear_wanted, self.disarm_wanted) = (false, false);
+    }
+
+    fn order_print(&mut self, code: CodeRef, bytes: Vec<u8>, now_us: u64) {
+        // Before Ready, and while a clear is on its way, the line's order is of a time that is over.
+        if self.stage != Stage::Ready || self.clear_wanted {
+            return;
+        }
+        if let Err(e) = self.talk.encode("code", &bytes) {
+            return self.unready(&format!("cannot print a code of this form: {e}"), now_us);
+        }
+        if self.queue.len() >= MOST_ORDERS {
+            return self.out_of_step("more codes were ordered than can wait", now_us);
+        }
+        self.queue.push_back((code, bytes));
+    }
+}
+
+/// What a profile says about an answer, with its places filled; the answer itself where it says nothing.
+fn said(say: Option<&str>, values: &Values, bytes: &[u8]) -> String {
+    let Some(say) = say else { return format!("it says \"{}\"", bytes.escape_ascii()) };
+    values.iter().fold(say.to_string(), |s, (place, v)| s.replace(&format!("{{{place}}}"), String::from_utf8_lossy(v).trim()))
+}
+
+impl Conversation for Commands {
+    fn opened(&mut self, now_us: u64) {
+        self.stop();
+        self.units.reset();
+        self.lacking.clear();
+        self.identity = None;
+        self.stage = Stage::Connecting;
+        self.status_due_us = now_us + u64::from(self.talk.poll.status_ms) * MS;
+        self.begin(Seq::Connect, now_us);
+        self.advance(now_us);
+    }
+
+    fn closed(&mut self, now_us: u64, why: &str) {
+        self.stop();
+        let half = self.units.reset();
+        self.out.link_gone(&half, now_us, why);
+    }
+
+    fn received(&mut self, bytes: &[u8], now_us: u64) {
+        if !self.is_open() {
+            return;
+        }
+        let mut units = Vec::new();
+        for b in bytes {
+            self.units.push(*b, &mut units);
+            // Nothing new is asked before all that came together is heard: a second answer in it answers nothing.
+            for u in units.drain(..) {
+                self.unit(u, now_us);
+            }
+        }
+        let wait_us = self.units.gap_ms().map_or(AMIDST_US, |ms| u64::from(ms) * MS);
+        self.amidst_us = self.units.amidst().then_some(now_us + wait_us);
+        self.advance(now_us);
+    }
+
+    fn ordered(&mut self, order: Order, now_us: u64) {
+        match order {
+            Order::Arm { message, fields } => {
+                self.arm = Some(Arm { message, fields });
+                self.disarm_wanted = false;
+                self.trouble = None;
+                if !matches!(self.stage, Stage::Closed | Stage::Connecting) {
+                    self.adopt(now_us);
+                }
+            }
+            Order::Print { code, bytes } => self.order_print(code, bytes, now_us),
+            Order::Clear if self.is_open() => {
+                self.forget_orders();
+                self.clear_wanted = true;
+            }
+            Order::Disarm => {
+                self.arm = None;
+                self.disarm_wanted = self.is_open();
+            }
+            Order::Clear | Order::Output { .. } | Order::Pulse { .. } | Order::Trigger { .. } | Order::Verdict { .. } => {}
+        }
+        self.advance(now_us);
+    }
+
+    fn due(&mut self, now_us: u64) {
+        self.out.due(now_us);
+        if !self.is_open() {
+            return;
+        }
+        if self.amidst_us.take_if(|d| *d <= now_us).is_some()
+            && let Some(unit) = self.units.quiet()
+        {
+            self.unit(unit, now_us);
+        }
+        if let Some(asked) = self.asked.as_ref().filter(|a| a.deadline_us <= now_us) {
+            let (role, ms) = (asked.role, self.talk.commands[&asked.role].timeout_ms);
+            return self.hang_up(&format!("no answer to {} within {ms} ms", role.name()));
+        }
+        self.credit.expire_ghosts(now_us);
+        self.advance(now_us);
+    }
+
+    fn deadline(&self) -> Option<u64> {
+        if !self.is_open() {
+            return self.out.deadline();
+        }
+        let next = match (&self.asked, self.pause_us) {
+            (Some(asked), _) => Some(asked.deadline_us),
+            (None, Some(pause_us)) => Some(pause_us),
+            (None, None) => {
+                let look = match self.stage {
+                    Stage::Unready => Some(self.status_due_us),
+                    Stage::Idle | Stage::Ready if self.may_ask_status() => Some(self.status_due_us),
+                    _ => None,
+                };
+                let ready = self.stage == Stage::Ready;
+                let again = self.refused.as_ref().filter(|_| ready && !self.queue.is_empty() && self.credit.has_room()).map(|r| r.again_us);
+                let poll = self.credit.poll_due_us().filter(|_| ready).map(|p| p.0);
+                earliest([look, again, poll])
+            }
+        };
+        earliest([self.out.deadline(), self.amidst_us, next, self.credit.ghosts_until_us()])
+    }
+
+    fn poll(&mut self) -> Option<Action> {
+        self.out.poll()
+    }
+}

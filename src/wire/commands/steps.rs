@@ -1,0 +1,222 @@
+//! Sequences of a printer's profile (connect, arm, disarm, clear), and what the answers to their steps mean.
+
+use super::{Ask, Asked, Commands, Stage, TROUBLE_US, said};
+use crate::profile::bytes::Values;
+use crate::profile::printer::{Condition, Means, Role};
+use crate::profile::talk::Step;
+use crate::vocab::Report;
+use crate::vocab::time::MS;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Seq {
+    Connect,
+    Arm,
+    Disarm,
+    Clear,
+}
+
+/// A sequence under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Run {
+    seq: Seq,
+    step: usize,
+    /// Of a step that is done for each field.
+    field: usize,
+    /// Told from an earlier run of the same sequence, whose answer may still be on its way.
+    round: u32,
+}
+
+impl Commands {
+    pub(super) fn begin(&mut self, seq: Seq, _now_us: u64) {
+        if seq == Seq::Clear && self.talk.clear.is_empty() {
+            self.clear_wanted = false;
+            return self.hang_up("its buffer cannot be cleared over the wire: it is adopted anew");
+        }
+        if seq == Seq::Arm {
+            (self.stage, self.cleared) = (Stage::Adopting, false);
+        }
+        self.rounds = self.rounds.wrapping_add(1);
+        self.run = Some(Run { seq, step: 0, field: 0, round: self.rounds });
+    }
+
+    /// Adopts the printer for the job it is armed for; orders of the time before are dropped unoffered.
+    pub(super) fn adopt(&mut self, now_us: u64) {
+        self.forget_orders();
+        self.run = None;
+        let Some(arm) = &self.arm else {
+            self.stage = Stage::Idle;
+            return;
+        };
+        if let Some((field, _)) = arm.fields.first().filter(|_| !self.can(Role::SetField)) {
+            let why = format!("has no way to set field {field}: it must be part of the selected message");
+            return self.unready(&why, now_us);
+        }
+        if let Some(name) = arm.message.as_ref().filter(|_| !self.can(Role::SelectMessage)) {
+            let why = format!("cannot select message {name} over the wire: select it at its panel, and take it out of the configuration");
+            return self.unready(&why, now_us);
+        }
+        let wrong = arm.message.iter().map(|m| ("message", m)).chain(arm.fields.iter().map(|f| ("value", &f.1)));
+        let wrong =
+            wrong.filter_map(|(place, text)| Some(format!("{place} {text:?}: {}", self.talk.encode(place, text.as_bytes()).err()?)));
+        if let Some(why) = wrong.into_iter().next() {
+            return self.unready(&why, now_us);
+        }
+        self.begin(Seq::Arm, now_us);
+    }
+
+    /// One step of the sequence under way, or its end.
+    pub(super) fn step(&mut self, now_us: u64) {
+        let Some(run) = self.run else { return };
+        let steps = match run.seq {
+            Seq::Connect => &self.talk.connect,
+            Seq::Arm => &self.talk.arm,
+            Seq::Disarm => &self.talk.disarm,
+            Seq::Clear => &self.talk.clear,
+        };
+        let Some(step) = steps.get(run.step).copied() else {
+            self.run = None;
+            return self.finish(run.seq, now_us);
+        };
+        let written = |place: &str, text: &str| self.talk.encode(place, text.as_bytes()).unwrap_or_default();
+        let mut values = Values::default();
+        match step {
+            Step::Wait { ms } => {
+                self.pause_us = Some(now_us + u64::from(ms) * MS);
+                self.run = Some(Run { step: run.step + 1, ..run });
+                return;
+            }
+            Step::Do(role) if !self.can(role) => return self.pass(run),
+            Step::Do(Role::SelectMessage | Role::CurrentMessage) => match self.arm.as_ref().and_then(|a| a.message.as_deref()) {
+                Some(message) => values.put("message", written("message", message)),
+                None => return self.pass(run),
+            },
+            Step::Do(Role::SetField) => match self.arm.as_ref().and_then(|a| a.fields.get(run.field)) {
+                Some((name, value)) => {
+                    values.put("name", written("name", name));
+                    values.put("value", written("value", value));
+                }
+                None => return self.pass(run),
+            },
+            Step::Do(_) => {}
+        }
+        if let Step::Do(role) = step {
+            self.ask(Ask::Step(run), role, values, now_us);
+        }
+    }
+
+    fn pass(&mut self, run: Run) {
+        self.run = Some(Run { step: run.step + 1, field: 0, ..run });
+    }
+
+    fn finish(&mut self, seq: Seq, now_us: u64) {
+        match seq {
+            Seq::Connect => {
+                self.stage = Stage::Idle;
+                self.out.tell(Report::Up { identity: self.identity.clone() });
+                self.adopt(now_us);
+            }
+            Seq::Arm if self.arm.is_none() => self.stage = Stage::Idle,
+            Seq::Arm => {
+                self.stage = Stage::Ready;
+                self.trouble = None;
+                self.choose_source();
+                self.credit.arm(now_us);
+                self.status_due_us = now_us + u64::from(self.talk.poll.status_ms) * MS;
+                self.out.tell(Report::Ready { cleared: self.cleared });
+            }
+            Seq::Disarm => self.stage = Stage::Idle,
+            Seq::Clear => {
+                self.clear_wanted = false;
+                self.credit.forget();
+                self.out.tell(Report::Cleared);
+            }
+        }
+    }
+
+    /// An answer, or the sending of what is not answered.
+    pub(super) fn answered(&mut self, asked: Asked, means: Means, values: &Values, say: Option<String>, now_us: u64) {
+        let words = said(say.as_deref(), values, b"");
+        let role = asked.role;
+        let refusal = || format!("{} was refused{}", role.name(), if say.is_some() { format!(": {words}") } else { String::new() });
+        match (asked.ask, means) {
+            (_, Means::Damaged) => self.out_of_step(&format!("{} arrived damaged at the printer: {words}", role.name()), now_us),
+            (Ask::Put(put), Means::Ok) => self.taken(put, now_us),
+            (Ask::Put(put), Means::Full | Means::Busy) => self.refused_code(put, means == Means::Full, now_us),
+            (Ask::Put(_), _) => self.unready(&refusal(), now_us),
+            (Ask::Status, Means::Ok) => {
+                self.status_due_us = now_us + u64::from(self.talk.poll.status_ms) * MS;
+                self.judged(values, now_us);
+            }
+            (Ask::Status, _) => {
+                self.lacking.insert(Role::Status);
+                self.status_due_us = now_us + TROUBLE_US;
+            }
+            (Ask::Confirm, Means::Ok) if self.stage == Stage::Ready => self.confirmed(role, values, now_us),
+            // It is not ready: what it holds is not printed yet.
+            (Ask::Confirm, _) if role == Role::Readiness || self.stage != Stage::Ready => self.credit.look_later(now_us),
+            (Ask::Confirm | Ask::Blank, Means::Refused | Means::Lacking | Means::Full | Means::Busy) => self.unready(&refusal(), now_us),
+            (Ask::Confirm, Means::Ok) => {}
+            (Ask::Blank, Means::Ok) => self.credit.blanked(),
+            (Ask::Step(run), Means::Ok) => self.stepped(run, role, values, now_us),
+            (Ask::Step(run), Means::Lacking) => {
+                if role == Role::Status {
+                    self.lacking.insert(role);
+                }
+                self.go_on(run, role);
+            }
+            (Ask::Step(run), _) => match run.seq {
+                Seq::Connect => self.hang_up(&format!("{}: is this the printer of the profile?", refusal())),
+                Seq::Clear => self.hang_up(&refusal()),
+                Seq::Arm if self.run == Some(run) => self.unready(&refusal(), now_us),
+                Seq::Arm => {}
+                Seq::Disarm => self.go_on(run, role),
+            },
+        }
+    }
+
+    /// What a step's answer tells, and on to the next, unless the sequence began anew meanwhile.
+    fn stepped(&mut self, run: Run, role: Role, values: &Values, now_us: u64) {
+        match role {
+            Role::Identify => {
+                let identity = values.text("identity");
+                self.lacking = identity.iter().flat_map(|i| self.talk.firmware_of(i)).flat_map(|f| f.lacks.clone()).collect();
+                self.identity = identity;
+            }
+            Role::Clear => {
+                self.cleared = true;
+                self.credit.forget();
+            }
+            Role::Fill => self.credit.holds(values.number("fill").unwrap_or(0)),
+            Role::Count => self.count_noted(values, now_us),
+            Role::LastRecord => self.credit.next_record = values.number("last").unwrap_or(0) + 1,
+            Role::Status if run.seq == Seq::Arm && self.run == Some(run) => {
+                let v = self.talk.judge(values);
+                if v.condition >= Condition::Fault {
+                    return self.unready(&v.say, now_us);
+                }
+            }
+            _ => {}
+        }
+        self.go_on(run, role);
+    }
+
+    fn go_on(&mut self, run: Run, role: Role) {
+        if self.run != Some(run) {
+            return;
+        }
+        let fields = self.arm.as_ref().map_or(0, |a| a.fields.len());
+        let more = role == Role::SetField && run.field + 1 < fields;
+        self.run = Some(if more { Run { field: run.field + 1, ..run } } else { Run { step: run.step + 1, field: 0, ..run } });
+    }
+
+    /// A status, asked for or not.
+    pub(super) fn judged(&mut self, values: &Values, now_us: u64) {
+        let v = self.talk.judge(values);
+        let bad = v.condition >= Condition::Fault;
+        match self.stage {
+            Stage::Ready | Stage::Unready if bad => self.unready(&v.say, now_us),
+            Stage::Unready => self.adopt(now_us),
+            _ => {}
+        }
+    }
+}

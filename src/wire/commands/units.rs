@@ -1,0 +1,246 @@
+//! Where what a printer says begins and ends, by the [[inbound]] forms of its profile: at every beginning the first form
+//! that fits takes the bytes, so that an event glued to an answer is told from it.
+//!
+//! Invariants: at most [`LONGEST`] bytes are held; no byte is lost without being named as junk (but empty lines).
+
+use crate::profile::printer::{Class, LengthForm};
+use crate::profile::talk::{Begin, InboundForm};
+
+pub(super) const LONGEST: usize = 4_096;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Unit {
+    /// The number of its form, and its bytes without what the form takes off.
+    Is {
+        form: usize,
+        bytes: Vec<u8>,
+    },
+    Junk(Vec<u8>),
+}
+
+#[derive(Debug)]
+pub(super) struct Units {
+    forms: Vec<InboundForm>,
+    buf: Vec<u8>,
+}
+
+/// What a form makes of the bytes at hand.
+enum Fit {
+    No,
+    More,
+    /// So many bytes are junk: it begins behind them.
+    Later(usize),
+    /// It is these bytes, and so many are used up.
+    Whole {
+        from: usize,
+        to: usize,
+        used: usize,
+    },
+}
+
+impl Units {
+    pub fn new(forms: Vec<InboundForm>) -> Self {
+        Self { forms, buf: Vec::new() }
+    }
+
+    pub fn reset(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.buf)
+    }
+
+    /// Something has begun and has not ended.
+    pub fn amidst(&self) -> bool {
+        !self.buf.is_empty()
+    }
+
+    /// What it says ends by silence, after so long (ms).
+    pub fn gap_ms(&self) -> Option<u32> {
+        self.forms.iter().find_map(|f| if let Begin::Idle { gap_ms } = f.form { Some(gap_ms) } else { None })
+    }
+
+    pub fn push(&mut self, byte: u8, out: &mut Vec<Unit>) {
+        self.buf.push(byte);
+        while let Some(unit) = self.next_unit() {
+            match unit {
+                Unit::Is { bytes, .. } if bytes.is_empty() => {}
+                unit => out.push(unit),
+            }
+        }
+    }
+
+    /// Nothing came for a while: what silence ends is over, and anything else that has begun is none.
+    pub fn quiet(&mut self) -> Option<Unit> {
+        let bytes = self.reset();
+        if bytes.is_empty() {
+            return None;
+        }
+        match self.forms.iter().position(|f| matches!(f.form, Begin::Idle { .. })) {
+            Some(form) => Some(Unit::Is { form, bytes }),
+            None => Some(Unit::Junk(bytes)),
+        }
+    }
+
+    fn next_unit(&mut self) -> Option<Unit> {
+        // What another device puts behind its line end stands before the next unit here.
+        if self.forms.iter().any(|f| matches!(f.form, Begin::Line { .. })) {
+            let ends = self.buf.iter().take_while(|b| b"\r\n".contains(b)).count();
+            self.buf.drain(..ends);
+        }
+        if self.buf.is_empty() {
+            return None;
+        }
+        for (form, f) in self.forms.iter().enumerate() {
+            match fit(&f.form, &self.buf) {
+                Fit::No => continue,
+                Fit::More if self.buf.len() < LONGEST => return None,
+                Fit::More => return Some(Unit::Junk(self.reset())),
+                Fit::Later(n) => return Some(Unit::Junk(self.buf.drain(..n).collect())),
+                Fit::Whole { from, to, used } => {
+                    let bytes = self.buf[from..to].to_vec();
+                    self.buf.drain(..used);
+                    return Some(Unit::Is { form, bytes });
+                }
+            }
+        }
+        Some(Unit::Junk(self.buf.drain(..1).collect()))
+    }
+}
+
+fn fit(form: &Begin, buf: &[u8]) -> Fit {
+    match form {
+        Begin::Delimited { begin, end } => delimited(begin, end, buf),
+        Begin::Line { end } => match position(buf, end) {
+            Some(at) => Fit::Whole { from: 0, to: at, used: at + end.len() },
+            None => Fit::More,
+        },
+        Begin::Byte { bytes } if bytes.contains(&buf[0]) => Fit::Whole { from: 0, to: 1, used: 1 },
+        Begin::Byte { .. } => Fit::No,
+        Begin::Prefix { begin, then, of } => {
+            let fits = |b: &u8| match of {
+                Class::Digits => b.is_ascii_digit(),
+                Class::Hex => b.is_ascii_hexdigit(),
+                Class::Printable => (0x20..0x7f).contains(b),
+            };
+            match begun(begin, buf) {
+                Fit::Whole { used, .. } if buf[used..].iter().take(*then).any(|b| !fits(b)) => Fit::No,
+                whole => exactly(whole, *then, buf),
+            }
+        }
+        Begin::Fixed { begin, then } => exactly(begun(begin, buf), *then, buf),
+        Begin::Counted { begin, length, wide, extra } => match begun(begin, buf) {
+            Fit::Whole { used, .. } => {
+                let Some(field) = buf.get(used..used + wide) else { return Fit::More };
+                let n = match length {
+                    LengthForm::BigEndian => field.iter().fold(0usize, |n, b| (n << 8 | usize::from(*b)) & 0xffff_ffff),
+                    LengthForm::Digits if field.iter().all(u8::is_ascii_digit) => {
+                        field.iter().fold(0, |n, b| n * 10 + usize::from(b - b'0'))
+                    }
+                    LengthForm::Digits => return Fit::No,
+                };
+                if n > LONGEST {
+                    return Fit::No;
+                }
+                exactly(Fit::Whole { from: 0, to: used, used }, wide + n + extra, buf)
+            }
+            other => other,
+        },
+        Begin::Idle { .. } => Fit::More,
+    }
+}
+
+/// Whether `begin` stands at the front.
+fn begun(begin: &[u8], buf: &[u8]) -> Fit {
+    if buf.starts_with(begin) {
+        return Fit::Whole { from: 0, to: begin.len(), used: begin.len() };
+    }
+    if begin.starts_with(buf) { Fit::More } else { Fit::No }
+}
+
+/// So many bytes behind what has begun, with it.
+fn exactly(begun: Fit, then: usize, buf: &[u8]) -> Fit {
+    match begun {
+        Fit::Whole { used, .. } if buf.len() < used + then => Fit::More,
+        Fit::Whole { used, .. } => Fit::Whole { from: 0, to: used + then, used: used + then },
+        other => other,
+    }
+}
+
+fn delimited(begin: &[u8], end: &[u8], buf: &[u8]) -> Fit {
+    let from = match begun(begin, buf) {
+        Fit::Whole { used, .. } => used,
+        other => return other,
+    };
+    let ended = position(&buf[from..], end);
+    let inside = &buf[from..ended.map_or(buf.len(), |at| from + at)];
+    // A frame that begins anew: the first beginning was none.
+    if begin != end
+        && let Some(again) = position(inside, begin)
+    {
+        return Fit::Later(from + again);
+    }
+    match ended {
+        Some(at) => Fit::Whole { from, to: from + at, used: from + at + end.len() },
+        None => Fit::More,
+    }
+}
+
+fn position(bytes: &[u8], what: &[u8]) -> Option<usize> {
+    bytes.windows(what.len()).position(|w| w == what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn form(name: &str, form: Begin) -> InboundForm {
+        InboundForm { name: name.into(), form }
+    }
+
+    fn units(forms: Vec<InboundForm>, bytes: &[u8]) -> Vec<String> {
+        let (mut u, mut out) = (Units::new(forms), Vec::new());
+        bytes.iter().for_each(|b| u.push(*b, &mut out));
+        out.extend(u.quiet());
+        let shown = |u| match u {
+            Unit::Is { form, bytes } => format!("{form}:{}", bytes.escape_ascii()),
+            Unit::Junk(bytes) => format!("junk {}", bytes.escape_ascii()),
+        };
+        out.into_iter().map(shown).collect()
+    }
+
+    #[test]
+    fn answers_in_frames_and_out_of_them() {
+        let forms = || {
+            vec![
+                form("frame", Begin::Delimited { begin: vec![2], end: vec![3] }),
+                form("ok", Begin::Prefix { begin: b"$".into(), then: 2, of: Class::Hex }),
+            ]
+        };
+        assert_eq!(units(forms(), b"$93\x0200000678\x03x$9"), ["1:$93", "0:00000678", "junk x", "junk $9"]);
+        assert_eq!(units(forms(), b"\x02ab\x02cd\x03$zz"), ["junk \\x02ab", "0:cd", "junk $", "junk z", "junk z"]);
+    }
+
+    #[test]
+    fn letters_glued_to_lines() {
+        let forms = || vec![form("letter", Begin::Byte { bytes: b"RTC".into() }), form("line", Begin::Line { end: b"\r".into() })];
+        assert_eq!(units(forms(), b"RTC>\r\nJET STOP\rCC"), ["0:R", "0:T", "0:C", "1:>", "1:JET STOP", "0:C", "0:C"]);
+    }
+
+    #[test]
+    fn lengths_and_silence() {
+        let counted = |length, wide| vec![form("n", Begin::Counted { begin: vec![0x15], length, wide, extra: 1 })];
+        assert_eq!(units(counted(LengthForm::BigEndian, 2), b"\x15\x00\x02ab!\x15\x00"), ["0:\\x15\\x00\\x02ab!", "junk \\x15\\x00"]);
+        assert_eq!(units(counted(LengthForm::Digits, 2), b"\x1502ab!\x15xx"), ["0:\\x1502ab!", "junk \\x15", "junk x", "junk x"]);
+        let fixed = vec![form("s", Begin::Fixed { begin: vec![0x1b], then: 2 }), form("rest", Begin::Idle { gap_ms: 20 })];
+        assert_eq!(units(fixed, b"\x1b\x04\x04value"), ["0:\\x1b\\x04\\x04", "1:value"]);
+    }
+
+    #[test]
+    fn what_nobody_ends_is_dropped() {
+        let (mut u, mut out) = (Units::new(vec![form("line", Begin::Line { end: b"\r".into() })]), Vec::new());
+        for _ in 0..3 * LONGEST {
+            u.push(b'x', &mut out);
+            assert!(u.buf.len() < LONGEST);
+        }
+        b"good\r".iter().for_each(|b| u.push(*b, &mut out));
+        assert!(matches!(out.last(), Some(Unit::Is { bytes, .. }) if bytes.ends_with(b"good")));
+    }
+}
