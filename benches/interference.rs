@@ -6,10 +6,10 @@
 //! ratio between two quiet legs, so that one sees what the machine does by itself. Held: the median ratio of p99 to 1.5, of
 //! p99.9 to 2.5. `stalls`: waits above 50 ms.
 //!
-//! Limits that are missed make the exit 1. `cargo bench --bench interference [-- SECONDS [LEGS [CODES]]]`: seconds of a leg
-//! (60), pairs of legs (5), codes of the pack (10,000,000).
+//! Limits that are missed make the exit 1. `cargo bench --bench interference [-- SECONDS [LEGS [CODES [BYTES]]]]`: seconds of a leg
+//! (60), pairs of legs (5), codes of the pack (10,000,000), bytes a second (those of the daemon).
 
-use packmark::ledger::import::{self, ImportHow, LINE};
+use packmark::ledger::import::{self, BytesPerSecond, ImportHow, LINE};
 use packmark::ledger::{Core, OpenHow, Outcome, Submission, Writer};
 use packmark::line::Row;
 use packmark::line::rows::Life;
@@ -62,7 +62,7 @@ fn leg(dir: &Path, seconds: u32) -> Vec<f64> {
 
 /// Imports the file again and again, each time into an empty store, until told to stop. What it wrote stays until the leg
 /// is over: a line deletes no segments.
-fn importing(root: &Path, file: &Path, stop: &AtomicBool, taken: &AtomicU64) {
+fn importing(root: &Path, file: &Path, pace: BytesPerSecond, stop: &AtomicBool, taken: &AtomicU64) {
     let _ = rustix::process::setpriority_process(None, 10);
     let mut n = 0;
     while !stop.load(Ordering::Relaxed) {
@@ -73,7 +73,7 @@ fn importing(root: &Path, file: &Path, stop: &AtomicBool, taken: &AtomicU64) {
             id: "p1".into(),
             level: "bottle".into(),
             product: "P".into(),
-            pace: Some(LINE),
+            pace: Some(pace),
             ..ImportHow::default()
         };
         let mut rows = Stopping { lines: packmark::intake::lines(vec![file.into()]), stop, taken };
@@ -123,6 +123,7 @@ fn median(mut v: Vec<f64>) -> f64 {
 fn main() {
     let args: Vec<u64> = std::env::args().skip(1).filter_map(|a| a.parse().ok()).collect();
     let number = |i: usize, or: u64| args.get(i).copied().unwrap_or(or);
+    let pace = BytesPerSecond(number(3, LINE.0));
     let (seconds, legs, codes) = (number(0, 60) as u32, number(1, 5), number(2, 10_000_000));
     let root = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
     let file = root.path().join("pack.txt");
@@ -139,7 +140,7 @@ fn main() {
         let (stop, taken) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let stores = root.path().join(format!("imports{n}"));
         let (dir, pack, s, t) = (stores.clone(), file.clone(), stop.clone(), taken.clone());
-        let beside = std::thread::spawn(move || importing(&dir, &pack, &s, &t));
+        let beside = std::thread::spawn(move || importing(&dir, &pack, pace, &s, &t));
         busy.push(leg(&root.path().join(format!("busy{n}")), seconds));
         stop.store(true, Ordering::Relaxed);
         beside.join().expect("the import ends");

@@ -20,6 +20,8 @@
 //! minute (for the daemon: resolved, judged, committed; for the echo: read and dropped). A reject that never comes counts
 //! with the whole time that was waited for it.
 //!
+//! `import`: `held` and `timed` while the daemon imports a pack of two million codes, beside quiet ones; held as `stall`.
+//!
 //! This program's threads, and the echo, have the nice value that the daemon gives its line (−10), where allowed.
 //! One JSON line a claim, after one a leg; a limit that is missed makes the exit 1.
 //! `cargo bench --bench reject [-- quick | SECONDS] [echo-only]`: one round of 2 s, or five rounds of so many seconds a
@@ -45,8 +47,28 @@ const MISSED: Duration = Duration::from_millis(28);
 const CROWD: u32 = 8;
 /// What the test hook stalls every commit.
 const STALL_MS: u64 = 500;
+/// Codes of the pack that is imported beside.
+const IMPORTED: u64 = 2_000_000;
 /// Writes coil 0, on (transaction 1, unit 1, function 05).
 const COIL: [u8; 12] = [0, 1, 0, 0, 0, 6, 1, 5, 0, 0, 0xff, 0];
+
+/// What goes on beside the rejects.
+#[derive(Clone, Copy)]
+enum Beside<'a> {
+    Nothing,
+    Stall,
+    Import(&'a std::path::Path),
+}
+
+impl Beside<'_> {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Stall => "stall",
+            Self::Import(_) => "import",
+        }
+    }
+}
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Way {
@@ -75,6 +97,15 @@ impl Way {
     }
 }
 
+/// What legs of one kind are of.
+#[derive(Clone, Copy)]
+struct Kind<'a> {
+    way: Way,
+    beside: Beside<'a>,
+    /// Further readers.
+    crowd: u32,
+}
+
 /// Milliseconds of each thing.
 #[derive(Default)]
 struct Leg {
@@ -96,28 +127,33 @@ fn main() -> ExitCode {
     let seconds = args.iter().find_map(|a| a.parse().ok()).unwrap_or(if quick { 2 } else { 8 });
     let (rounds, length) = (if quick { 1 } else { 5 }, Duration::from_secs(seconds));
     let load = load();
-    let beside = [(Way::Withdrawn, 0, 0), (Way::Echo, 0, 0), (Way::Withdrawn, 0, CROWD), (Way::Echo, 0, CROWD)];
-    let stalled = [(Way::Held, 0, 0), (Way::Held, STALL_MS, 0), (Way::Timed, 0, 0), (Way::Timed, STALL_MS, 0)];
-    let mut kinds = beside.to_vec();
+    let alone = [(Way::Withdrawn, 0), (Way::Echo, 0), (Way::Withdrawn, CROWD), (Way::Echo, CROWD)];
+    let mut kinds: Vec<Kind<'_>> = alone.map(|(way, crowd)| Kind { way, beside: Beside::Nothing, crowd }).to_vec();
+    let pack = tempfile::NamedTempFile::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a file");
     if !args.iter().any(|a| a == "echo-only") {
-        kinds.extend(stalled);
+        let mut lines = std::io::BufWriter::new(&pack);
+        (0..IMPORTED).for_each(|n| writeln!(lines, "import-{n:07}-{:08X}", n.wrapping_mul(0x9e37_79b9)).expect("room"));
+        drop(lines);
+        for way in [Way::Held, Way::Timed] {
+            kinds.extend([Beside::Nothing, Beside::Stall, Beside::Import(pack.path())].map(|beside| Kind { way, beside, crowd: 0 }));
+        }
     }
     let mut legs: Vec<Vec<Leg>> = kinds.iter().map(|_| Vec::new()).collect();
     let mut ok = true;
     for round in 0..rounds {
-        for (kind, (way, stall_ms, crowd)) in kinds.iter().copied().enumerate() {
-            let (leg, seen) = if way == Way::Echo { echo_leg(length, crowd) } else { daemon_leg(way, stall_ms, length, crowd) };
+        for (n, kind) in kinds.iter().enumerate() {
+            let (leg, seen) = if kind.way == Way::Echo { echo_leg(length, kind.crowd) } else { daemon_leg(kind, length) };
             ok &= seen["ok"] == true;
             println!(
                 "{}",
-                json!({"bench": "reject", "round": round, "way": way.word(), "stall_ms": stall_ms, "crowd": crowd, "things": leg.raw.len(),
+                json!({"bench": "reject", "round": round, "way": kind.way.word(), "beside": kind.beside.word(), "crowd": kind.crowd, "things": leg.raw.len(),
                     "raw_ms": figures(&leg.raw), "net_ms": figures(&leg.net), "missed": leg.missed, "early": leg.early, "daemon": seen})
             );
-            legs[kind].push(leg);
+            legs[n].push(leg);
         }
     }
-    for (quiet, stalled) in [(4, 5), (6, 7)].into_iter().filter(|k| k.1 < kinds.len()) {
-        ok &= stall_claim(kinds[quiet].0, &legs[quiet], &legs[stalled], load);
+    for (quiet, disturbed) in [(4, 5), (4, 6), (7, 8), (7, 9)].into_iter().filter(|k| k.1 < kinds.len()) {
+        ok &= beside_claim(&kinds[disturbed], &legs[quiet], &legs[disturbed], load);
     }
     ok &= echo_claim(&legs[0], &legs[1], 0, load);
     ok &= echo_claim(&legs[2], &legs[3], CROWD, load);
@@ -125,13 +161,21 @@ fn main() -> ExitCode {
 }
 
 /// One leg with the daemon, on a store of its own.
-fn daemon_leg(way: Way, stall_ms: u64, length: Duration, crowd: u32) -> (Leg, Value) {
+fn daemon_leg(kind: &Kind<'_>, length: Duration) -> (Leg, Value) {
+    let Kind { way, beside, crowd } = *kind;
+    let stall_ms = if let Beside::Stall = beside { STALL_MS } else { 0 };
     let codes = if way == Way::Withdrawn { length.as_millis() as u32 / WITHDRAWN.spacing + 10 } else { 10 };
     let mut line = Played::start(way.gate(), codes, &format!("commit_stall_ms={stall_ms}"), favour_this_thread, crowd);
     let mut client = line.client();
     let mut status = move || client.request("status", Map::new(), None).expect("a status");
+    let mut importer = if let Beside::Import(pack) = beside { Some((line.client(), pack)) } else { None };
     let players = &mut line.players;
-    let (leg, oldest_ms, held) = std::thread::scope(|s| {
+    let (leg, oldest_ms, held, lasted) = std::thread::scope(|s| {
+        let importing = importer.as_mut().map(|(client, pack)| {
+            let ask = json!({"path": pack, "level": "bottle", "product": "P1"});
+            let Value::Object(ask) = ask else { unreachable!("an object") };
+            s.spawn(move || client.request("pack.import", ask, None).expect("it is taken"))
+        });
         let playing = s.spawn(move || play(way, players, length));
         let (mut oldest_ms, mut held) = (0, false);
         while !playing.is_finished() {
@@ -140,7 +184,9 @@ fn daemon_leg(way: Way, stall_ms: u64, length: Duration, crowd: u32) -> (Leg, Va
             held |= now["state"]["name"] != "execute";
             std::thread::park_timeout(Duration::from_millis(250));
         }
-        (playing.join().expect("the things were played"), oldest_ms, held)
+        let lasted = importing.as_ref().is_none_or(|i| !i.is_finished());
+        importing.map(|i| i.join().expect("the import ended"));
+        (playing.join().expect("the things were played"), oldest_ms, held, lasted)
     });
     let after = line.until(|s| s["writer"]["queue"] == 0);
     let rejected = after["stations"][0]["rejected"].clone();
@@ -149,8 +195,8 @@ fn daemon_leg(way: Way, stall_ms: u64, length: Duration, crowd: u32) -> (Leg, Va
     // The crowd was there: nearly all that it read is verified.
     let crowded = after["stations"].as_array().map_or(0, |s| s.iter().skip(1).filter_map(|s| s["verified"].as_u64()).sum::<u64>());
     let due = u64::from(crowd) * length.as_millis() as u64 / 30;
-    let seen = json!({"rejected": rejected, "oldest_ms": oldest_ms, "held": held, "crowd_verified": crowded,
-        "ok": clean && stalled && !held && crowded >= due * 9 / 10});
+    let seen = json!({"rejected": rejected, "oldest_ms": oldest_ms, "held": held, "lasted": lasted, "crowd_verified": crowded,
+        "ok": clean && stalled && lasted && !held && crowded >= due * 9 / 10});
     (leg, seen)
 }
 
@@ -281,7 +327,9 @@ fn echo(reader: &str, module: &str, crowd: &[String]) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn stall_claim(way: Way, quiet: &[Leg], stalled: &[Leg], load: [f64; 2]) -> bool {
+/// Rejects beside something that keeps the disk or the processor busy, held against those of quiet legs.
+fn beside_claim(kind: &Kind<'_>, quiet: &[Leg], stalled: &[Leg], load: [f64; 2]) -> bool {
+    let Kind { way, beside, .. } = *kind;
     let mut all = true;
     let judged: Vec<Value> = [("raw", true), ("net", false)]
         .into_iter()
@@ -291,17 +339,17 @@ fn stall_claim(way: Way, quiet: &[Leg], stalled: &[Leg], load: [f64; 2]) -> bool
             let limit = 1.5 * median(&q) + 1.0;
             let ok = median(&s) <= limit;
             all &= ok;
-            json!({"of": name, "p99_quiet_ms": round(median(&q)), "p99_stalled_ms": round(median(&s)), "limit_ms": round(limit),
-                "legs_quiet": spread(&q), "legs_stalled": spread(&s), "ok": ok})
+            json!({"of": name, "p99_quiet_ms": round(median(&q)), "p99_beside_ms": round(median(&s)), "limit_ms": round(limit),
+                "legs_quiet": spread(&q), "legs_beside": spread(&s), "ok": ok})
         })
         .collect();
     let pooled =
         |legs: &[Leg], raw: bool| figures(&legs.iter().flat_map(|l| if raw { l.raw.clone() } else { l.net.clone() }).collect::<Vec<_>>());
     println!(
         "{}",
-        json!({"bench": "reject", "claim": "stall", "way": way.word(), "stall_ms": STALL_MS, "legs": quiet.len(), "judged": judged,
+        json!({"bench": "reject", "claim": beside.word(), "way": way.word(), "stall_ms": STALL_MS, "legs": quiet.len(), "judged": judged,
             "pooled": {"quiet_raw": pooled(quiet, true), "quiet_net": pooled(quiet, false),
-                "stalled_raw": pooled(stalled, true), "stalled_net": pooled(stalled, false)},
+                "beside_raw": pooled(stalled, true), "beside_net": pooled(stalled, false)},
             "load": load, "ok": all})
     );
     all

@@ -9,13 +9,13 @@ use super::requests::{self, Import, ReplyTo};
 use crate::control::protocol::Refusal;
 use crate::intake::{self, Aftercare, Fault, Terms};
 use crate::ledger::Codebook;
-use crate::ledger::import::{self, ImportError, ImportHow, Names};
+use crate::ledger::import::{self, BytesPerSecond, ImportError, ImportHow, Names};
 use crate::ledger::{relation, tokens};
 use crate::line::rows::OrderRow;
 use crate::line::{Answer, Book, NewPack};
 use crate::upstream::delivery_token;
 use crate::vocab::time::day_of;
-use crate::vocab::{OrderNo, Plan};
+use crate::vocab::{JobState, OrderNo, Plan};
 use serde_json::{Map, Value};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -100,11 +100,13 @@ impl Imports {
             return Some((asker, Turn::Refused(refused(&e))));
         }
         let order = delivery_of(book, &wish).cloned();
+        let runs = book.current_job().is_some_and(|j| j.state == JobState::Running);
+        let pace = if runs { import::LINE } else { import::IDLE };
         let (codebook, plan, done, who) = (self.codebook.clone(), self.plan.clone(), self.done.clone(), asker.clone());
         let work = move || {
             // A worse share of the processor than the line's; where that is not allowed it is only slower to yield.
             let _ = rustix::process::setpriority_process(None, 10);
-            let ready = prepare(&codebook, &plan, &names, &wish, wall_us);
+            let ready = prepare(&codebook, &plan, &names, &wish, (pace, wall_us));
             // An order is for codes of its level and product, whatever a file is named.
             let mine = |pack: &NewPack| order.filter(|o| o.level == pack.level && o.product == pack.product).map(|o| o.no);
             let outcome = ready.map(|(pack, after)| Ready { order: mine(&pack), pack, after });
@@ -174,14 +176,20 @@ fn delivery_of<'a>(book: &'a Book, wish: &Import) -> Option<&'a OrderRow> {
 }
 
 /// On the import's own thread: opening a large segment reads its index, which the line must not wait for.
-fn prepare(codebook: &Codebook, plan: &Plan, names: &Names, wish: &Import, wall_us: i64) -> Result<(NewPack, Aftercare), Answer> {
+fn prepare(
+    codebook: &Codebook,
+    plan: &Plan,
+    names: &Names,
+    wish: &Import,
+    (pace, wall_us): (BytesPerSecond, i64),
+) -> Result<(NewPack, Aftercare), Answer> {
     let no_good = |e: ImportError| refused(&e);
     let (pack, after) = match &wish.draw {
         Some(draw) => {
             let said = |v: &Option<String>| v.clone().unwrap_or_default();
             let (level, product) = (said(&wish.wish.level), said(&wish.wish.product));
             let (purpose, expiry, today) = (wish.wish.purpose.clone(), wish.wish.expiry.clone(), day_of(wall_us));
-            let (pace, rule) = (Some(import::LINE), Some(plan.codes.key));
+            let (pace, rule) = (Some(pace), Some(plan.codes.key));
             let id = names.choose(wish.wish.pack.as_deref()).map_err(no_good)?;
             let how = ImportHow { no: names.next, id, level, product, purpose, expiry, today, pace, rule, ..ImportHow::default() };
             (tokens::prepare(codebook, draw, &how).map_err(no_good)?, Aftercare::default())
@@ -196,7 +204,7 @@ fn prepare(codebook: &Codebook, plan: &Plan, names: &Names, wish: &Import, wall_
                 return Err(answer);
             }
             let id = names.choose(delivery.pack.as_deref()).map_err(no_good)?;
-            let how = ImportHow { pace: Some(import::LINE), ..ImportHow::of(&delivery, Some(plan), names.next, id, wall_us) };
+            let how = ImportHow { pace: Some(pace), ..ImportHow::of(&delivery, Some(plan), names.next, id, wall_us) };
             let pack = import::prepare(codebook, &mut *delivery.rows, &how).map_err(no_good)?;
             (pack, delivery.aftercare(plan.packs.delete_plaintext))
         }

@@ -132,11 +132,15 @@ impl Merged {
         let mut cursors: Vec<Cursor> = covers.iter().map(|p| Cursor::new(p.clone(), u64::MAX, covers.len())).collect();
         // A span of buckets at a time: about 2^18 entries in memory.
         let span = (buckets * (1 << 18) / entries.max(1)).clamp(1, buckets);
-        let (mut mine, mut bytes, mut end): (Vec<u64>, Vec<u8>, u32) = (Vec::new(), Vec::new(), 0);
+        // Of each entry its bucket within the span, and what is stored of it; then the same in the order of the buckets.
+        let (mut mine, mut ordered): (Vec<(u32, u32)>, Vec<u32>) = (Vec::new(), Vec::new());
+        let (mut ends, mut bytes, mut end): (Vec<u32>, Vec<u8>, u32) = (Vec::new(), Vec::new(), 0);
         let mut first = 0;
         while first < buckets {
             let last = (first + span).min(buckets);
             mine.clear();
+            ends.clear();
+            ends.resize((last - first) as usize + 1, 0);
             for (n, c) in cursors.iter_mut().enumerate() {
                 // Every entry whose hash is in these buckets.
                 let top = ((last << (HASH_BITS - bits)) - 1) << 24 | ORDINAL;
@@ -147,21 +151,26 @@ impl Merged {
                     }
                     mine.extend(entries.iter().map(|e| {
                         let (bucket, residual) = split(e >> 24, bits);
-                        bucket << 32 | u64::from(residual) << 16 | n as u64
+                        ends[(bucket - first) as usize + 1] += 1;
+                        ((bucket - first) as u32, u32::from(residual) | (n as u32) << 16)
                     }));
                 }
             }
-            mine.sort_unstable();
-            let mut at = 0;
-            for bucket in first..last {
+            // Where each bucket begins, which its entries then move to where it ends.
+            (1..ends.len()).for_each(|b| ends[b] += ends[b - 1]);
+            ordered.resize(mine.len(), 0);
+            for (bucket, stored) in &mine {
+                let at = &mut ends[*bucket as usize];
+                ordered[*at as usize] = *stored;
+                *at += 1;
+            }
+            let mut begin = 0;
+            for stop in &ends[..(last - first) as usize] {
                 bytes.clear();
+                ordered[begin as usize..*stop as usize].iter().for_each(|e| bytes.extend_from_slice(&e.to_le_bytes()));
                 let from = end;
-                while let Some(e) = mine.get(at).filter(|e| *e >> 32 == bucket) {
-                    bytes.extend_from_slice(&((e >> 16) as u16).to_le_bytes());
-                    bytes.extend_from_slice(&(*e as u16).to_le_bytes());
-                    at += 1;
-                }
-                end += (bytes.len() / 4) as u32;
+                end += stop - begin;
+                begin = *stop;
                 data.put(&bytes, pace)?;
                 table.put(&end.to_le_bytes(), pace)?;
                 table.put(&checksum(from, end, &bytes).to_le_bytes(), pace)?;

@@ -55,7 +55,7 @@ pub enum OnEmpty {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Confirmation {
-    /// An unasked word of the printer for every print ([[events]] with means = "printed").
+    /// An unasked word of the printer for every print (`[[events]]` with means = "printed").
     Event,
     /// The number of the last record printed (command last-record, place {last}).
     LastRecord,
@@ -228,7 +228,7 @@ pub enum Role {
     Prepare,
     /// Asks who it is; {identity}.
     Identify,
-    /// Asks how it is; [[status]] says what the places mean.
+    /// Asks how it is; `[[status]]` says what the places mean.
     Status,
     /// Takes {message}.
     SelectMessage,
@@ -294,9 +294,9 @@ pub struct Command {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Reply {
-    /// Its bytes, without what its [[inbound]] form takes off.
+    /// Its bytes, without what its `[[inbound]]` form takes off.
     pub is: String,
-    /// The name of the [[inbound]] form it comes in; any when absent.
+    /// The name of the `[[inbound]]` form it comes in; any when absent.
     pub from: Option<String>,
     pub means: Means,
     /// When the printer answers so; the simulated printer does.
@@ -356,7 +356,7 @@ pub enum EventMeans {
     Printed,
     /// A thing came by.
     Triggered,
-    /// Its status; [[status]] says what the places mean.
+    /// Its status; `[[status]]` says what the places mean.
     Status,
     Fault,
     /// It has left the regime in which it takes codes.

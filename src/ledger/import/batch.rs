@@ -55,8 +55,12 @@ impl<'a> Taken<'a> {
     }
 
     pub fn codes(&self) -> impl Iterator<Item = &'a [u8]> + Clone + use<'a> {
-        let me = *self;
-        (0..me.codes.ends.len()).map(move |c| me.code(c))
+        let Codes { bytes, mut from, ends } = self.codes;
+        ends.iter().map(move |end| {
+            let code = &bytes[from as usize..*end as usize];
+            from = *end;
+            code
+        })
     }
 
     /// Only one of its columns.
@@ -154,7 +158,7 @@ fn fill(batch: &mut Batch, rows: &mut dyn Rows, row: &mut Row, files: &[PathBuf]
 pub fn read(
     shop: &mut Shop<'_>,
     rows: &mut dyn Rows,
-    mut take: impl FnMut(&mut Shop<'_>, Taken<'_>) -> Result<(), ImportError> + Send,
+    mut take: impl FnMut(&mut Shop<'_>, &Taken<'_>) -> Result<(), ImportError> + Send,
 ) -> Result<(), ImportError> {
     let (hashing, files) = (Hashing { hasher: shop.hasher, rule: shop.rule }, shop.files.clone());
     let (mut row, mut batch) = (Row::default(), Batch::default());
@@ -166,7 +170,7 @@ pub fn read(
     if shop.pace.limited() || !matches!(more, Ok(true)) {
         loop {
             batch.hash(&hashing);
-            batch.rows().try_for_each(|r| take(shop, r))?;
+            batch.rows().try_for_each(|r| take(shop, &r))?;
             if !more? {
                 return Ok(());
             }
@@ -179,7 +183,7 @@ pub fn read(
         let building = s.spawn(move || {
             for mut batch in arriving {
                 batch.hash(&hashing);
-                batch.rows().try_for_each(|r| take(shop, r))?;
+                batch.rows().try_for_each(|r| take(shop, &r))?;
                 // Nobody reads any more: there is nothing to fill.
                 let _ = used.send(batch);
             }

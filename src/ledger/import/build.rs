@@ -122,7 +122,7 @@ impl Build {
         }
     }
 
-    pub fn push(&mut self, shop: &mut Shop<'_>, taken: Taken<'_>) -> Result<(), ImportError> {
+    pub fn push(&mut self, shop: &mut Shop<'_>, taken: &Taken<'_>) -> Result<(), ImportError> {
         let row = self.rows;
         self.origins.put(row, taken.file, taken.line, &mut shop.pace).map_err(ImportError::Write)?;
         if self.writer.is_none() {
@@ -376,7 +376,7 @@ impl Build {
                 batch.empty();
                 batch.push(reading.codes(), file, line);
                 batch.hash(&hashing);
-                batch.rows().try_for_each(|r| into.push(shop, r))?;
+                batch.rows().try_for_each(|r| into.push(shop, &r))?;
             }
         }
         Ok(())

@@ -80,7 +80,7 @@ impl Family {
         Ok(Self { members })
     }
 
-    pub fn push(&mut self, shop: &mut Shop<'_>, row: Taken<'_>) -> Result<(), ImportError> {
+    pub fn push(&mut self, shop: &mut Shop<'_>, row: &Taken<'_>) -> Result<(), ImportError> {
         // The outermost level at which this row begins something new; inside it everything must be new.
         let same = |m: &Member| m.last == row.code(m.column) && m.build.rows > 0;
         let outermost = self.members.iter().rposition(|m| !same(m)).unwrap_or(0);
@@ -101,7 +101,7 @@ impl Family {
             let m = &mut self.members[depth];
             m.last.clear();
             m.last.extend_from_slice(row.code(m.column));
-            m.build.push(shop, row.only(m.column))?;
+            m.build.push(shop, &row.only(m.column))?;
         }
         Ok(())
     }

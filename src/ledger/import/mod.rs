@@ -16,7 +16,7 @@ mod spool;
 use super::codebook::Codebook;
 use super::merged::MakeError;
 use super::pace::Pace;
-pub use super::pace::{BytesPerSecond, LINE};
+pub use super::pace::{BytesPerSecond, IDLE, LINE};
 use super::segment::{self, Hasher, SegmentError};
 use crate::intake::{Delivery, Fault, Rows};
 use crate::line::{Answer, Book, NewPack, Skipped};

@@ -116,8 +116,9 @@ type Table = [u16; SYMBOLS];
 struct Places {
     /// Bits and table of every position.
     all: Vec<(u32, usize)>,
-    /// Where a position has one symbol only, and that is a byte: its byte and 0xff; else zeros.
-    template: Vec<(u8, u8)>,
+    /// Where a position has one symbol only, and that is a byte: its byte; and 0xff there, else 0.
+    template: Vec<u8>,
+    mask: Vec<u8>,
     /// The positions that take bits, those that follow each other with one alphabet together.
     varying: Vec<Varying>,
 }
@@ -150,8 +151,10 @@ impl Packer {
                     _ => varying.push(Varying { at, len: 1, bits, table }),
                 }
             }
-            let template = c.alphabets.iter().map(|a| if a.len() == 1 && !a.end { (a.bytes[0], 0xff) } else { (0, 0) }).collect();
-            columns.push(Places { all, template, varying });
+            let fixed = |a: &Alphabet| (a.len() == 1 && !a.end).then(|| a.bytes[0]);
+            let template = c.alphabets.iter().map(|a| fixed(a).unwrap_or(0)).collect();
+            let mask = c.alphabets.iter().map(|a| if fixed(a).is_some() { 0xff } else { 0 }).collect();
+            columns.push(Places { all, template, mask, varying });
         }
         let table = |a: &&Alphabet| {
             let mut index = [UNKNOWN; SYMBOLS];
@@ -170,7 +173,8 @@ impl Packer {
         let (mut bits, mut unknown) = (Bits { acc: 0, have: 0, out }, 0);
         for (places, code) in self.columns.iter().zip(codes) {
             if code.len() == places.all.len() {
-                let strange = code.iter().zip(&places.template).fold(0, |any, (b, (is, mask))| any | ((b ^ is) & mask));
+                let template = places.template.iter().zip(&places.mask);
+                let strange = code.iter().zip(template).fold(0, |any, (b, (is, mask))| any | ((b ^ is) & mask));
                 unknown |= if strange == 0 { 0 } else { UNKNOWN };
                 for v in &places.varying {
                     let table = &self.tables[v.table];
