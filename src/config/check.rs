@@ -164,6 +164,12 @@ fn devices_fit(p: &Plan, s: &Station, say: &dyn Fn(&str, &str)) {
                 "add trigger = \"io1:cnt.N\", or let the reader be triggered otherwise",
             );
         }
+        if t.without_aim && s.ignore.iter().any(|i| matches!(i, Ignore::Symbology(_))) {
+            say(
+                "it ignores by symbology, and its reader sends no symbology identifiers: nothing would be ignored",
+                "switch them on at the reader and set aim = \"optional\", or ignore by pattern",
+            );
+        }
         if s.minimum_grade.is_some() && !t.graded {
             say(
                 "its reader sends no grade, so that no code would be good enough",

@@ -380,8 +380,20 @@ fn ignore(t: &Table<'_>) -> Vec<Ignore> {
     for mut i in t.tables("ignore") {
         i.name = format!("{} ignore", t.name);
         match (i.text("pattern"), i.text("symbology")) {
+            (Some(p), None) if p.value.bytes().all(|b| b == b'*') => {
+                i.complain(p.at, format_args!("pattern = \"{}\" leaves no code to read", p.value), "write what is not yours, as \"6901234567892\"");
+            }
             (Some(p), None) => out.push(Ignore::Pattern(p.value.into())),
-            (None, Some(s)) => out.push(Ignore::Symbology(s.value.into())),
+            (None, Some(s)) => match s.value.strip_prefix(']').unwrap_or(s.value).as_bytes() {
+                [c] | [c, b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z'] if c.is_ascii_alphabetic() => {
+                    out.push(Ignore::Symbology(s.value.trim_start_matches(']').into()));
+                }
+                _ => i.complain(
+                    s.at,
+                    format_args!("symbology = \"{}\" is no AIM identifier", s.value),
+                    "write what stands after ], as \"E0\" (EAN-13) or \"C\" (any Code 128)",
+                ),
+            },
             _ => i.complain(i.at, "it needs one of pattern and symbology", "write { pattern = \"69*\" } or { symbology = \"E0\" }"),
         }
         i.done();

@@ -168,6 +168,20 @@ pub const ALARMS: &[Alarm] = &[
         do_en: "check the I/O module; how many things went by is unknown; look at the line, then resume",
     },
     Alarm {
+        name: "encoder-lost",
+        zh: "编码器倒转或跳变",
+        en: "a gate's encoder ran backwards or jumped",
+        do_zh: "检查编码器和 I/O 模块；到剔除器前的产品都按剔除处理；确认现场后继续",
+        do_en: "check the encoder and the I/O module; what stood in front of the gate is rejected; look at the line, then resume",
+    },
+    Alarm {
+        name: "io-overwritten",
+        zh: "有别的程序在写 I/O 模块",
+        en: "somebody else writes to an I/O module",
+        do_zh: "停掉另一个写这个模块的程序（另一个 packmark、调试工具、模块自己的联锁），然后继续",
+        do_en: "stop what else writes to it (a second packmark, a test tool, the module's own logic), then resume",
+    },
+    Alarm {
         name: "io-safe",
         zh: "I/O 模块曾进入安全状态",
         en: "an I/O module had dropped its outputs",

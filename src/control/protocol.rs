@@ -428,6 +428,9 @@ pub struct Device {
     pub last_kind: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub trouble: Option<String>,
+    /// Readers: `seen` or `missing`, once codes were read that contain GS.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub gs: Option<String>,
     /// Stations it serves, in belt order.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub stations: Vec<String>,

@@ -352,6 +352,7 @@ impl Owner {
                 if let Some((name, on)) = self.gs.look(device, &frame, &reading, &self.line, &self.codebook) {
                     self.step(Input::Alarm { name, on });
                 }
+                self.board.gs.extend(self.gs.word(device).map(|word| (device, word)));
                 Input::Frame { device, at_us, reading }
             }
             Report::Polled(poll) => {

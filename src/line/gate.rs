@@ -8,7 +8,7 @@ use super::law::Law;
 use super::live::Line;
 use super::mouth::Mouth;
 use crate::vocab::event::Event;
-use crate::vocab::plan::{After, Gate, Polarity, Station};
+use crate::vocab::plan::{After, Gate, Point, Polarity, Station};
 use crate::vocab::report::Poll;
 use crate::vocab::time::MS;
 use crate::vocab::{CodeRef, DeviceNo, Passage, Reason, StationNo};
@@ -268,8 +268,38 @@ impl<L: Law> Line<L> {
                         self.raise(format!("gate-late:{}", s.id));
                     }
                     Word::Good { code, .. } => self.pass_through(s.no, code),
-                    _ => {}
+                    // The coil may have stood as it was for the thing before: this one may have got by.
+                    Word::Reject | Word::None if unsure => {
+                        self.raise(format!("gate-late:{}", s.id));
+                        if self.running() {
+                            self.hold("gate-late");
+                        }
+                    }
+                    Word::Reject | Word::None => {}
                 }
+            }
+        }
+    }
+
+    /// The encoder of these gates went back, or further than it can: nobody knows any more what stands where.
+    pub(super) fn lose_places(&mut self, encoder: Point) {
+        let plan = self.plan.clone();
+        let by_it = |s: &&Station| s.gate.is_some_and(|g| matches!(g.after, After::Pulses { encoder: e, .. } if e == encoder));
+        for s in plan.stations.iter().filter(by_it) {
+            let jobs: Vec<Job> = self.gates[&s.no].jobs.iter().filter(|j| j.over_us.is_none()).cloned().collect();
+            for j in jobs {
+                match j.word {
+                    Word::Good { .. } => self.take_back(s.no, j.no, Reason::Late),
+                    Word::None => self.reject_undecided(s.no, j.no),
+                    Word::Reject => {}
+                }
+            }
+            if s.gate.is_some_and(|g| g.polarity == Polarity::Reject) {
+                self.flush_gate(s);
+            }
+            self.raise(format!("encoder-lost:{}", s.id));
+            if self.running() {
+                self.hold("encoder-lost");
             }
         }
     }

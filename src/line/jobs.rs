@@ -228,7 +228,7 @@ impl<L: Law> Line<L> {
             .line
             .alarms
             .iter()
-            .filter(|a| a.starts_with("consecutive-rejects:") || a.starts_with("label-unread:"))
+            .filter(|a| ["consecutive-rejects:", "label-unread:", "encoder-lost:", "io-overwritten:"].iter().any(|n| a.starts_with(n)))
             .cloned()
             .collect();
         stale.iter().for_each(|a| self.lower(a));

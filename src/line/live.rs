@@ -361,6 +361,7 @@ impl<L: Law> Line<L> {
             Report::OutOfStep { .. } => "out-of-step",
             Report::Frame(_) => "frame",
             Report::Polled(_) => "poll",
+            Report::Overwritten { .. } => "overwritten",
             Report::Noise { .. } => "noise",
         };
         self.heard(device, kind);
@@ -400,6 +401,13 @@ impl<L: Law> Line<L> {
             Report::Cleared => self.cleared(device),
             Report::OutOfStep { .. } => self.printer_lost(device, crate::vocab::Doubt::Silence),
             Report::Noise { .. } => self.raise(format!("reader-noise:{id}")),
+            // Gates and belt obey somebody else too: nothing passes by our word alone.
+            Report::Overwritten { .. } => {
+                self.raise(format!("io-overwritten:{id}"));
+                if self.running() {
+                    self.hold("io-overwritten");
+                }
+            }
             Report::Frame(_) | Report::Polled(_) => debug_assert!(false, "frames and polls have their own inputs"),
         }
     }

@@ -136,7 +136,7 @@ impl<L: Law> Line<L> {
         }
     }
 
-    fn reject_undecided(&mut self, station: StationNo, no: Passage) {
+    pub(super) fn reject_undecided(&mut self, station: StationNo, no: Passage) {
         if self.open_mut(station, no).is_some_and(|o| !o.settled) {
             self.reject(station, no, Reason::NoRead, None, None);
         }

@@ -2,6 +2,7 @@
 
 mod bonds;
 mod boots;
+mod encoders;
 mod gates;
 mod packing;
 mod packs;

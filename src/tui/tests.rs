@@ -19,6 +19,7 @@ fn device(id: &str, profile: &str, kind: &str, stations: &[&str]) -> Device {
         age_ms: 120,
         last_kind: Some(kind.into()),
         trouble: None,
+        gs: None,
         stations: stations.iter().map(|s| s.to_string()).collect(),
     }
 }

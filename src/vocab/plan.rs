@@ -212,6 +212,8 @@ pub struct ReaderTraits {
     pub by_command: bool,
     /// It sends a grade with each code.
     pub graded: bool,
+    /// No symbology identifier stands before its codes.
+    pub without_aim: bool,
     /// The poorest grade that is good enough, wherever it stands.
     pub least_grade: Option<Grade>,
     /// What may go wrong with it as it is set: "what; what would be right".

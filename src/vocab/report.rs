@@ -65,6 +65,9 @@ pub enum Report {
     Frame(Frame),
     /// I/O: one poll.
     Polled(Poll),
+    /// I/O: this output stands at `on`, which is not what was written last, and no silence explains it: somebody else
+    /// writes to the module.
+    Overwritten { number: u16, on: bool },
     /// Bytes that mean nothing, counted; at most 256 of them kept.
     Noise { bytes: Vec<u8>, count: u32 },
 }

@@ -5,8 +5,11 @@
 //! never ahead of the first poll of a link: what a module was told before is read anew before it is told more. After
 //! a silence, an exception or an answer to something else the link is dropped: a late answer must never be taken for
 //! the next one's. RTU numbers no telegrams, so a link just opened is listened to first, as long as an answer may take.
+//!
+//! Outputs are read back (`looks`): a module has one master, and a second program on it must not go unnoticed.
 
 mod frame;
+mod looks;
 
 use super::outbox::{Outbox, earliest};
 use super::{Action, Conversation};
@@ -16,6 +19,7 @@ use crate::vocab::report::Poll;
 use crate::vocab::time::MS;
 use crate::vocab::{DeviceNo, Order, Plan, Report};
 use frame::{Answer, Found, Silence, Wrap};
+use looks::Looks;
 use std::collections::VecDeque;
 
 /// From the start of one poll to the next.
@@ -74,6 +78,8 @@ enum Ask {
     },
     SafeState,
     SafeClear,
+    /// An output as it stands.
+    Look(u16),
     Output(Write),
 }
 
@@ -154,6 +160,7 @@ pub struct Modbus {
     seen: Poll,
     clear_due: bool,
     outputs: VecDeque<Write>,
+    looks: Looks,
     next_poll_us: u64,
     /// When a read was last asked.
     read_us: u64,
@@ -190,6 +197,7 @@ impl Modbus {
             seen: Poll::default(),
             clear_due: false,
             outputs: VecDeque::new(),
+            looks: Looks::default(),
             next_poll_us: 0,
             read_us: 0,
         }
@@ -199,6 +207,7 @@ impl Modbus {
         (self.open, self.up, self.clear_due) = (false, false, false);
         self.asked = None;
         self.outputs.clear();
+        self.looks.link_gone();
         self.buf.clear();
         self.at = self.reads.len();
         self.seen = Poll::default();
@@ -216,11 +225,13 @@ impl Modbus {
             Ask::Counters { first, count } => (READ_REGISTERS, map.counters.saturating_add(first.saturating_mul(2)), 2 * count),
             Ask::SafeState => (if map.safe_input { READ_INPUTS } else { READ_COILS }, map.safe_state.unwrap_or(0), 1),
             Ask::SafeClear => (WRITE_COIL, map.safe_clear.unwrap_or(0), ON),
+            Ask::Look(number) => (READ_COILS, map.outputs.saturating_add(number), 1),
             Ask::Output(w) => {
                 let base = if w.pulse { map.pulses.unwrap_or(0) } else { map.outputs };
                 (WRITE_COIL, base.saturating_add(w.number), if w.on { ON } else { 0 })
             }
         };
+        self.looks.asked(now_us);
         self.transaction = self.transaction.wrapping_add(1);
         let ([a0, a1], [v0, v1]) = (address.to_be_bytes(), value.to_be_bytes());
         let pdu = [function, a0, a1, v0, v1];
@@ -242,11 +253,19 @@ impl Modbus {
         }
         // Writes go first, but a slow module must not be written to so often that it is never read.
         let starved = now_us > self.read_us + READ_AT_LEAST_US;
-        if !starved && let Some(write) = self.outputs.pop_front() {
+        if !starved && let Some(write) = self.outputs.front().copied() {
+            // What is only said again is looked at before.
+            if !write.pulse && self.looks.before(write.number, write.on, now_us) {
+                return self.ask(Ask::Look(write.number), now_us);
+            }
+            self.outputs.pop_front();
             return self.ask(Ask::Output(write), now_us);
         }
         if self.at == self.reads.len() {
             if now_us < self.next_poll_us {
+                if let Some(number) = self.looks.idle(now_us) {
+                    self.ask(Ask::Look(number), now_us);
+                }
                 return;
             }
             self.at = 0;
@@ -264,7 +283,13 @@ impl Modbus {
         if other || answer.unit != self.unit || function & 0x7f != asked.pdu[0] {
             return Err("it answered another question".into());
         }
-        if function & 0x80 != 0 {
+        let refused = function & 0x80 != 0;
+        if refused && matches!((asked.ask, body.first()), (Ask::Look(_), Some(1..=3))) {
+            // It does not show its outputs.
+            self.looks.give_up();
+            return Ok(());
+        }
+        if refused {
             let address = u16::from_be_bytes([asked.pdu[1], asked.pdu[2]]);
             let code = body.first().copied().unwrap_or(0);
             let words = match code {
@@ -297,10 +322,29 @@ impl Modbus {
             }
             Ask::SafeState => {
                 self.seen.safe = payload(body, 1)?[0] & 1 == 1;
+                if self.seen.safe {
+                    self.looks.link_gone();
+                }
                 self.clear_due = self.seen.safe && self.map.safe_clear.is_some();
             }
+            Ask::Look(number) => {
+                let on = payload(body, 1)?[0] & 1 == 1;
+                if self.looks.saw(number, on) {
+                    self.out.tell(Report::Overwritten { number, on });
+                }
+                return Ok(());
+            }
             Ask::SafeClear | Ask::Output(_) => {
-                return if *body == asked.pdu[1..] { Ok(()) } else { Err("it echoed another write".into()) };
+                if *body != asked.pdu[1..] {
+                    return Err("it echoed another write".into());
+                }
+                match asked.ask {
+                    Ask::Output(Write { number, on, pulse: false, .. }) => self.looks.wrote(number, on, now_us),
+                    // What a pulse, or the end of the safe state, leaves behind is the module's own.
+                    Ask::Output(Write { number, .. }) => self.looks.forget(number),
+                    _ => self.looks.link_gone(),
+                }
+                return Ok(());
             }
         }
         self.at += 1;
@@ -327,7 +371,7 @@ fn longest_answer(ask: Ask) -> usize {
     match ask {
         Ask::Inputs { count, .. } => 5 + usize::from(count).div_ceil(8),
         Ask::Counters { count, .. } => 5 + usize::from(count) * 4,
-        Ask::SafeState => 6,
+        Ask::SafeState | Ask::Look(_) => 6,
         Ask::SafeClear | Ask::Output(_) => 8,
     }
 }
@@ -425,6 +469,9 @@ impl Conversation for Modbus {
     fn due(&mut self, now_us: u64) {
         self.out.due(now_us);
         if self.asked.as_ref().is_some_and(|a| a.until_us <= now_us) {
+            if matches!(self.asked, Some(Asked { ask: Ask::Look(_), .. })) {
+                self.looks.unanswered();
+            }
             return self.hang_up(&format!("no answer within {} ms", self.reply_us / MS));
         }
         self.advance(now_us);

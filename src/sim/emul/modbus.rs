@@ -19,6 +19,7 @@ mod rtu;
 const ILLEGAL_FUNCTION: u8 = 1;
 const ILLEGAL_ADDRESS: u8 = 2;
 const ILLEGAL_VALUE: u8 = 3;
+const DEVICE_FAILURE: u8 = 4;
 /// The gateway's answer for a unit that is not there.
 const NO_SUCH_UNIT: u8 = 0x0b;
 
@@ -67,8 +68,9 @@ pub struct Modbus {
     answered_us: u64,
     watchdog_at_us: Option<u64>,
     safe: bool,
-    /// The next request gets no answer.
+    /// The next request gets no answer, or is refused.
     silence: bool,
+    refuse: bool,
     /// When the pulses under way end.
     pulses: BTreeMap<usize, u64>,
     /// When bytes last came (RTU).
@@ -103,6 +105,7 @@ impl Modbus {
             watchdog_at_us: None,
             safe: false,
             silence: false,
+            refuse: false,
             pulses: BTreeMap::new(),
             heard_us: 0,
         }
@@ -174,6 +177,9 @@ impl Modbus {
     fn obeyed(&mut self, pdu: &[u8], now_us: u64) -> Vec<u8> {
         self.watch(now_us);
         self.end_pulses(now_us);
+        if std::mem::take(&mut self.refuse) {
+            return vec![pdu[0] | 0x80, DEVICE_FAILURE];
+        }
         self.obey(pdu, now_us).unwrap_or_else(|exception| vec![pdu[0] | 0x80, exception])
     }
 
@@ -383,6 +389,7 @@ impl DeviceSide for Modbus {
     fn trouble(&mut self, what: Trouble, _now_us: u64) {
         match what {
             Trouble::Silence => self.silence = true,
+            Trouble::Refuse => self.refuse = true,
             other => {
                 self.out.trouble(other);
             }

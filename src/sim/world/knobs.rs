@@ -20,8 +20,25 @@ use serde_json::{Value, json};
 enum Suits {
     All,
     Printers,
+    /// Those that print codes on things, not labels.
+    ItemPrinters,
     Readers,
     Modules,
+    /// Whatever can say no.
+    Obeying,
+}
+
+impl Suits {
+    fn fits(self, traits: &Traits) -> bool {
+        match self {
+            Self::All => true,
+            Self::Printers => matches!(traits, Traits::Printer(_)),
+            Self::ItemPrinters => matches!(traits, Traits::Printer(p) if !p.label),
+            Self::Readers => matches!(traits, Traits::Reader(_)),
+            Self::Modules => matches!(traits, Traits::Io(_)),
+            Self::Obeying => !matches!(traits, Traits::Reader(_)),
+        }
+    }
 }
 
 /// What a knob does.
@@ -51,9 +68,11 @@ const KNOBS: &[Knob] = &[
     knob("split", Suits::All, 20, "the next bytes leave in two halves", Does::Trouble(|ms| Trouble::Split { ms })),
     knob("glue", Suits::All, 0, "the next two sendings leave as one", Does::Trouble(|_| Trouble::Glue)),
     knob("duplicate", Suits::All, 0, "the next answer or frame comes twice", Does::Trouble(|_| Trouble::DoubleFrame)),
-    knob("nak-next", Suits::Printers, 0, "the next print request is refused", Does::Trouble(|_| Trouble::Refuse)),
+    knob("nak-next", Suits::Obeying, 0, "the next code (of a module: request) is refused", Does::Trouble(|_| Trouble::Refuse)),
+    knob("starve", Suits::ItemPrinters, 2_000, "takes no code, prints what it has and runs empty", Does::Trouble(|ms| Trouble::Starve { ms })),
     knob("drop-buffer", Suits::Printers, 0, "forgets its buffer and says nothing", Does::Trouble(|_| Trouble::DropBuffer)),
     knob("fault", Suits::Printers, 2_000, "stands with a fault", Does::Trouble(|ms| Trouble::Fault { ms })),
+    knob("jam", Suits::Printers, 5_000, "stands with a fault: something is stuck in it", Does::Trouble(|ms| Trouble::Fault { ms })),
     knob("stale-frame", Suits::Readers, 500, "the next frame is kept and sent later", Does::Trouble(|ms| Trouble::StaleFrame { ms })),
     knob("jam", Suits::Modules, 5_000, "something lies in the mouth of a reject bin", Does::Jam),
     knob("stuck", Suits::Modules, 2_000, "a gate does not reject", Does::Stuck),
@@ -79,13 +98,9 @@ impl World {
         }
     }
 
-    fn knobs_of(&self, device: DeviceNo) -> impl Iterator<Item = &'static Knob> {
-        let suits = match self.plan.device(device).traits {
-            Traits::Printer(_) => Suits::Printers,
-            Traits::Reader(_) => Suits::Readers,
-            Traits::Io(_) => Suits::Modules,
-        };
-        KNOBS.iter().filter(move |k| k.suits == Suits::All || k.suits == suits)
+    fn knobs_of(&self, device: DeviceNo) -> impl Iterator<Item = &'static Knob> + '_ {
+        let traits = &self.plan.device(device).traits;
+        KNOBS.iter().filter(move |k| k.suits.fits(traits))
     }
 
     fn described(&self, device: DeviceNo) -> Value {
@@ -192,13 +207,21 @@ impl World {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vocab::plan::{IoTraits, PrinterTraits, ReaderTraits};
 
     #[test]
     fn names_are_words_and_every_knob_says_what_it_does() {
-        let mut seen = std::collections::BTreeSet::new();
-        for k in KNOBS {
-            assert!(seen.insert(k.name) && k.name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'), "{}", k.name);
-            assert!(!k.what.is_empty());
+        let printer = |label| {
+            Traits::Printer(PrinterTraits { depth: 1, confirms: true, clear_on_adopt: true, label, repeats_on_empty: false })
+        };
+        for traits in [printer(false), printer(true), Traits::Reader(ReaderTraits::default()), Traits::Io(IoTraits::default())] {
+            let mut seen = std::collections::BTreeSet::new();
+            for k in KNOBS.iter().filter(|k| k.suits.fits(&traits)) {
+                assert!(seen.insert(k.name) && k.name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'), "{}", k.name);
+                assert!(!k.what.is_empty());
+            }
+            let asked = ["silent", "power-cycle", "glue", "split", "duplicate"];
+            assert!(asked.iter().all(|n| seen.contains(n)), "{seen:?}");
         }
     }
 }

@@ -29,6 +29,8 @@ const RESUMABLE: &[&str] = &[
     "io-slow",
     "counter-jump",
     "gate-stuck",
+    "encoder-lost",
+    "io-overwritten",
 ];
 /// Alarms under which the operator touches nothing.
 const SERIOUS: &[&str] = &["disk-full", "restored"];
