@@ -41,6 +41,11 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "FILE")]
     pub related: Option<PathBuf>,
     /// Loopback address of a control port, where knobs of devices are turned; port 0 takes a free one
+    ///
+    /// One JSON object a line: {"op":"devices"} answers every device with its knobs, {"op":"turn","device":"ijp1",
+    /// "knob":"starve","ms":2000} turns one. Knobs: silent, mute-next, late, link-loss, power-cycle, split, glue, duplicate;
+    /// of printers nak-next, drop-buffer, starve, fault, jam; of readers stale-frame; of I/O modules nak-next, jam, stuck
+    /// ("station" names one gate).
     #[arg(long, value_name = "IP:PORT", value_parser = loopback)]
     pub control: Option<SocketAddr>,
 }

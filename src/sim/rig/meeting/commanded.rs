@@ -129,3 +129,42 @@ fn a_printer_that_repeats_its_last_code_needs_a_verifying_reader() {
     let blind = text.replace("role = \"verify\"\nlevel = \"bottle\"", "role = \"rework\"\nlevel = \"bottle\"");
     assert!(complaints(&blind).iter().any(|c| c.what.contains("last code again")), "{:?}", complaints(&blind));
 }
+
+/// It runs empty while things go by, and goes on with new codes when it takes them again.
+#[test]
+fn a_printer_that_starves_runs_empty_and_goes_on() {
+    let codenet = with("depth = 8, ack_char = \"A\"", "depth = 4, ack_char = \"A\"");
+    let zipher = printed_by("videojet-zipher", "{ depth = 4 }");
+    for (name, text) in [("domino-codenet", codenet), ("videojet-zipher", zipher), ("videojet-wsi", printed_by("videojet-wsi", "{}"))] {
+        let mut m = Meeting::new(&text, "ijp1", 11);
+        m.order(arm(Some("BOTTLE")));
+        m.pass(3 * SECOND);
+        m.told();
+        let (mut next, mut waiting, mut inked, mut dry, mut back) = (0, 0, BTreeSet::new(), 0, 0);
+        for round in 0..140 {
+            if round == 40 {
+                m.rig.trouble(m.device, Trouble::Starve { ms: 3_000 }, m.now_us);
+            }
+            for r in m.told() {
+                match r {
+                    Report::Printed { count } => waiting = u32::saturating_sub(waiting, count),
+                    Report::Ready { .. } | Report::Down { .. } | Report::OutOfStep { .. } | Report::Cleared => waiting = 0,
+                    _ => {}
+                }
+            }
+            while waiting < 3 {
+                let (code, bytes) = code(next);
+                (next, waiting) = (next + 1, waiting + 1);
+                m.order(Order::Print { code, bytes });
+            }
+            m.pass(100 * MS);
+            let fresh = m.rig.print(m.device, m.now_us).is_some_and(|b| inked.insert(b));
+            match round {
+                0..40 => assert!(fresh, "{name}: round {round}"),
+                40..70 => dry += u32::from(!fresh),
+                _ => back += u32::from(fresh && round >= 110),
+            }
+        }
+        assert!(dry >= 15 && back >= 20, "{name}: {dry} things without a code of their own, {back} with one afterwards");
+    }
+}
