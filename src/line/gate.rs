@@ -211,8 +211,12 @@ impl<L: Law> Line<L> {
                 }
             }
             let lane = self.gates.get_mut(&s.no).expect("a gated station has a gate lane");
+            let any = !lane.jobs.is_empty();
             lane.jobs.clear();
             (lane.on, lane.last_poll_us, lane.mouth) = (false, 0, Mouth::default());
+            if any {
+                self.mark_uncertain(s.no);
+            }
         }
         if plan.devices.iter().any(|d| d.no == device && d.traits.is_io()) {
             self.forget_counters(device);
@@ -263,19 +267,15 @@ impl<L: Law> Line<L> {
             lane.jobs.retain(|j| j.over_us.is_none_or(|o| o >= poll.at_us));
             for (no, word, unsure) in done {
                 match word {
-                    Word::Good { code, .. } if unsure => {
-                        self.withdraw(s.no, no, code, Reason::Late);
-                        self.raise(format!("gate-late:{}", s.id));
-                    }
+                    Word::Good { code, .. } if unsure => self.withdraw(s.no, no, code, Reason::Late),
                     Word::Good { code, .. } => self.pass_through(s.no, code),
                     // The coil may have stood as it was for the thing before: this one may have got by.
-                    Word::Reject | Word::None if unsure => {
-                        self.raise(format!("gate-late:{}", s.id));
-                        if self.running() {
-                            self.hold("gate-late");
-                        }
-                    }
+                    Word::Reject | Word::None if unsure && self.running() => self.hold("gate-late"),
                     Word::Reject | Word::None => {}
+                }
+                if unsure {
+                    self.raise(format!("gate-late:{}", s.id));
+                    self.mark_uncertain(s.no);
                 }
             }
         }
@@ -287,12 +287,15 @@ impl<L: Law> Line<L> {
         let by_it = |s: &&Station| s.gate.is_some_and(|g| matches!(g.after, After::Pulses { encoder: e, .. } if e == encoder));
         for s in plan.stations.iter().filter(by_it) {
             let jobs: Vec<Job> = self.gates[&s.no].jobs.iter().filter(|j| j.over_us.is_none()).cloned().collect();
-            for j in jobs {
+            for j in &jobs {
                 match j.word {
                     Word::Good { .. } => self.take_back(s.no, j.no, Reason::Late),
                     Word::None => self.reject_undecided(s.no, j.no),
                     Word::Reject => {}
                 }
+            }
+            if jobs.iter().any(|j| j.fired.is_some()) {
+                self.mark_uncertain(s.no);
             }
             if s.gate.is_some_and(|g| g.polarity == Polarity::Reject) {
                 self.flush_gate(s);
@@ -428,6 +431,9 @@ impl<L: Law> Line<L> {
                 // With polarity reject a word too late is a thing that may have got by.
                 if gate.polarity == Polarity::Reject && self.running() {
                     self.hold("gate-late");
+                }
+                if gate.polarity == Polarity::Reject {
+                    self.mark_uncertain(s.no);
                 }
             }
             let rejected = !matches!(self.gates[&s.no].jobs.iter().find(|j| j.no == no).map(|j| j.word), Some(Word::Good { .. }));

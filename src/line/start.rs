@@ -121,7 +121,7 @@ impl<L: Law> Line<L> {
     }
 
     /// A thing may have gone on unseen towards a sequence station: its order is not known any more.
-    fn mark_uncertain(&mut self, station: StationNo) {
+    pub(super) fn mark_uncertain(&mut self, station: StationNo) {
         if let Some(next) = self.sequence_after(station) {
             let plan = self.plan.clone();
             if let Some(s) = plan.stations.iter().find(|s| s.no == next)

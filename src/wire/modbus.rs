@@ -262,10 +262,10 @@ impl Modbus {
             return self.ask(Ask::Output(write), now_us);
         }
         if self.at == self.reads.len() {
+            if let Some(number) = self.looks.in_turn(now_us) {
+                return self.ask(Ask::Look(number), now_us);
+            }
             if now_us < self.next_poll_us {
-                if let Some(number) = self.looks.idle(now_us) {
-                    self.ask(Ask::Look(number), now_us);
-                }
                 return;
             }
             self.at = 0;

@@ -1,5 +1,6 @@
 //! A line whose I/O module speaks Modbus RTU on a pty, with a stack light, played by `packmark simulate`; its knobs turned on
-//! the control port; the daemon and the simulated operator deal with what comes of it, and the auditor judges.
+//! the control port; the daemon and the simulated operator deal with what comes of it, and the auditor judges. And the same
+//! line on TCP: every knob there is, and somebody else on the module.
 
 use crate::schemas::{agree, validator};
 use serde_json::{Value, json};
@@ -28,15 +29,15 @@ struct Line {
     knobs: BufReader<TcpStream>,
 }
 
-fn configuration() -> String {
+fn configuration(serial: bool) -> String {
     let mut text = include_str!("../data/line.toml").to_string();
-    let ports = ["17000", "19004", "19006", "19100", "19005"];
+    let ports = ["17000", "19004", "19006", "19100", "19005", "15020"];
     let free: Vec<TcpListener> = ports.iter().map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-    for (port, l) in ports.iter().zip(&free) {
-        text = text.replace(port, &l.local_addr().unwrap().port().to_string());
-    }
     let module = "profile = \"modbus-io\"\naddress = \"tcp://127.0.0.1:15020\"";
     assert!(text.contains(module));
+    for (port, l) in ports.iter().zip(&free).filter(|(port, _)| !serial || **port != "15020") {
+        text = text.replace(port, &l.local_addr().unwrap().port().to_string());
+    }
     text = text.replace(module, "profile = \"modbus-rtu-io\"\naddress = \"serial://io1.tty?baud=115200\"\nsettings = { unit = 9 }");
     text = text.replace("confirm = \"io1:in.4\" }", "confirm = \"io1:in.4\", stuck_ms = 400 }");
     text + r#"
@@ -59,9 +60,9 @@ fn start(dir: &Path, args: &[&str]) -> (Ours, Value) {
 }
 
 impl Line {
-    fn start(dir: &Path) -> Self {
+    fn start(dir: &Path, serial: bool) -> Self {
         let config = dir.join("line.toml");
-        std::fs::write(&config, configuration()).unwrap();
+        std::fs::write(&config, configuration(serial)).unwrap();
         for (name, n) in [("bottle", 20_000), ("box", 4_000)] {
             let codes: String = (0..n).map(|i| format!("https://q.example/{name}/{i:07x}\n")).collect();
             std::fs::write(dir.join(format!("{name}.txt")), codes).unwrap();
@@ -136,6 +137,17 @@ impl Line {
     fn executes(&self) -> bool {
         self.status()["state"]["name"] == "execute"
     }
+
+    /// The job is completed, both stop, and the books are judged.
+    fn judged(self, dir: &Path) -> Value {
+        self.until("the job completes", |l| l.call(&["job", "complete", "J1", "--open", "void"]).0 == 0);
+        let Line { config, daemon, simulator, .. } = self;
+        stop(daemon);
+        stop(simulator);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_packmark"));
+        let out = command.args(["audit", "--json", "--truth", "truth.ndjson", "--config"]).arg(config).current_dir(dir).output().unwrap();
+        serde_json::from_slice(&out.stdout).unwrap()
+    }
 }
 
 fn stop(mut ours: Ours) {
@@ -151,7 +163,7 @@ fn stop(mut ours: Ours) {
 #[test]
 fn a_jam_a_silence_and_a_power_cycle_of_a_module_on_a_serial_line() {
     let dir = tempfile::tempdir().unwrap();
-    let mut line = Line::start(dir.path());
+    let mut line = Line::start(dir.path(), true);
     line.until("bottles pass", |l| l.verified() > 8);
 
     let devices = line.knob(json!({"id": 1, "op": "devices"}));
@@ -186,16 +198,55 @@ fn a_jam_a_silence_and_a_power_cycle_of_a_module_on_a_serial_line() {
     line.ok(&["horn", "off"]);
     line.ok(&["job", "resume", "J1"]);
     line.until("it goes on", |l| l.executes() && !l.status()["alarms"].to_string().contains("gate-retracted"));
-    line.until("the job completes", |l| l.call(&["job", "complete", "J1", "--open", "void"]).0 == 0);
-    let Line { config, daemon, simulator, .. } = line;
-    stop(daemon);
-    stop(simulator);
-    let mut command = Command::new(env!("CARGO_BIN_EXE_packmark"));
-    let out =
-        command.args(["audit", "--json", "--truth", "truth.ndjson", "--config"]).arg(config).current_dir(dir.path()).output().unwrap();
-    let verdict: Value = serde_json::from_slice(&out.stdout).unwrap();
+    let verdict = line.judged(dir.path());
     assert_eq!(verdict["balance"], json!({"codes": 0, "passages": 0}), "{verdict}");
-    // What passed a gate while its module answered nobody is judged on virtual time, not on a busy machine's.
-    let of_gates = |v: &&Value| v["promise"] != "ack-after-disk";
-    assert_eq!(verdict["violations"].as_array().unwrap().iter().find(of_gates), None, "{verdict}");
+    assert_eq!(verdict["violations"], json!([]), "{verdict}");
+}
+
+/// Each knob of each device, one after the other: the line comes back, and nothing is wrong in its book.
+#[test]
+fn every_knob_of_every_device_is_turned_and_the_line_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut line = Line::start(dir.path(), false);
+    line.until("bottles pass", |l| l.verified() > 8);
+    let devices = line.knob(json!({"op": "devices"}))["devices"].clone();
+    let mut turned = std::collections::BTreeSet::new();
+    for d in devices.as_array().unwrap() {
+        for k in d["knobs"].as_array().unwrap() {
+            let ms = k["ms"].as_u64().unwrap().min(400);
+            let answer = line.knob(json!({"op": "turn", "device": d["id"], "knob": k["knob"], "ms": ms}));
+            assert_eq!(answer["ok"], true, "{answer}");
+            turned.insert(k["knob"].as_str().unwrap().to_string());
+            std::thread::park_timeout(Duration::from_millis(ms));
+        }
+        let before = line.verified();
+        line.until("bottles pass again", |l| l.verified() > before + 2 && l.executes());
+    }
+    let all = ["silent", "nak-next", "power-cycle", "drop-buffer", "glue", "split", "duplicate", "starve", "jam"];
+    assert!(all.iter().all(|k| turned.contains(*k)), "{turned:?}");
+    let verdict = line.judged(dir.path());
+    assert_eq!(verdict["balance"]["codes"], 0, "{verdict}");
+    assert_eq!(verdict["violations"], json!([]), "{verdict}");
+}
+
+/// A second program on the module takes the run permit away: it is told and holds the line; when it has gone, all goes on.
+#[test]
+fn somebody_else_on_the_module_is_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let line = Line::start(dir.path(), false);
+    line.until("bottles pass", |l| l.verified() > 8);
+    let text = std::fs::read_to_string(&line.config).unwrap();
+    let port = text.split("profile = \"modbus-io\"").nth(1).and_then(|t| t.split('"').nth(1)).and_then(|a| a.rsplit(':').next());
+    let mut other = TcpStream::connect(("127.0.0.1", port.and_then(|p| p.parse().ok()).expect("a port"))).unwrap();
+    // Reading is nobody's business.
+    other.write_all(&[0, 1, 0, 0, 0, 6, 1, 1, 0, 8, 0, 1]).unwrap();
+    let before = line.verified();
+    line.until("a guest that reads is let be", |l| l.verified() > before + 5);
+    assert_eq!(line.raised("io-overwritten"), 0);
+    other.write_all(&[0, 2, 0, 0, 0, 6, 1, 5, 0, 8, 0, 0]).unwrap();
+    line.until("it is told", |l| l.raised("io-overwritten:io1") == 1);
+    drop(other);
+    let before = line.verified();
+    line.until("bottles pass again", |l| l.verified() > before + 5 && l.executes());
+    assert_eq!(line.raised("io-overwritten"), 1);
 }

@@ -14,7 +14,7 @@ const SETTLE_US: u64 = 20 * MS;
 /// A pause between requests in which a watchdog may have done its work.
 const PAUSE_US: u64 = 100 * MS;
 /// From one look at an output, in turn, to the next.
-const TURN_US: u64 = 200 * MS;
+const TURN_US: u64 = 500 * MS;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 enum Shows {
@@ -56,8 +56,8 @@ impl Looks {
         self.shows != Shows::No && again && !std::mem::replace(&mut self.looked, again)
     }
 
-    /// The output whose turn it is, while there is nothing else to ask.
-    pub fn idle(&mut self, now_us: u64) -> Option<u16> {
+    /// The output whose turn it is, between two polls.
+    pub fn in_turn(&mut self, now_us: u64) -> Option<u16> {
         if self.shows == Shows::No || now_us < self.turn_us {
             return None;
         }
@@ -171,18 +171,18 @@ mod tests {
             assert!(!l.saw(8, false) && !l.saw(9, false));
         }
         l.give_up();
-        assert!(!l.before(9, false, 9_000 * MS) && l.idle(9_000 * MS).is_none());
+        assert!(!l.before(9, false, 9_000 * MS) && l.in_turn(9_000 * MS).is_none());
         let mut l = Looks::default();
         l.wrote(8, true, 0);
-        assert_eq!(l.idle(SETTLE_US), Some(8));
+        assert_eq!(l.in_turn(SETTLE_US), Some(8));
         l.unanswered();
-        assert_eq!(l.idle(900 * MS), None);
+        assert_eq!(l.in_turn(900 * MS), None);
     }
 
     #[test]
     fn outputs_take_turns() {
         let mut l = believed();
-        let seen: Vec<u16> = (1..9).filter_map(|n| l.idle(n * TURN_US)).collect();
+        let seen: Vec<u16> = (1..9).filter_map(|n| l.in_turn(n * TURN_US)).collect();
         assert_eq!(seen, [3, 4, 3, 4, 3, 4, 3, 4]);
     }
 }
