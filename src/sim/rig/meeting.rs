@@ -357,6 +357,47 @@ fn a_module_is_polled_written_and_comes_out_of_its_safe_state() {
 }
 
 #[test]
+fn a_second_master_of_a_module_is_noticed_and_a_guest_that_reads_is_not() {
+    for serial in [false, true] {
+        let module = "profile = \"modbus-io\"\naddress = \"tcp://127.0.0.1:15020\"";
+        let rtu = "profile = \"modbus-rtu-io\"\naddress = \"serial://io1.tty?baud=115200\"";
+        let text = if serial { with(module, rtu) } else { LINE.to_string() };
+        let mut m = Meeting::new(&text, "io1", 5);
+        m.pass(SECOND);
+        let permit = m.plan.run_permit.unwrap().output.number;
+        let beat = |m: &mut Meeting, times: u32| {
+            for _ in 0..times {
+                m.order(Order::Output { number: permit, on: true });
+                m.order(Order::Output { number: 0, on: false });
+                m.pass(100 * MS);
+            }
+        };
+        let overwritten = |m: &mut Meeting| m.told().into_iter().filter(|r| matches!(r, Report::Overwritten { .. })).collect::<Vec<_>>();
+        beat(&mut m, 20);
+        let guest = Link(900);
+        m.rig.connected(m.device, guest, m.now_us);
+        let says = |m: &mut Meeting, function: u8, value: u8| {
+            let pdu = [1, function, 0, permit as u8, 0, value];
+            let bytes = if serial { [&pdu[..], &crc(&pdu)].concat() } else { [&[0, 7, 0, 0, 0, 6][..], &pdu].concat() };
+            m.rig.received(m.device, guest, &bytes, m.now_us);
+        };
+        says(&mut m, 1, 1);
+        beat(&mut m, 5);
+        assert_eq!(overwritten(&mut m), []);
+        says(&mut m, 5, 0);
+        beat(&mut m, 3);
+        assert_eq!(overwritten(&mut m), [Report::Overwritten { number: permit, on: false }], "serial: {serial}");
+        assert!(m.rig.output(m.plan.run_permit.unwrap().output), "it is written again as it was wanted");
+    }
+}
+
+/// Polynomial 0xA001 (Modbus over serial line 1.02, annex B).
+fn crc(bytes: &[u8]) -> [u8; 2] {
+    let step = |s: u16, _| if s & 1 == 1 { s >> 1 ^ 0xa001 } else { s >> 1 };
+    bytes.iter().fold(0xffff_u16, |sum, b| (0..8).fold(sum ^ u16::from(*b), step)).to_le_bytes()
+}
+
+#[test]
 fn a_module_times_its_pulses_itself() {
     let address = "profile = \"modbus-io\"\naddress = \"tcp://127.0.0.1:15020\"";
     let text = LINE.replace(address, &address.replace("modbus-io", "moxa-iologik-e1200"));
