@@ -187,6 +187,22 @@ fn what_passes_a_module_that_is_silent_is_named() {
     assert!(wrong.is_empty(), "{} seeds:\n{}", wrong.len(), wrong.join("\n"));
 }
 
+/// Rejects by the pulses of an encoder instead of time.
+#[test]
+fn gates_that_count_pulses() {
+    let line = LINE
+        .replace("after = { ms = 400, belt = \"io1:in.5\" }", "after = { pulses = 120, encoder = \"io1:cnt.9\" }")
+        .replacen("after = { ms = 600, belt = \"io1:in.5\" }", "after = { pulses = 180, encoder = \"io1:cnt.9\" }", 1);
+    assert_eq!(line.matches("io1:cnt.9").count(), 2);
+    let one = |seed| {
+        let (faults, crashes) = if seed % 2 == 0 { (Faults::Normal, 1) } else { (Faults::Hard, 0) };
+        let how = ShiftHow { seed, bottles: 500, rate_per_min: 400, faults, crashes, line: line.clone(), ..ShiftHow::default() };
+        run_sound(&how, "gates_that_count_pulses").err()
+    };
+    let wrong: Vec<String> = (5_000..5_006).filter_map(one).collect();
+    assert!(wrong.is_empty(), "{} seeds:\n{}", wrong.len(), wrong.join("\n"));
+}
+
 /// The shift with another item printer, described by its profile alone. `repeats`: an empty buffer prints the last code
 /// again, which the auditor rightly calls inked twice; what matters then is that no second carrier passes.
 fn commanded(profile: &str, settings: &str, repeats: bool) {
