@@ -29,6 +29,8 @@ const GETS_BY: &[&str] = &["gate", "flap", "stuck", "escape", "by-pass", "bypass
 const FALLS_SILENT: &[&str] = &["silen", "late", "mute", "no-answer"];
 /// So long a module that fell silent may go unnoticed: a daemon waits for its answer, then asks anew.
 const SILENCE_US: u64 = 1_000_000;
+/// Only an answer that comes after a thing says that it went by: what passed this short before is not known to have.
+const UNHEARD_US: u64 = 60_000;
 
 /// When nobody controlled the gates.
 struct Unattended {
@@ -63,7 +65,7 @@ impl Unattended {
         let silent = |fault: No| FALLS_SILENT.iter().any(|w| truth.faults.text(fault).contains(w));
         let fell = truth.device_faults.iter().filter(|f| module(&f.1) && silent(f.2)).map(|f| f.0);
         let until = |from: u64| belt_stands(truth, from).saturating_add(STOP_US).min(from + SILENCE_US);
-        let silences = fell.map(|from| (from.saturating_sub(TICK_US), until(from))).collect();
+        let silences = fell.map(|from| (from.saturating_sub(UNHEARD_US), until(from))).collect();
         Self { spans, silences }
     }
 

@@ -381,7 +381,11 @@ fn ignore(t: &Table<'_>) -> Vec<Ignore> {
         i.name = format!("{} ignore", t.name);
         match (i.text("pattern"), i.text("symbology")) {
             (Some(p), None) if p.value.bytes().all(|b| b == b'*') => {
-                i.complain(p.at, format_args!("pattern = \"{}\" leaves no code to read", p.value), "write what is not yours, as \"6901234567892\"");
+                i.complain(
+                    p.at,
+                    format_args!("pattern = \"{}\" leaves no code to read", p.value),
+                    "write what is not yours, as \"6901234567892\"",
+                );
             }
             (Some(p), None) => out.push(Ignore::Pattern(p.value.into())),
             (None, Some(s)) => match s.value.strip_prefix(']').unwrap_or(s.value).as_bytes() {

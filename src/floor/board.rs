@@ -54,8 +54,18 @@ pub struct Board {
 impl Board {
     pub fn new(codebook: Codebook, store: PathBuf, line: &Line, public: watch::Sender<Arc<public::Status>>) -> Self {
         let packed = Packed::count(line.plan(), line.book());
-        let mut board =
-            Self { codebook, store, waiting: VecDeque::new(), shown: None, packed, disk_free: 0, seq: 0, supply: Vec::new(), gs: BTreeMap::new(), public };
+        let mut board = Self {
+            codebook,
+            store,
+            waiting: VecDeque::new(),
+            shown: None,
+            packed,
+            disk_free: 0,
+            seq: 0,
+            supply: Vec::new(),
+            gs: BTreeMap::new(),
+            public,
+        };
         board.measure_disk();
         board
     }

@@ -43,6 +43,8 @@ pub struct GateLane {
     /// Everything before this position is unknown and rejected (after a start or a lost module).
     flush_to: Option<u64>,
     last_poll_us: u64,
+    /// Where things stood at that poll: what was past its middle then went by under a module that answered.
+    seen_to: u64,
     /// How long the module takes to answer, of late: a write may wait behind one read.
     lag_us: u64,
     pub(super) mouth: Mouth,
@@ -202,19 +204,23 @@ impl<L: Law> Line<L> {
         let plan = self.plan.clone();
         let mine: Vec<&Station> = plan.stations.iter().filter(|s| s.gate.is_some_and(|g| g.output.device == device)).collect();
         for s in &mine {
-            let jobs: Vec<(Passage, Word)> = self.gates[&s.no].jobs.iter().map(|j| (j.no, j.word)).collect();
-            for (no, word) in jobs {
-                match word {
-                    Word::Good { .. } => self.take_back(s.no, no, Reason::Late),
-                    Word::None => self.reject(s.no, no, Reason::NoRead, None, None),
+            let lane = self.gates.get_mut(&s.no).expect("a gated station has a gate lane");
+            let (jobs, seen_to) = (lane.jobs.clone(), std::mem::take(&mut lane.seen_to));
+            let mut uncertain = false;
+            for j in jobs {
+                let by = self.was_by(s, &j, seen_to);
+                uncertain |= !by;
+                match j.word {
+                    Word::Good { code, .. } if by => self.pass_through(s.no, code),
+                    Word::Good { .. } => self.take_back(s.no, j.no, Reason::Late),
+                    Word::None => self.reject(s.no, j.no, Reason::NoRead, None, None),
                     Word::Reject => {}
                 }
             }
             let lane = self.gates.get_mut(&s.no).expect("a gated station has a gate lane");
-            let any = !lane.jobs.is_empty();
             lane.jobs.clear();
             (lane.on, lane.last_poll_us, lane.mouth) = (false, 0, Mouth::default());
-            if any {
+            if uncertain {
                 self.mark_uncertain(s.no);
             }
         }
@@ -231,6 +237,13 @@ impl<L: Law> Line<L> {
         }
     }
 
+    /// The thing had its middle past the gate, its word was out, and the module answered after that.
+    fn was_by(&self, s: &Station, j: &Job, seen_to: u64) -> bool {
+        let lag_us = self.gates.get(&s.no).map_or(0, |l| l.lag_us);
+        let near = s.gate.map_or(0, |g| self.travel(&g, u64::from(g.tolerance_ms) * MS + SEEN_US + lag_us));
+        j.fired.is_some() && !j.unsure && j.due + near <= seen_to
+    }
+
     /// A poll answered: pulses that ended before it are known to be done.
     pub(super) fn gates_polled(&mut self, device: DeviceNo, poll: &Poll) {
         if poll.safe {
@@ -242,9 +255,10 @@ impl<L: Law> Line<L> {
             self.watch_pace(device, poll.at_us.saturating_sub(before));
         }
         for s in self.plan.clone().stations.iter() {
-            if s.gate.is_none_or(|g| g.output.device != device) {
-                continue;
-            }
+            let Some(gate) = s.gate.filter(|g| g.output.device == device) else { continue };
+            let here = self.position(&gate, poll.at_us);
+            let seen_to = std::mem::replace(&mut self.gates.get_mut(&s.no).expect("a gated station has a gate lane").seen_to, here);
+            let by: Vec<Passage> = self.gates[&s.no].jobs.iter().filter(|j| self.was_by(s, j, seen_to)).map(|j| j.no).collect();
             let lane = self.gates.get_mut(&s.no).expect("a gated station has a gate lane");
             let before = std::mem::replace(&mut lane.last_poll_us, poll.at_us);
             if before != 0 {
@@ -257,7 +271,7 @@ impl<L: Law> Line<L> {
             let mut done = Vec::new();
             for j in &mut lane.jobs {
                 let fired = j.fired.is_some_and(|f| f <= poll.at_us);
-                if fired && j.over_us.is_none_or(|o| o >= before) && (silence || poll.safe) {
+                if fired && !by.contains(&j.no) && j.over_us.is_none_or(|o| o >= before) && (silence || poll.safe) {
                     j.unsure = true;
                 }
                 if j.over_us.is_some_and(|o| o < poll.at_us) {

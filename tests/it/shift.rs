@@ -190,9 +190,11 @@ fn what_passes_a_module_that_is_silent_is_named() {
 /// Rejects by the pulses of an encoder instead of time.
 #[test]
 fn gates_that_count_pulses() {
-    let line = LINE
-        .replace("after = { ms = 400, belt = \"io1:in.5\" }", "after = { pulses = 120, encoder = \"io1:cnt.9\" }")
-        .replacen("after = { ms = 600, belt = \"io1:in.5\" }", "after = { pulses = 180, encoder = \"io1:cnt.9\" }", 1);
+    let line = LINE.replace("after = { ms = 400, belt = \"io1:in.5\" }", "after = { pulses = 120, encoder = \"io1:cnt.9\" }").replacen(
+        "after = { ms = 600, belt = \"io1:in.5\" }",
+        "after = { pulses = 180, encoder = \"io1:cnt.9\" }",
+        1,
+    );
     assert_eq!(line.matches("io1:cnt.9").count(), 2);
     let one = |seed| {
         let (faults, crashes) = if seed % 2 == 0 { (Faults::Normal, 1) } else { (Faults::Hard, 0) };

@@ -69,7 +69,13 @@ const KNOBS: &[Knob] = &[
     knob("glue", Suits::All, 0, "the next two sendings leave as one", Does::Trouble(|_| Trouble::Glue)),
     knob("duplicate", Suits::All, 0, "the next answer or frame comes twice", Does::Trouble(|_| Trouble::DoubleFrame)),
     knob("nak-next", Suits::Obeying, 0, "the next code (of a module: request) is refused", Does::Trouble(|_| Trouble::Refuse)),
-    knob("starve", Suits::ItemPrinters, 2_000, "takes no code, prints what it has and runs empty", Does::Trouble(|ms| Trouble::Starve { ms })),
+    knob(
+        "starve",
+        Suits::ItemPrinters,
+        2_000,
+        "takes no code, prints what it has and runs empty",
+        Does::Trouble(|ms| Trouble::Starve { ms }),
+    ),
     knob("drop-buffer", Suits::Printers, 0, "forgets its buffer and says nothing", Does::Trouble(|_| Trouble::DropBuffer)),
     knob("fault", Suits::Printers, 2_000, "stands with a fault", Does::Trouble(|ms| Trouble::Fault { ms })),
     knob("jam", Suits::Printers, 5_000, "stands with a fault: something is stuck in it", Does::Trouble(|ms| Trouble::Fault { ms })),
@@ -211,9 +217,8 @@ mod tests {
 
     #[test]
     fn names_are_words_and_every_knob_says_what_it_does() {
-        let printer = |label| {
-            Traits::Printer(PrinterTraits { depth: 1, confirms: true, clear_on_adopt: true, label, repeats_on_empty: false })
-        };
+        let printer =
+            |label| Traits::Printer(PrinterTraits { depth: 1, confirms: true, clear_on_adopt: true, label, repeats_on_empty: false });
         for traits in [printer(false), printer(true), Traits::Reader(ReaderTraits::default()), Traits::Io(IoTraits::default())] {
             let mut seen = std::collections::BTreeSet::new();
             for k in KNOBS.iter().filter(|k| k.suits.fits(&traits)) {

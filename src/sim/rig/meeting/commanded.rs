@@ -143,8 +143,10 @@ fn a_printer_that_starves_runs_empty_and_goes_on() {
         let (mut next, mut waiting, mut inked, mut dry, mut back) = (0, 0, BTreeSet::new(), 0, 0);
         for round in 0..140 {
             if round == 40 {
-                m.rig.trouble(m.device, Trouble::Starve { ms: 3_000 }, m.now_us);
+                m.rig.trouble(m.device, Trouble::Starve { ms: 4_000 }, m.now_us);
             }
+            // Time to see the print before, where only a counter tells of it.
+            m.pass(70 * MS);
             for r in m.told() {
                 match r {
                     Report::Printed { count } => waiting = u32::saturating_sub(waiting, count),
@@ -157,7 +159,7 @@ fn a_printer_that_starves_runs_empty_and_goes_on() {
                 (next, waiting) = (next + 1, waiting + 1);
                 m.order(Order::Print { code, bytes });
             }
-            m.pass(100 * MS);
+            m.pass(70 * MS);
             let fresh = m.rig.print(m.device, m.now_us).is_some_and(|b| inked.insert(b));
             match round {
                 0..40 => assert!(fresh, "{name}: round {round}"),
