@@ -20,8 +20,7 @@ pub fn hello(line: &str, boot: &str) -> Value {
         "proto": {"major": MAJOR, "minor": MINOR},
         "product": "packmark",
         "version": env!("CARGO_PKG_VERSION"),
-        "line": line,
-        "boot": boot,
+        "line": line, "boot": boot,
         "schema": "schemas/socket.json",
     })
 }
