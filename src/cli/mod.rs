@@ -8,9 +8,12 @@ mod deliveries;
 mod label;
 mod packs;
 mod place;
+mod profiles;
+mod remarks;
 mod simulate;
 mod supply;
 mod tokens;
+mod wiring;
 
 use crate::floor::run::RunArgs;
 use crate::floor::terms::{Exit, Globals};
@@ -45,6 +48,9 @@ pub enum Command {
     /// The horn
     #[command(subcommand)]
     Horn(HornCommand),
+    /// Firmware profiles, and the tools to make one
+    #[command(subcommand)]
+    Profile(profiles::ProfileCommand),
     /// The clock
     #[command(subcommand)]
     Clock(ClockCommand),
@@ -335,6 +341,7 @@ pub fn main() -> u8 {
         Command::Station(StationCommand::Clear { station, key }) => ask::station(g, "station.clear", &station, key),
         Command::Station(StationCommand::Retract { station, key }) => ask::station(g, "station.retract", &station, key),
         Command::Horn(HornCommand::Off { key }) => ask::horn_off(g, key),
+        Command::Profile(command) => profiles::run(g, command),
         Command::Supply(command) => supply::supply(g, &command),
         Command::Status { watch } => ask::status(g, watch),
         Command::Tui => ask::tui(g),

@@ -6,12 +6,14 @@ mod check;
 mod codes;
 mod node;
 mod packs;
+mod peers;
 mod points;
 mod read;
 mod supply;
 mod words;
 
 pub use node::Complaint;
+pub use words::address;
 
 use crate::vocab::Plan;
 use crate::vocab::plan::{Setting, Traits};
