@@ -207,7 +207,9 @@ fn it_answers_as_the_transcripts_say() {
     let mut answered = std::collections::BTreeMap::<String, usize>::new();
     for e in std::fs::read_dir("firmware-profiles/transcripts").unwrap() {
         let t = Transcript::parse(&std::fs::read_to_string(e.unwrap().path()).unwrap()).unwrap();
-        if t.host_only || !MODULES.contains(&t.profile.as_str()) {
+        // Nobody else writes to this one.
+        let overwritten = t.steps.iter().any(|(_, s)| matches!(s, Step::Expect(e) if e.starts_with("overwritten")));
+        if overwritten || !MODULES.contains(&t.profile.as_str()) {
             continue;
         }
         let bound = Profiles::load(None).unwrap().bind(&t.profile, &t.settings()).unwrap();
