@@ -11,6 +11,7 @@ mod handheld;
 mod inbox;
 mod knobs;
 mod label;
+mod labels;
 mod outsider;
 mod packs;
 mod played;

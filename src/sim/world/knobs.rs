@@ -217,8 +217,9 @@ mod tests {
 
     #[test]
     fn names_are_words_and_every_knob_says_what_it_does() {
-        let printer =
-            |label| Traits::Printer(PrinterTraits { depth: 1, confirms: true, clear_on_adopt: true, label, repeats_on_empty: false });
+        let printer = |label| {
+            Traits::Printer(PrinterTraits { depth: 1, confirms: true, clear_on_adopt: true, label, repeats_on_empty: false, labels: None })
+        };
         for traits in [printer(false), printer(true), Traits::Reader(ReaderTraits::default()), Traits::Io(IoTraits::default())] {
             let mut seen = std::collections::BTreeSet::new();
             for k in KNOBS.iter().filter(|k| k.suits.fits(&traits)) {
