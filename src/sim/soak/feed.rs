@@ -112,7 +112,7 @@ impl Feed {
             }
             Report::Printed { count } => self.printed(count, now_us),
             Report::Reconciled { printed, inside } => self.reconciled(&printed, &inside),
-            Report::Up { .. } | Report::Frame(_) | Report::Polled(_) | Report::Noise { .. } => {}
+            Report::Up { .. } | Report::Frame(_) | Report::Polled(_) | Report::Overwritten { .. } | Report::Noise { .. } => {}
         }
     }
 

@@ -444,7 +444,7 @@ impl Conversation for Commands {
                 self.credit.lost = None;
                 self.disarm_wanted = self.is_open();
             }
-            Order::Clear | Order::Output { .. } | Order::Trigger { .. } | Order::Verdict { .. } => {}
+            Order::Clear | Order::Output { .. } | Order::Pulse { .. } | Order::Trigger { .. } | Order::Verdict { .. } => {}
         }
         self.advance(now_us);
     }
