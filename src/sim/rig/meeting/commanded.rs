@@ -127,7 +127,54 @@ fn a_printer_that_repeats_its_last_code_needs_a_verifying_reader() {
     let text = printed_by("videojet-wsi", "{}");
     assert!(complaints(&text).is_empty());
     let blind = text.replace("role = \"verify\"\nlevel = \"bottle\"", "role = \"rework\"\nlevel = \"bottle\"");
-    assert!(complaints(&blind).iter().any(|c| c.what.contains("last code again")), "{:?}", complaints(&blind));
+    let refused = |text: &str| complaints(text).iter().any(|c| c.what.contains("last code again"));
+    assert!(refused(&blind), "{:?}", complaints(&blind));
+    // A reader of another lane sees other things, one before the printer none of its prints.
+    let lanes = |print: &str, check: &str| {
+        let print = text.replace("id = \"bottle-print\"", &format!("id = \"bottle-print\"\nlane = \"{print}\""));
+        print.replace("id = \"bottle-check\"", &format!("id = \"bottle-check\"\nlane = \"{check}\""))
+    };
+    assert!(complaints(&lanes("1", "1")).is_empty() && refused(&lanes("1", "2")));
+    let (before, stations) = text.split_at(text.find("[[station]]").unwrap());
+    let (print, behind) = stations.split_at(2 + stations[2..].find("[[station]]").unwrap());
+    assert!(print.contains("bottle-print"));
+    let late = format!("{before}{behind}\n{print}");
+    assert!(refused(&late), "{:?}", complaints(&late));
+}
+
+/// Two heads of one level: what a configuration says for it.
+#[test]
+fn two_printers_of_one_level_are_two_stations_in_lanes() {
+    let profiles = Profiles::load(None).unwrap();
+    let bind = |name: &str, s: &_| profiles.bind(name, s).map(|b| b.traits());
+    let lane = |id: &str, n: &str, text: &str| text.replace(&format!("id = \"{id}\""), &format!("id = \"{id}\"\nlane = \"{n}\""));
+    let text = lane("bottle-check", "1", &lane("bottle-print", "1", LINE));
+    let more = "
+[[device]]
+id = \"ijp2\"
+profile = \"videojet-zipher\"
+address = \"tcp://127.0.0.1:17001\"
+[[device]]
+id = \"cam9\"
+profile = \"keyence-sr\"
+address = \"tcp://127.0.0.1:19009\"
+settings = { no_read = \"ERROR\" }
+[[station]]
+id = \"bottle-print-2\"
+role = \"print\"
+level = \"bottle\"
+lane = \"2\"
+device = \"ijp2\"
+[[station]]
+id = \"bottle-check-2\"
+role = \"verify\"
+level = \"bottle\"
+lane = \"2\"
+device = \"cam9\"
+trigger = \"io1:cnt.9\"
+";
+    let config = Config::parse(Path::new("line.toml"), &format!("{text}{more}"), &bind).unwrap_or_else(|e| panic!("{e:?}"));
+    assert_eq!(config.plan.stations.iter().filter(|s| s.lane.is_some()).count(), 4);
 }
 
 /// It runs empty while things go by, and goes on with new codes when it takes them again.
