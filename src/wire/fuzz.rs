@@ -5,6 +5,7 @@
 //! `reader/fuzz.rs`.
 
 mod every;
+mod texts;
 
 use super::framer::{Codenet as Units, Framer, LONGEST_ECHO, LONGEST_FRAME};
 use super::transcript::{Step, Transcript, code};
