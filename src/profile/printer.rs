@@ -1,5 +1,5 @@
-//! The printer's half of the language: what its memory does, and, for the dialect `commands`, what is said to it and what
-//! its answers mean. Bytes are in the notation of `bytes.rs`.
+//! The printer's half of the language: what its memory does, and, for the dialects `commands` and `label`, what is said to
+//! it and what its answers mean. Bytes are in the notation of `bytes.rs`; what stands on labels is in `label.rs`.
 
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -175,6 +175,8 @@ pub enum Charset {
     Latin1,
     /// Any UTF-8.
     Utf8,
+    /// Bytes 20 to 7E.
+    Printable,
     /// Any bytes.
     Bytes,
 }
@@ -296,6 +298,9 @@ pub struct Command {
 pub struct Reply {
     /// Its bytes, without what its `[[inbound]]` form takes off.
     pub is: String,
+    /// Dialect `label`: the further units of an answer that comes in several, in order.
+    #[serde(default)]
+    pub then: Vec<String>,
     /// The name of the `[[inbound]]` form it comes in; any when absent.
     pub from: Option<String>,
     pub means: Means,
@@ -382,6 +387,8 @@ pub struct StatusRule {
     pub bit: Option<u32>,
     /// … which is read to this base (10 or 16) …
     pub base: Option<u32>,
+    /// … or is a decimal number above this one.
+    pub over: Option<u64>,
     pub becomes: Condition,
     pub say: String,
 }
@@ -391,6 +398,7 @@ pub struct StatusRule {
 #[serde(rename_all = "kebab-case")]
 pub enum Condition {
     Ready,
+    /// It prints. Of a label printer: it has something of a label still before it.
     Printing,
     /// It prints, and wants something soon.
     Warning,
