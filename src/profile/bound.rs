@@ -98,6 +98,13 @@ impl Bound {
         self.number("depth").max(1) as u32
     }
 
+    /// What tells of its prints, best first; only the one that the setting `confirmation` names, where there is one.
+    pub fn sources(&self) -> Vec<Confirmation> {
+        let all = self.profile.buffer.as_ref().map_or(&[][..], |b| &b.confirmed_by);
+        let named = |c: &&Confirmation| !self.has("confirmation") || c.name() == self.text("confirmation");
+        all.iter().filter(named).copied().collect()
+    }
+
     /// The profile has this setting at all.
     pub fn has(&self, key: &str) -> bool {
         self.settings.contains_key(key)
@@ -108,7 +115,7 @@ impl Bound {
         let repeats = self.profile.buffer.as_ref().is_some_and(|b| b.on_empty == OnEmpty::Repeats);
         match self.profile.kind {
             Kind::Printer if self.profile.dialect == Dialect::Commands => {
-                let sources = self.profile.buffer.as_ref().map_or(&[][..], |b| &b.confirmed_by);
+                let sources = self.sources();
                 let told = |c: &Confirmation| !matches!(c, Confirmation::Acceptance | Confirmation::Status | Confirmation::Read);
                 let clears = self.profile.talk.as_ref().is_some_and(|t| t.arm.contains(&Step::Do(Role::Clear)));
                 Traits::Printer(PrinterTraits {

@@ -5,7 +5,8 @@
 //! the same notation: what a host renders, a simulated printer recognises, and the other way round.
 //!
 //! Places: `{name}` bytes up to whatever follows it; `{name:4}` exactly four characters (numbers padded with zeros, texts
-//! with spaces); `{name:u8}`, `{name:u16be}`, `{name:u16le}` a binary number; `{name.length:4}`, `{name.length:u16be}` the
+//! with spaces); `{name:u8}`, `{name:u16be}`, `{name:u16le}` a binary number, `{name:u8+30}` a byte that is 30h
+//! and the number; `{name.length:4}`, `{name.length:u16be}` the
 //! length of another place of the same pattern.
 //!
 //! Invariants: reading never panics and never takes less than all bytes; a pattern that can be read in two ways is
@@ -28,6 +29,8 @@ enum Form {
     /// Exactly so many characters.
     Wide(usize),
     U8,
+    /// A byte that is so much more than the number.
+    U8From(u8),
     U16be,
     U16le,
 }
@@ -173,9 +176,10 @@ impl Pattern {
             "u8" => Form::U8,
             "u16be" => Form::U16be,
             "u16le" => Form::U16le,
-            n => match n.parse() {
-                Ok(n @ 1..=4096) => Form::Wide(n),
-                _ => return Err(format!("{{{inside}}}: a place is as wide as a number from 1 to 4096 says, or u8, u16be, u16le")),
+            n => match (n.parse(), n.strip_prefix("u8+").map(|h| (h.len(), u8::from_str_radix(h, 16)))) {
+                (Ok(n @ 1..=4096), _) => Form::Wide(n),
+                (_, Some((2, Ok(from)))) => Form::U8From(from),
+                _ => return Err(format!("{{{inside}}}: a place is as wide as a number from 1 to 4096 says, or u8, u8+30, u16be, u16le")),
             },
         };
         self.0.push(Piece::Place { name: name.into(), form });
@@ -254,6 +258,10 @@ impl Pattern {
                     out.extend(std::iter::repeat_n(b' ', n - value.len()));
                 }
                 Form::U8 => out.push(number().and_then(|n| u8::try_from(n).ok()).ok_or_else(long)?),
+                Form::U8From(from) => {
+                    let byte = number().and_then(|n| n.checked_add(from.into())).and_then(|n| u8::try_from(n).ok());
+                    out.push(byte.ok_or_else(long)?);
+                }
                 Form::U16be => out.extend(number().ok_or_else(long)?.to_be_bytes()),
                 Form::U16le => out.extend(number().ok_or_else(long)?.to_le_bytes()),
             }
@@ -280,13 +288,14 @@ impl Pattern {
                     _ => rest.len(),
                 },
                 Form::Wide(n) => n,
-                Form::U8 => 1,
+                Form::U8 | Form::U8From(_) => 1,
                 Form::U16be | Form::U16le => 2,
             };
             let (value, after) = rest.split_at_checked(take)?;
             rest = after;
             let value = match (form, value) {
                 (Form::U8, [b]) => b.to_string().into_bytes(),
+                (Form::U8From(from), [b]) => b.checked_sub(from)?.to_string().into_bytes(),
                 (Form::U16be, [a, b]) => u16::from_be_bytes([*a, *b]).to_string().into_bytes(),
                 (Form::U16le, [a, b]) => u16::from_le_bytes([*a, *b]).to_string().into_bytes(),
                 _ => value.to_vec(),
@@ -321,6 +330,7 @@ mod tests {
     fn what_is_rendered_is_read() {
         round("STX \"U\" {field} LF {code} ETX", &[("field", "B"), ("code", "X\x1d1")], b"\x02UB\nX\x1d1\x03");
         round("1B4F45 {code.length:4}{code} 04", &[("code", "ABCD")], b"\x1bOE0004ABCD\x04");
+        round("DLE {item:u8+30}{code}", &[("item", "100"), ("code", "ABC")], b"\x10\x94ABC");
         round("\"QLN|{fill}|{full}|\"", &[("fill", "12"), ("full", "3")], b"QLN|12|3|");
         round("ESC {unit:u8} {n:u16be} {m:u16le}", &[("unit", "7"), ("n", "258"), ("m", "258")], b"\x1b\x07\x01\x02\x02\x01");
         round("\"{{~JN0|{job}|}}\"", &[("job", "a")], b"{~JN0|a|}");
@@ -331,13 +341,14 @@ mod tests {
     fn a_wrong_length_or_a_rest_is_not_read() {
         assert_eq!(Pattern::parse("\"OE\" {code.length:4} {code}").unwrap().read(b"OE0003ABCD"), None);
         assert_eq!(Pattern::parse("\"A\" {x:2}").unwrap().read(b"A1"), None);
+        assert_eq!(Pattern::parse("DLE {item:u8+30}").unwrap().read(b"\x10\x19"), None);
         assert_eq!(Pattern::parse("\"A\" {x:2}").unwrap().read(b"A123"), None);
         assert_eq!(Pattern::parse("{a} \"|\" {a}").unwrap().read(b"1|2"), None);
     }
 
     #[test]
     fn wrong_notation_says_what_would_be_right() {
-        for wrong in ["1B4", "FOO", "\"open", "{open", "{a}{b}", "{A}", "{a:0}", "\"\\q\""] {
+        for wrong in ["1B4", "FOO", "\"open", "{open", "{a}{b}", "{A}", "{a:0}", "{a:u8+3}", "\"\\q\""] {
             let e = Pattern::parse(wrong).unwrap_err();
             assert!(e.contains("; ") || e.contains("write") || e.contains("or u8"), "{wrong}: {e}");
         }

@@ -14,6 +14,7 @@ mod read;
 pub mod reader;
 mod shape;
 mod shipped;
+mod status;
 pub mod talk;
 #[cfg(test)]
 mod tests;

@@ -39,6 +39,7 @@ pub struct ValueForm {
     pub charset: Charset,
     pub forbidden: Vec<u8>,
     pub escapes: Vec<(u8, Vec<u8>)>,
+    pub shortest: usize,
     pub longest: usize,
 }
 
@@ -67,6 +68,8 @@ pub struct CommandForm {
     pub replies: Vec<ReplyForm>,
     pub timeout_ms: u32,
     pub pause_ms: u32,
+    pub answer_optional: bool,
+    pub silence: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -151,8 +154,9 @@ impl Talk {
     /// How a value is written in a place; `Err`: what it may not hold.
     pub fn encode(&self, place: &str, value: &[u8]) -> Result<Vec<u8>, String> {
         let Some(rule) = self.values.get(place) else { return Ok(value.to_vec()) };
-        if value.is_empty() || value.len() > rule.longest {
-            return Err(format!("it has {} bytes, and this printer takes 1 to {}", value.len(), rule.longest));
+        let shortest = rule.shortest.max(1);
+        if value.len() < shortest || value.len() > rule.longest {
+            return Err(format!("it has {} bytes, and this printer takes {shortest} to {}", value.len(), rule.longest));
         }
         let plain: Vec<u8> = match rule.charset {
             Charset::Bytes => value.to_vec(),
@@ -236,20 +240,6 @@ impl Checksum {
         match self.form {
             ChecksumForm::Byte => vec![check],
             ChecksumForm::Hex => format!("{check:02X}").into_bytes(),
-        }
-    }
-}
-
-impl StatusRule {
-    fn holds(&self, values: &Values) -> bool {
-        let Some(text) = values.text(&self.of) else { return false };
-        match self.bit {
-            Some(bit) => {
-                let n = u64::from_str_radix(&text, if self.base == Some(16) { 16 } else { 10 });
-                n.is_ok_and(|n| n.checked_shr(bit).unwrap_or(0) & 1 == 1)
-            }
-            None if self.is_not.is_empty() => self.is.contains(&text),
-            None => !self.is_not.contains(&text),
         }
     }
 }

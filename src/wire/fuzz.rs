@@ -112,6 +112,7 @@ fn mutate(bytes: &mut Vec<u8>, rng: &mut Rng) {
 struct Watch {
     ordered: u32,
     taken: BTreeSet<u32>,
+    named: BTreeSet<u32>,
     printed: u64,
     /// Of each code sent: how many refusals had come by then.
     sent_at: BTreeMap<u32, u64>,
@@ -163,6 +164,10 @@ impl Watch {
             Report::Printed { count } => {
                 self.printed += u64::from(count);
                 assert!(self.printed <= self.taken.len() as u64, "more prints than codes taken");
+            }
+            Report::PrintedCode { code } => {
+                assert!(self.taken.contains(&code.ordinal) && self.named.insert(code.ordinal), "{code:?} is not in it");
+                self.printed += 1;
             }
             Report::Noise { bytes, count } => assert!(bytes.len() <= 256 && bytes.len() as u32 <= count),
             Report::Up { .. } => self.up = true,

@@ -4,7 +4,7 @@ use super::meaning::Complain;
 use crate::profile::bytes::Pattern;
 use crate::profile::printer::*;
 use crate::profile::talk::*;
-use crate::profile::{OnEmpty, Profile};
+use crate::profile::{OnEmpty, Profile, SettingRule};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Places that a command may hold beside settings, and those it must.
@@ -54,7 +54,7 @@ pub(super) fn talk(p: &Profile, say: &mut Complain<'_>) -> Option<Talk> {
         commands,
         events,
         status: p.status.clone(),
-        poll: p.poll.clone().unwrap_or(PollRule { status_ms: 0, confirm_ms: 0, while_armed: true }),
+        poll: p.poll.clone().unwrap_or(PollRule { status_ms: 0, confirm_ms: 0, while_armed: true, rest_ms: 0 }),
         firmware: p.firmware.clone(),
         quirks: p.quirks.iter().map(|q| q.name).collect(),
         unknown: p.simulated.unknown.as_ref().map(|u| b.pattern(&["simulated", "unknown"], u, &["sum"])),
@@ -116,7 +116,11 @@ impl Build<'_> {
             });
             let escapes = escapes.collect();
             let forbidden = self.literal(&["values", place, "forbidden"], &rule.forbidden);
-            all.insert(place.clone(), ValueForm { charset: rule.charset, forbidden, escapes, longest: rule.longest as usize });
+            let (shortest, longest) = (rule.shortest as usize, rule.longest as usize);
+            if shortest > longest {
+                self.wrong(&["values", place, "shortest"], format!("values.{place}: shortest is more than longest; correct one"));
+            }
+            all.insert(place.clone(), ValueForm { charset: rule.charset, forbidden, escapes, shortest, longest });
         }
         if !self.p.values.contains_key("code") {
             self.wrong(&["values"], "what a code may hold is not said; add [values.code] with charset, forbidden and longest");
@@ -221,7 +225,14 @@ impl Build<'_> {
                 self.wrong(&["commands", &key], format!("commands.{key}: no reply means ok; say which one does"));
             }
             let timeout_ms = c.timeout_ms.unwrap_or(self.p.link.reply_timeout_ms);
-            all.insert(*role, CommandForm { send, raw: c.raw, replies, timeout_ms, pause_ms: c.pause_ms });
+            if c.answer_optional && (replies.is_empty() || *role == Role::PutCode) {
+                self.wrong(
+                    &["commands", &key, "answer_optional"],
+                    format!("commands.{key}: answer_optional is for what may be answered or not, and never for a code; take it out"),
+                );
+            }
+            let (pause_ms, answer_optional, silence) = (c.pause_ms, c.answer_optional, c.silence.clone());
+            all.insert(*role, CommandForm { send, raw: c.raw, replies, timeout_ms, pause_ms, answer_optional, silence });
         }
         if !all.contains_key(&Role::PutCode) {
             self.wrong(&["commands"], "nothing puts a code; add [commands.put-code]");
@@ -236,6 +247,9 @@ impl Build<'_> {
             let is = self.pattern(&["events", &n, "is"], &e.is, &["*"]);
             let from = self.from(&["events", &n, "from"], e.from.as_ref(), inbound);
             let answer = e.answer.as_ref().map(|a| self.literal(&["events", &n, "answer"], a));
+            if e.means == EventMeans::Asks && answer.as_ref().is_none_or(Vec::is_empty) {
+                self.wrong(&["events", &n], "events: a printer that asks is answered; add answer");
+            }
             all.push(EventForm { is, from, means: e.means, answer, say: e.say.clone() });
         }
         all
@@ -314,6 +328,15 @@ impl Build<'_> {
                 &["buffer", "confirmed_by"],
                 "nothing tells when there is room: name a source of prints first, or an answer that means full (refusal_means_not_taken)",
             );
+        }
+        if let Some(SettingRule::Text { words, .. }) = self.p.settings.get("confirmation") {
+            let known: Vec<String> = buffer.confirmed_by.iter().map(|c| c.name()).collect();
+            if words.is_empty() || words.iter().any(|w| !known.contains(w)) {
+                let all = known.join(", ");
+                self.wrong(&["settings", "confirmation"], format!("settings.confirmation: its words are those of confirmed_by: {all}"));
+            }
+        } else if self.p.settings.contains_key("confirmation") {
+            self.wrong(&["settings", "confirmation"], "settings.confirmation is a text; correct its type");
         }
         for c in &buffer.confirmed_by {
             let needs = match c {

@@ -9,9 +9,10 @@
 //! - An answer nobody waits for, or counts that cannot be true, are `OutOfStep`: hang up, arm again.
 //! - What may still be in a buffer that nobody cleared takes its room, and its prints are nobody's.
 //!
-//! Sequences and what answers mean are in `steps.rs`, crediting in `credit.rs`.
+//! What is heard is sorted in `hearing.rs`, sequences and what answers mean are in `steps.rs`, crediting in `credit.rs`.
 
 mod credit;
+mod hearing;
 mod steps;
 mod units;
 
@@ -19,15 +20,16 @@ use super::outbox::{Outbox, earliest};
 use super::{Action, Conversation};
 use crate::profile::Bound;
 use crate::profile::bytes::Values;
-use crate::profile::printer::{EventMeans, Means, Role};
+use crate::profile::printer::{Means, Role};
 use crate::profile::talk::Talk;
 use crate::vocab::time::MS;
 use crate::vocab::{CodeRef, Order, Report};
 use credit::Inside;
+use hearing::said;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use steps::{Run, Seq};
-use units::{Unit, Units};
+use units::Units;
 
 /// A printer in trouble is looked at, or adopted anew, this often.
 const TROUBLE_US: u64 = 1_000 * MS;
@@ -97,6 +99,8 @@ pub struct Commands {
     run: Option<Run>,
     rounds: u32,
     asked: Option<Asked>,
+    /// It asked whether we listen: what it says next is its own. Nothing is asked before that came, or before this moment.
+    listening: Option<u64>,
     /// Nothing is asked before.
     pause_us: Option<u64>,
     arm: Option<Arm>,
@@ -130,6 +134,7 @@ impl Commands {
             run: None,
             rounds: 0,
             asked: None,
+            listening: None,
             pause_us: None,
             arm: None,
             identity: None,
@@ -146,6 +151,11 @@ impl Commands {
 
     fn is_open(&self) -> bool {
         self.stage != Stage::Closed
+    }
+
+    /// Nothing is asked before.
+    fn quiet_until_us(&self) -> Option<u64> {
+        self.pause_us.max(self.listening)
     }
 
     fn can(&self, role: Role) -> bool {
@@ -178,10 +188,10 @@ impl Commands {
     fn advance(&mut self, now_us: u64) {
         // Commands without an answer follow one another.
         for _ in 0..64 {
-            if !self.is_open() || self.asked.is_some() || self.pause_us.is_some_and(|p| now_us < p) {
+            if !self.is_open() || self.asked.is_some() || self.quiet_until_us().is_some_and(|p| now_us < p) {
                 return;
             }
-            self.pause_us = None;
+            (self.pause_us, self.listening) = (None, None);
             if self.run.is_none() && self.stage != Stage::Connecting {
                 if self.clear_wanted {
                     self.begin(Seq::Clear, now_us);
@@ -219,7 +229,7 @@ impl Commands {
                 self.ask(Ask::Blank, Role::Clear, Values::default(), now_us);
                 true
             }
-            Stage::Ready if !self.queue.is_empty() && !waiting && self.credit.has_room() => {
+            Stage::Ready if !waiting && self.has_room() => {
                 match self.credit.must_look_first(now_us) {
                     Some(role) => self.ask(Ask::Confirm, role, Values::default(), now_us),
                     None => self.put(now_us),
@@ -245,6 +255,11 @@ impl Commands {
         self.can(Role::Status) && self.talk.poll.status_ms > 0 && (self.talk.poll.while_armed || self.stage != Stage::Ready)
     }
 
+    /// A code waits, and there is room for it.
+    fn has_room(&self) -> bool {
+        self.queue.front().is_some_and(|(_, bytes)| self.credit.has_room(bytes.len()))
+    }
+
     fn put(&mut self, now_us: u64) {
         let Some((code, bytes)) = self.queue.pop_front() else { return };
         let record = self.credit.next_record;
@@ -253,67 +268,6 @@ impl Commands {
             Err(e) => return self.unready(&format!("cannot print a code of this form: {e}"), now_us),
         };
         self.ask(Ask::Put(Inside { code, record, bytes }), Role::PutCode, values, now_us);
-    }
-
-    fn unit(&mut self, unit: Unit, now_us: u64) {
-        if !self.is_open() {
-            return;
-        }
-        let (form, bytes) = match unit {
-            Unit::Is { form, bytes } => (form, bytes),
-            Unit::Junk(bytes) => return self.out.junk(&bytes, now_us),
-        };
-        if self.answer(form, &bytes, now_us) || self.event(form, &bytes, now_us) {
-            return;
-        }
-        let puts = self.talk.commands[&Role::PutCode].replies.iter();
-        let another = puts.into_iter().any(|r| r.from.is_none_or(|f| f == form) && r.is.read(&bytes).is_some());
-        if another && self.stage == Stage::Ready {
-            return self.out_of_step("an answer came that nobody waited for", now_us);
-        }
-        self.out.junk(&bytes, now_us);
-    }
-
-    /// The answer to what is asked; false: it is something else.
-    fn answer(&mut self, form: usize, bytes: &[u8], now_us: u64) -> bool {
-        let Some(asked) = &self.asked else { return false };
-        let mut found = None;
-        for r in self.talk.commands[&asked.role].replies.iter().filter(|r| r.from.is_none_or(|f| f == form)) {
-            let Some(values) = r.is.read(bytes) else { continue };
-            let differs = values.iter().find(|(place, v)| asked.sent.bytes(place).is_some_and(|s| s != *v)).map(|(p, _)| p.to_string());
-            match differs.as_deref() {
-                None => found = Some((r.means, values, r.say.clone())),
-                Some("sum") => found = Some((Means::Damaged, values, Some("its checksum of the command is {sum}".into()))),
-                Some("message") if asked.role == Role::CurrentMessage => {
-                    found = Some((Means::Refused, values, Some("it holds message {message} instead".into())));
-                }
-                Some(_) => continue,
-            }
-            break;
-        }
-        let Some((means, values, say)) = found else { return false };
-        let asked = self.asked.take().expect("just seen");
-        self.answered(asked, means, &values, say, now_us);
-        true
-    }
-
-    fn event(&mut self, form: usize, bytes: &[u8], now_us: u64) -> bool {
-        let fits = |e: &&crate::profile::talk::EventForm| e.from.is_none_or(|f| f == form);
-        let found = self.talk.events.iter().filter(fits).find_map(|e| Some((e.clone(), e.is.read(bytes)?)));
-        let Some((event, values)) = found else { return false };
-        if let Some(answer) = event.answer {
-            self.out.send(answer);
-        }
-        let words = said(event.say.as_deref(), &values, bytes);
-        match event.means {
-            EventMeans::Printed => self.printed_event(values.number("count").unwrap_or(1), bytes, now_us),
-            EventMeans::Status => self.judged(&values, now_us),
-            EventMeans::Fault | EventMeans::LeftMode if matches!(self.stage, Stage::Adopting | Stage::Ready) => {
-                self.unready(&words, now_us)
-            }
-            EventMeans::Fault | EventMeans::LeftMode | EventMeans::Triggered | EventMeans::Nothing => {}
-        }
-        true
     }
 
     fn forget_orders(&mut self) {
@@ -348,12 +302,11 @@ impl Commands {
     /// Nothing is offered, heard or owed on this link any more; what was in the printer may still be there.
     fn stop(&mut self) {
         // The code on its way may be there too.
-        if let Some(Asked { ask: Ask::Put(_), .. }) = self.asked.take() {
-            self.credit.ghosts += 1;
-        }
-        self.credit.leave_ghosts();
+        let put = if let Some(Asked { ask: Ask::Put(put), .. }) = self.asked.take() { Some(put) } else { None };
+        self.credit.leave_ghosts(put);
         self.stage = Stage::Closed;
         (self.run, self.pause_us, self.amidst_us, self.trouble) = (None, None, None, None);
+        self.listening = None;
         self.forget_orders();
         (self.clear_wanted, self.disarm_wanted) = (false, false);
     }
@@ -371,12 +324,6 @@ impl Commands {
         }
         self.queue.push_back((code, bytes));
     }
-}
-
-/// What a profile says about an answer, with its places filled; the answer itself where it says nothing.
-fn said(say: Option<&str>, values: &Values, bytes: &[u8]) -> String {
-    let Some(say) = say else { return format!("it says \"{}\"", bytes.escape_ascii()) };
-    values.iter().fold(say.to_string(), |s, (place, v)| s.replace(&format!("{{{place}}}"), String::from_utf8_lossy(v).trim()))
 }
 
 impl Conversation for Commands {
@@ -448,9 +395,10 @@ impl Conversation for Commands {
         {
             self.unit(unit, now_us);
         }
-        if let Some(asked) = self.asked.as_ref().filter(|a| a.deadline_us <= now_us) {
-            let (role, ms) = (asked.role, self.talk.commands[&asked.role].timeout_ms);
-            return self.hang_up(&format!("no answer to {} within {ms} ms", role.name()));
+        if let Some(asked) = self.asked.take_if(|a| a.deadline_us <= now_us)
+            && !self.silence(asked, now_us)
+        {
+            return;
         }
         self.credit.expire_ghosts(now_us);
         self.advance(now_us);
@@ -460,7 +408,7 @@ impl Conversation for Commands {
         if !self.is_open() {
             return self.out.deadline();
         }
-        let next = match (&self.asked, self.pause_us) {
+        let next = match (&self.asked, self.quiet_until_us()) {
             (Some(asked), _) => Some(asked.deadline_us),
             (None, Some(pause_us)) => Some(pause_us),
             (None, None) => {
@@ -470,7 +418,7 @@ impl Conversation for Commands {
                     _ => None,
                 };
                 let ready = self.stage == Stage::Ready;
-                let again = self.refused.as_ref().filter(|_| ready && !self.queue.is_empty() && self.credit.has_room()).map(|r| r.again_us);
+                let again = self.refused.as_ref().filter(|_| ready && self.has_room()).map(|r| r.again_us);
                 let poll = self.credit.poll_due_us().filter(|_| ready).map(|p| p.0);
                 earliest([look, again, poll])
             }

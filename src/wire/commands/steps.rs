@@ -2,7 +2,7 @@
 
 use super::{Ask, Asked, Commands, Stage, TROUBLE_US, said};
 use crate::profile::bytes::Values;
-use crate::profile::printer::{Condition, Means, Role};
+use crate::profile::printer::{Condition, Confirmation, Means, Role};
 use crate::profile::talk::Step;
 use crate::vocab::Report;
 use crate::vocab::time::MS;
@@ -86,6 +86,8 @@ impl Commands {
                 return;
             }
             Step::Do(role) if !self.can(role) => return self.pass(run),
+            // Not every model of a family counts; one that is not credited by it is not asked.
+            Step::Do(Role::Count) if !self.bound.sources().contains(&Confirmation::Counter) => return self.pass(run),
             Step::Do(Role::SelectMessage | Role::CurrentMessage) => match self.arm.as_ref().and_then(|a| a.message.as_deref()) {
                 Some(message) => values.put("message", written("message", message)),
                 None => return self.pass(run),
