@@ -30,7 +30,7 @@ pub struct Profile {
     /// Dialect `commands`: how every command is wrapped.
     #[serde(default)]
     pub frame: Frame,
-    /// Dialect `commands`: what may stand in {code}, {message}, {name} and {value}; `code` is needed.
+    /// Dialects `commands` and `hitachi-modbus`: what may stand in {code}, {message}, {name} and {value}; `code` is needed.
     #[serde(default)]
     pub values: BTreeMap<String, ValueRule>,
     /// Dialect `commands`: how what the printer says begins and ends.
@@ -43,13 +43,13 @@ pub struct Profile {
     /// Dialect `commands`: what it says unasked.
     #[serde(default)]
     pub events: Vec<EventRule>,
-    /// Dialect `commands`: what its status means.
+    /// Dialects `commands` and `hitachi-modbus`: what its status means.
     #[serde(default)]
     pub status: Vec<StatusRule>,
     /// Dialect `commands`: what is done in order.
     #[serde(default)]
     pub sequences: Sequences,
-    /// Dialect `commands`: how often it is asked.
+    /// Dialects `commands` and `hitachi-modbus`: how often it is asked.
     pub poll: Option<PollRule>,
     /// Dialect `commands`: what some firmware has not.
     #[serde(default)]
@@ -76,6 +76,7 @@ pub enum Dialect {
     /// Everything it says and hears stands in the profile.
     Commands,
     Codenet,
+    HitachiModbus,
     Zpl,
     Reader,
     Modbus,

@@ -10,6 +10,7 @@ pub(super) const SHIPPED: &[(&str, &str)] = &[
     ("videojet-wsi", include_str!("../../firmware-profiles/printers/videojet-wsi.toml")),
     ("videojet-zipher", include_str!("../../firmware-profiles/printers/videojet-zipher.toml")),
     ("bestcode-one-to-one", include_str!("../../firmware-profiles/printers/bestcode-one-to-one.toml")),
+    ("hitachi-modbus", include_str!("../../firmware-profiles/printers/hitachi-modbus.toml")),
     ("hitachi-rx-protected", include_str!("../../firmware-profiles/printers/hitachi-rx-protected.toml")),
     ("hitachi-rx-overwrite", include_str!("../../firmware-profiles/printers/hitachi-rx-overwrite.toml")),
     ("hitachi-rx-buffer", include_str!("../../firmware-profiles/printers/hitachi-rx-buffer.toml")),

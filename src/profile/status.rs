@@ -39,7 +39,8 @@ pub enum Condition {
 }
 
 impl StatusRule {
-    pub(super) fn holds(&self, values: &Values) -> bool {
+    /// It holds for a status with these places.
+    pub fn holds(&self, values: &Values) -> bool {
         let Some(text) = values.text(&self.of) else { return false };
         match self.bit {
             Some(bit) => {

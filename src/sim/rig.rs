@@ -8,7 +8,7 @@
 //! never given a second.
 
 use super::bench::{Bench, Trouble};
-use super::emul::{Codenet, CodenetHow, Commands, DeviceSide, Emission, Link, Modbus, ModbusHow, Reader, Zpl};
+use super::emul::{Codenet, CodenetHow, Commands, DeviceSide, Emission, Hitachi, HitachiHow, Link, Modbus, ModbusHow, Reader, Zpl};
 use crate::profile::{Bound, Dialect, Profiles};
 use crate::vocab::plan::{Address, After, Plan, Point, Role};
 use crate::vocab::rng::Rng;
@@ -41,6 +41,7 @@ struct Seat {
 enum Emulated {
     Commands(Box<Commands>),
     Codenet(Codenet),
+    Hitachi(Box<Hitachi>),
     Zpl(Zpl),
     Reader(Box<Reader>),
     Modbus(Modbus),
@@ -50,6 +51,7 @@ impl Emulated {
     fn side(&mut self) -> &mut dyn DeviceSide {
         match self {
             Self::Commands(d) => &mut **d,
+            Self::Hitachi(d) => &mut **d,
             Self::Codenet(d) => d,
             Self::Zpl(d) => d,
             Self::Reader(d) => &mut **d,
@@ -60,6 +62,7 @@ impl Emulated {
     fn deadline(&self) -> Option<u64> {
         match self {
             Self::Commands(d) => d.deadline(),
+            Self::Hitachi(d) => d.deadline(),
             Self::Codenet(d) => d.deadline(),
             Self::Zpl(d) => d.deadline(),
             Self::Reader(d) => d.deadline(),
@@ -195,6 +198,7 @@ impl Bench for Rig {
     fn print(&mut self, printer: DeviceNo, now_us: u64) -> Option<Vec<u8>> {
         match self.seat(printer)? {
             Emulated::Commands(p) => p.print(now_us),
+            Emulated::Hitachi(p) => p.print(now_us),
             Emulated::Codenet(p) => p.print(now_us),
             _ => None,
         }
@@ -258,6 +262,7 @@ fn emulated(plan: &Plan, no: DeviceNo, bound: &Bound, rng: Rng) -> Emulated {
     match bound.profile.dialect {
         Dialect::Codenet => Emulated::Codenet(Codenet::new(codenet_how(plan, no, bound), rng)),
         Dialect::Commands => Emulated::Commands(Box::new(Commands::new(bound, messages(plan, no), rng))),
+        Dialect::HitachiModbus => Emulated::Hitachi(Box::new(Hitachi::new(hitachi_how(bound), rng))),
         Dialect::Zpl => Emulated::Zpl(Zpl::new(rng)),
         Dialect::Reader => Emulated::Reader(Box::new(Reader::new(bound.reader.clone(), rng))),
         Dialect::Modbus => Emulated::Modbus(Modbus::new(modbus_how(plan, no, bound), rng)),
@@ -279,6 +284,14 @@ fn codenet_how(plan: &Plan, no: DeviceNo, bound: &Bound) -> CodenetHow {
         serial: matches!(plan.device(no).address, Address::Serial { .. }),
         resident: labels.is_empty(),
         labels,
+    }
+}
+
+fn hitachi_how(bound: &Bound) -> HitachiHow {
+    HitachiHow {
+        unit: u8::try_from(bound.number("unit")).unwrap_or(1),
+        items: u16::try_from(bound.number("item")).unwrap_or(1),
+        low_first: bound.text("word_order") == "low-first",
     }
 }
 

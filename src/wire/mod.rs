@@ -11,6 +11,7 @@ mod commands;
 pub mod framer;
 #[cfg(test)]
 mod fuzz;
+mod hitachi;
 pub mod label;
 mod modbus;
 mod outbox;
@@ -77,6 +78,7 @@ pub fn converse_at(bound: &Bound, place: Place) -> Box<dyn Conversation> {
     match bound.profile.dialect {
         Dialect::Codenet => Box::new(codenet::Codenet::new(bound, place.serial)),
         Dialect::Commands => Box::new(commands::Commands::new(bound)),
+        Dialect::HitachiModbus => Box::new(hitachi::Hitachi::new(bound)),
         Dialect::Zpl => Box::new(zpl::Zpl::new(bound)),
         Dialect::Reader => Box::new(reader::Reader::new(bound)),
         Dialect::Modbus => Box::new(modbus::Modbus::new(bound, place.points)),

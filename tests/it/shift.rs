@@ -168,13 +168,19 @@ fn children_that_change_places_cost_their_two_boxes() {
 /// The shift with another item printer, described by its profile alone. `repeats`: an empty buffer prints the last code
 /// again, which the auditor rightly calls inked twice; what matters then is that no second carrier passes.
 fn commanded(profile: &str, settings: &str, repeats: bool) {
+    commanded_at(300, profile, settings, "message = \"BOTTLE\"", repeats);
+}
+
+/// At so many things a minute, and with a message as this printer names it, or none.
+fn commanded_at(rate_per_min: u32, profile: &str, settings: &str, message: &str, repeats: bool) {
     let line = LINE
         .replace("profile = \"domino-codenet\"", &format!("profile = \"{profile}\""))
-        .replace("settings = { depth = 8, ack_char = \"A\" }", &format!("settings = {settings}"));
+        .replace("settings = { depth = 8, ack_char = \"A\" }", &format!("settings = {settings}"))
+        .replace("message = \"BOTTLE\"", message);
     assert!(line.contains(profile));
     for seed in 1..=2 {
         let (faults, crashes) = if seed % 2 == 1 { (Faults::Normal, 1) } else { (Faults::None, 0) };
-        let how = ShiftHow { seed, bottles: 240, faults, crashes, rate_per_min: 300, line: line.clone(), ..ShiftHow::default() };
+        let how = ShiftHow { seed, bottles: 240, faults, crashes, rate_per_min, line: line.clone(), ..ShiftHow::default() };
         let dir = folder();
         let j = shift::<Sound>(&how, dir.path()).unwrap_or_else(|e| panic!("{profile} seed {seed}: {e}"));
         let grave: Vec<&String> =
@@ -197,6 +203,28 @@ fn a_shift_printed_over_zipher() {
 #[test]
 fn a_shift_printed_one_to_one() {
     commanded("bestcode-one-to-one", "{}", true);
+}
+
+/// Its driver leaves a serial Hitachi alone for 50 ms after every answer, and a code takes three of them.
+#[test]
+fn a_shift_printed_by_a_hitachi_that_protects_its_text() {
+    commanded_at(120, "hitachi-rx-protected", "{}", "message = \"12\"", true);
+}
+
+#[test]
+fn a_shift_printed_by_a_hitachi_that_says_what_it_printed() {
+    commanded_at(120, "hitachi-rx-overwrite", "{ asks_first = true }", "message = \"12\"", true);
+}
+
+#[test]
+fn a_shift_printed_by_a_hitachi_with_a_buffer() {
+    commanded_at(300, "hitachi-rx-buffer", "{}", "message = \"12\"", true);
+    commanded_at(300, "hitachi-rx-buffer", "{ confirmation = \"event\" }", "message = \"12\"", true);
+}
+
+#[test]
+fn a_shift_printed_by_a_hitachi_over_modbus() {
+    commanded_at(300, "hitachi-modbus", "{}", "", true);
 }
 
 #[test]

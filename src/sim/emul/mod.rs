@@ -9,6 +9,7 @@
 
 pub mod codenet;
 pub mod commands;
+pub mod hitachi;
 pub mod modbus;
 mod outbox;
 pub mod reader;
@@ -16,6 +17,7 @@ pub mod zpl;
 
 pub use codenet::{Codenet, CodenetHow};
 pub use commands::Commands;
+pub use hitachi::{Hitachi, HitachiHow};
 pub use modbus::{Modbus, ModbusHow};
 pub use reader::Reader;
 pub use zpl::{Label, Zpl};
