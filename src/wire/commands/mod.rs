@@ -40,6 +40,8 @@ const FULL_US: u64 = 250 * MS;
 const AMIDST_US: u64 = 250 * MS;
 /// Orders held at most; the line's window is far smaller.
 const MOST_ORDERS: usize = 4_096;
+/// Questions whether we listen, with nothing said behind them, before it counts as out of its mind.
+const MOST_QUESTIONS: u32 = 16;
 /// Refusals in a row with nothing in the buffer before the printer counts as not ready.
 const EMPTY_REFUSALS: u32 = 50;
 
@@ -101,6 +103,8 @@ pub struct Commands {
     asked: Option<Asked>,
     /// It asked whether we listen: what it says next is its own. Nothing is asked before that came, or before this moment.
     listening: Option<u64>,
+    /// How often it has asked so without saying anything.
+    questions: u32,
     /// Nothing is asked before.
     pause_us: Option<u64>,
     arm: Option<Arm>,
@@ -135,6 +139,7 @@ impl Commands {
             rounds: 0,
             asked: None,
             listening: None,
+            questions: 0,
             pause_us: None,
             arm: None,
             identity: None,
@@ -306,7 +311,7 @@ impl Commands {
         self.credit.leave_ghosts(put);
         self.stage = Stage::Closed;
         (self.run, self.pause_us, self.amidst_us, self.trouble) = (None, None, None, None);
-        self.listening = None;
+        (self.listening, self.questions) = (None, 0);
         self.forget_orders();
         (self.clear_wanted, self.disarm_wanted) = (false, false);
     }
