@@ -277,8 +277,12 @@ impl Hitachi {
 
     fn has_items(&mut self, items: u16, now_us: u64) {
         self.items = items;
-        if items < self.item() {
-            let why = format!("its message has {items} items, and codes are for item {}: select another message, or correct the setting", self.item());
+        // None at all is not believed.
+        if (1..self.item()).contains(&items) {
+            let why = format!(
+                "its message has {items} items, and codes are for item {}: select another message, or correct the setting",
+                self.item()
+            );
             self.unready(&why, now_us);
         }
     }

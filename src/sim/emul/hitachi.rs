@@ -300,7 +300,8 @@ mod tests {
     }
 
     /// The manual's example, as a request on the wire.
-    const ABC123: &[u8] = b"\x00\x00\x00\x00\x00\x1f\x01\x10\x00\x84\x00\x0c\x18\0\0\0\x41\0\0\0\x42\0\0\0\x43\0\0\0\x31\0\0\0\x32\0\0\0\x33";
+    const ABC123: &[u8] =
+        b"\x00\x00\x00\x00\x00\x1f\x01\x10\x00\x84\x00\x0c\x18\0\0\0\x41\0\0\0\x42\0\0\0\x43\0\0\0\x31\0\0\0\x32\0\0\0\x33";
 
     #[test]
     fn a_text_is_printed_once_its_change_is_committed() {

@@ -92,14 +92,20 @@ fn each_in_trouble_inks_no_old_code_and_comes_back() {
                     Report::Printed { count } => {
                         for _ in 0..count {
                             let c: CodeRef = window.pop_front().expect("no more prints than codes taken");
-                            assert!(inked.contains(&code(c.ordinal).1), "{profile} {settings} seed {seed}: round {round}: {c:?} was not inked");
+                            assert!(
+                                inked.contains(&code(c.ordinal).1),
+                                "{profile} {settings} seed {seed}: round {round}: {c:?} was not inked"
+                            );
                             back += u32::from(round > 250);
                         }
                     }
                     Report::PrintedCode { code: c } => {
                         let at = window.iter().position(|w| *w == c).expect("a code of the window is named");
                         window.drain(..=at);
-                        assert!(inked.contains(&code(c.ordinal).1) && named.insert(c), "{profile} {settings} seed {seed}: round {round}: {c:?}");
+                        assert!(
+                            inked.contains(&code(c.ordinal).1) && named.insert(c),
+                            "{profile} {settings} seed {seed}: round {round}: {c:?}"
+                        );
                         back += u32::from(round > 250);
                     }
                     _ => {}
