@@ -41,6 +41,8 @@ pub struct Commands {
     /// What it says once the host has answered its question, and whether that was asked.
     held: VecDeque<Vec<u8>>,
     asking: bool,
+    /// Answers that wait until its own word is said.
+    owed: Vec<Vec<u8>>,
     /// Codes that wait, with their record numbers.
     waiting: VecDeque<(u64, Vec<u8>)>,
     /// The text in the field, of a printer that holds one; printed already or not.
@@ -82,6 +84,7 @@ impl Commands {
             request: Vec::new(),
             held: VecDeque::new(),
             asking: false,
+            owed: Vec::new(),
             waiting: VecDeque::new(),
             field: None,
             message: None,
@@ -189,7 +192,8 @@ impl Commands {
         let Some(link) = self.link else { return };
         let at_us = now_us + self.between_ms(1, 2);
         if std::mem::take(&mut self.asking) {
-            if let Some(bytes) = self.held.pop_front() {
+            let owed: Vec<Vec<u8>> = self.owed.drain(..).collect();
+            for bytes in self.held.pop_front().into_iter().chain(owed) {
                 self.said_us = self.out.send(link, bytes, at_us.max(self.said_us));
             }
         } else {
@@ -295,6 +299,9 @@ impl Commands {
         // What is too much for its buffer is dropped without a word, where it has no word for it.
         let Some(reply) = reply.filter(|r| !full || r.means != Means::Ok) else { return };
         if let (Some(bytes), Some(link)) = (self.written(&reply.is, reply.from, &values, now_us), self.link.filter(|_| !silent)) {
+            if self.asking {
+                return self.owed.push(bytes);
+            }
             let at_us = now_us + self.between_ms(2, 6);
             self.said_us = self.out.acknowledge(link, bytes, at_us.max(self.said_us));
         }
@@ -385,6 +392,7 @@ impl DeviceSide for Commands {
         self.link.take_if(|l| *l == link);
         self.request.clear();
         self.held.clear();
+        self.owed.clear();
         self.asking = false;
     }
 
@@ -411,6 +419,7 @@ impl DeviceSide for Commands {
         if !on {
             self.out = Outbox::default();
             self.held.clear();
+            self.owed.clear();
             (self.link, self.asking) = (None, false);
             self.request.clear();
             self.waiting.clear();

@@ -33,7 +33,8 @@ impl Commands {
     /// What follows its question whether we listen: also an acknowledgement belongs to that, and not to what is asked.
     fn own_word(&mut self, form: usize, bytes: &[u8], now_us: u64) {
         if let Some(asked) = &mut self.asked {
-            asked.deadline_us = now_us + u64::from(self.talk.commands[&asked.role].timeout_ms) * MS;
+            let again_us = now_us + u64::from(self.talk.commands[&asked.role].timeout_ms) * MS;
+            asked.deadline_us = again_us.min(asked.latest_us);
         }
         self.event(form, bytes, now_us);
     }
@@ -106,13 +107,13 @@ impl Commands {
             return true;
         }
         let may = command.silence.as_ref().map_or(String::new(), |s| format!(": {s}"));
-        let Asked { ask, role, deadline_us, sent } = asked;
-        match ask {
+        let why = format!("no answer to {} within {} ms{may}", asked.role.name(), command.timeout_ms);
+        match asked.ask {
             // A code that it has named as printed meanwhile is in it, answer or not.
             Ask::Put(put) if self.credit.named_early => self.taken(put, now_us),
-            ask => self.asked = Some(Asked { ask, role, deadline_us, sent }),
+            ask => self.asked = Some(Asked { ask, ..asked }),
         }
-        self.hang_up(&format!("no answer to {} within {} ms{may}", role.name(), command.timeout_ms));
+        self.hang_up(&why);
         false
     }
 }

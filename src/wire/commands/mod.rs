@@ -42,6 +42,8 @@ const AMIDST_US: u64 = 250 * MS;
 const MOST_ORDERS: usize = 4_096;
 /// Questions whether we listen, with nothing said behind them, before it counts as out of its mind.
 const MOST_QUESTIONS: u32 = 16;
+/// Times over that an answer may take, where the printer's own words start its time anew.
+const MOST_WAITS: u64 = 3;
 /// Refusals in a row with nothing in the buffer before the printer counts as not ready.
 const EMPTY_REFUSALS: u32 = 50;
 
@@ -61,6 +63,8 @@ struct Asked {
     ask: Ask,
     role: Role,
     deadline_us: u64,
+    /// However often its time starts anew, it ends here.
+    latest_us: u64,
     /// What an answer must repeat, where it does.
     sent: Values,
 }
@@ -181,7 +185,9 @@ impl Commands {
         let (answered, timeout_ms) = (!command.replies.is_empty(), command.timeout_ms);
         self.out.send(bytes);
         let sent = if sum.is_empty() { values } else { values.with("sum", sum) };
-        let asked = Asked { ask, role, deadline_us: now_us + u64::from(timeout_ms) * MS, sent };
+        let timeout_us = u64::from(timeout_ms) * MS;
+        let (deadline_us, latest_us) = (now_us + timeout_us, now_us + MOST_WAITS * timeout_us);
+        let asked = Asked { ask, role, deadline_us, latest_us, sent };
         if answered {
             self.asked = Some(asked);
         } else {

@@ -76,7 +76,9 @@ fn each_in_trouble_inks_no_old_code_and_comes_back() {
         Trouble::Fault { ms: 700 },
     ];
     for seed in 0..60 {
-        let (profile, settings, _) = ALL[seed as usize % ALL.len()];
+        let (profile, settings, depth) = ALL[seed as usize % ALL.len()];
+        // Where room alone tells of prints, the reader behind it moves the window on.
+        let guesses = profile == "hitachi-rx-buffer" && !settings.contains("confirmation");
         let mut m = meeting(profile, settings, seed);
         let mut rng = Rng::new(seed);
         let (mut next, mut window, mut back) = (0u32, VecDeque::new(), 0);
@@ -91,7 +93,10 @@ fn each_in_trouble_inks_no_old_code_and_comes_back() {
                     Report::Ready { .. } | Report::Down { .. } | Report::OutOfStep { .. } | Report::Cleared => window.clear(),
                     Report::Printed { count } => {
                         for _ in 0..count {
-                            let c: CodeRef = window.pop_front().expect("no more prints than codes taken");
+                            let Some(c) = window.pop_front() else {
+                                assert!(guesses, "{profile} {settings} seed {seed}: more prints than codes taken");
+                                continue;
+                            };
                             assert!(
                                 inked.contains(&code(c.ordinal).1),
                                 "{profile} {settings} seed {seed}: round {round}: {c:?} was not inked"
@@ -111,7 +116,7 @@ fn each_in_trouble_inks_no_old_code_and_comes_back() {
                     _ => {}
                 }
             }
-            if window.len() < 3 {
+            if window.len() < depth as usize + 2 {
                 let (code, bytes) = code(next);
                 next += 1;
                 m.order(Order::Print { code, bytes });
@@ -120,6 +125,9 @@ fn each_in_trouble_inks_no_old_code_and_comes_back() {
             if let Some(code) = m.rig.print(m.device, m.now_us) {
                 // Its last code again is what it does when nothing new came; an older one never.
                 assert!(inked.insert(code.clone()) || code == last, "{profile} {settings} seed {seed}: an old code came back");
+                let read = window.iter().position(|w| guesses && self::code(w.ordinal).1 == code);
+                back += u32::from(round > 250 && read.is_some());
+                window.drain(..read.map_or(0, |at| at + 1));
                 last = code;
             }
         }
