@@ -63,6 +63,13 @@ enum Stage {
     Unready,
 }
 
+/// What the line asked it to print with.
+#[derive(Debug)]
+struct Arm {
+    message: Option<String>,
+    fields: Vec<(String, String)>,
+}
+
 #[derive(Debug)]
 pub struct Hitachi {
     bound: Bound,
@@ -73,7 +80,7 @@ pub struct Hitachi {
     asked: Option<Asked>,
     /// What is asked next, in order.
     script: VecDeque<Ask>,
-    arm: Option<(Option<String>, Vec<(String, String)>)>,
+    arm: Option<Arm>,
     clear_wanted: bool,
     trouble: Option<String>,
     status_due_us: u64,
@@ -182,7 +189,7 @@ impl Hitachi {
         self.queue.clear();
         self.script.clear();
         (self.inside, self.putting, self.bare, self.proving) = (None, None, true, false);
-        let Some((message, fields)) = &self.arm else {
+        let Some(Arm { message, fields }) = &self.arm else {
             self.stage = Stage::Idle;
             return;
         };
@@ -418,7 +425,7 @@ impl Conversation for Hitachi {
     fn ordered(&mut self, order: Order, now_us: u64) {
         match order {
             Order::Arm { message, fields } => {
-                self.arm = Some((message, fields));
+                self.arm = Some(Arm { message, fields });
                 self.trouble = None;
                 if !matches!(self.stage, Stage::Closed | Stage::Connecting) {
                     self.adopt(now_us);
