@@ -2,7 +2,7 @@
 
 use super::port::{Link, Opened, Port};
 use super::timer::Timer;
-use crate::vocab::plan::Address;
+use crate::vocab::plan::{Address, Network};
 use crate::vocab::{DeviceNo, Order, Report};
 use crate::wire::{Action, Conversation};
 use std::path::PathBuf;
@@ -44,6 +44,8 @@ pub struct Device {
     pub address: Address,
     /// A link of its own for commands.
     pub aside: Option<Address>,
+    /// Who may connect, where the device connects to us; none: anybody.
+    pub allow: Vec<Network>,
     /// The folder of the configuration file.
     pub folder: PathBuf,
     pub conversation: Box<dyn Conversation>,
@@ -61,7 +63,7 @@ pub struct Driven {
 /// Starts a device's driver on the current runtime.
 pub fn spawn(device: Device) -> Driven {
     let (orders, inbox) = mpsc::channel(ORDERS);
-    let port = Port::new(device.address, device.aside, device.folder);
+    let port = Port::new(device.address, device.aside, device.folder).allowing(device.allow);
     let talk = Talk {
         no: device.no,
         conversation: device.conversation,

@@ -18,7 +18,7 @@ pub struct Bound {
 impl Profiles {
     /// A profile with these settings, or every complaint about them as "what; what would be right".
     pub fn bind(&self, name: &str, given: &BTreeMap<String, Setting>) -> Result<Bound, Vec<String>> {
-        let Some(profile) = self.0.get(name) else {
+        let Some(profile) = self.all.get(name) else {
             return Err(vec![format!("there is no profile \"{name}\"; use one of {}", self.names().collect::<Vec<_>>().join(", "))]);
         };
         let mut wrong = Vec::new();
@@ -66,6 +66,11 @@ impl Profiles {
 }
 
 impl Bound {
+    /// Every setting, defaults among them.
+    pub fn settings(&self) -> &BTreeMap<String, Setting> {
+        &self.settings
+    }
+
     pub fn number(&self, key: &str) -> i64 {
         match self.settings.get(key) {
             Some(Setting::Number(n)) => *n,

@@ -15,6 +15,7 @@ mod hitachi;
 pub mod label;
 mod modbus;
 mod outbox;
+pub mod probe;
 pub mod reader;
 pub mod transcript;
 mod zpl;
