@@ -84,7 +84,9 @@ fn plan() -> Plan {
         settings: BTreeMap::new(),
         traits,
     };
-    let printer = |label| Traits::Printer(PrinterTraits { depth: 2, confirms: true, clear_on_adopt: true, label, repeats_on_empty: false });
+    let printer = |label| {
+        Traits::Printer(PrinterTraits { depth: 2, confirms: true, clear_on_adopt: true, label, repeats_on_empty: false, labels: None })
+    };
     let reader = || Traits::Reader(ReaderTraits::default());
     Plan {
         line: "L1".into(),

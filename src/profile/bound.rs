@@ -1,5 +1,6 @@
 //! A profile with one device's settings, and what the line must know of the device.
 
+use super::label::LabelForm;
 use super::printer::{Buffer, BufferKind, Confirmation, Role};
 use super::talk::Step;
 use super::{Dialect, Kind, OnEmpty, Profile, Profiles, SettingRule, reader};
@@ -132,6 +133,7 @@ impl Bound {
                     clear_on_adopt: clears,
                     label: false,
                     repeats_on_empty: repeats,
+                    labels: None,
                 })
             }
             Kind::Printer => Traits::Printer(PrinterTraits {
@@ -141,10 +143,16 @@ impl Bound {
                 clear_on_adopt: overwrites || self.flag("clear_on_adopt"),
                 label: false,
                 repeats_on_empty: repeats,
+                labels: None,
             }),
-            Kind::LabelPrinter => {
-                Traits::Printer(PrinterTraits { depth: 1, confirms: true, clear_on_adopt: false, label: true, repeats_on_empty: repeats })
-            }
+            Kind::LabelPrinter => Traits::Printer(PrinterTraits {
+                depth: 1,
+                confirms: true,
+                clear_on_adopt: false,
+                label: true,
+                repeats_on_empty: repeats,
+                labels: self.profile.talk.as_ref().and_then(|t| t.label.as_ref()).map(LabelForm::traits),
+            }),
             Kind::Reader => Traits::Reader(self.reader.traits()),
             Kind::Io => Traits::Io,
         }

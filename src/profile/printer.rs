@@ -1,5 +1,5 @@
-//! The printer's half of the language: what its memory does, and, for the dialect `commands`, what is said to it and what
-//! its answers mean. Bytes are in the notation of `bytes.rs`.
+//! The printer's half of the language: what its memory does, and, for the dialects `commands` and `label`, what is said to
+//! it and what its answers mean. Bytes are in the notation of `bytes.rs`; what stands on labels is in `label.rs`.
 
 pub use super::status::{Condition, StatusRule};
 use serde::Deserialize;
@@ -181,6 +181,8 @@ pub enum Charset {
     Latin1,
     /// Any UTF-8.
     Utf8,
+    /// Bytes 20 to 7E.
+    Printable,
     /// Any bytes.
     Bytes,
 }
@@ -317,6 +319,9 @@ pub struct Command {
 pub struct Reply {
     /// Its bytes, without what its `[[inbound]]` form takes off.
     pub is: String,
+    /// Dialect `label`: the further units of an answer that comes in several, in order.
+    #[serde(default)]
+    pub then: Vec<String>,
     /// The name of the `[[inbound]]` form it comes in; any when absent.
     pub from: Option<String>,
     pub means: Means,

@@ -20,6 +20,8 @@ pub struct StatusRule {
     pub bit: Option<u32>,
     /// … which is read to this base (10 or 16) …
     pub base: Option<u32>,
+    /// … or is a decimal number above this one.
+    pub over: Option<u64>,
     pub becomes: Condition,
     pub say: String,
 }
@@ -29,6 +31,7 @@ pub struct StatusRule {
 #[serde(rename_all = "kebab-case")]
 pub enum Condition {
     Ready,
+    /// It prints. Of a label printer: it has something of a label still before it.
     Printing,
     /// It prints, and wants something soon.
     Warning,
@@ -42,6 +45,9 @@ impl StatusRule {
     /// It holds for a status with these places.
     pub fn holds(&self, values: &Values) -> bool {
         let Some(text) = values.text(&self.of) else { return false };
+        if let Some(over) = self.over {
+            return text.parse::<u64>().is_ok_and(|n| n > over);
+        }
         match self.bit {
             Some(bit) => {
                 let n = u64::from_str_radix(&text, if self.base == Some(16) { 16 } else { 10 });

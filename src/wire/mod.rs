@@ -13,12 +13,12 @@ pub mod framer;
 mod fuzz;
 mod hitachi;
 pub mod label;
+mod labelling;
 mod modbus;
 mod outbox;
 pub mod probe;
 pub mod reader;
 pub mod transcript;
-mod zpl;
 
 pub use modbus::Points;
 
@@ -80,7 +80,7 @@ pub fn converse_at(bound: &Bound, place: Place) -> Box<dyn Conversation> {
         Dialect::Codenet => Box::new(codenet::Codenet::new(bound, place.serial)),
         Dialect::Commands => Box::new(commands::Commands::new(bound)),
         Dialect::HitachiModbus => Box::new(hitachi::Hitachi::new(bound)),
-        Dialect::Zpl => Box::new(zpl::Zpl::new(bound)),
+        Dialect::Label => Box::new(labelling::Labelling::new(bound)),
         Dialect::Reader => Box::new(reader::Reader::new(bound)),
         Dialect::Modbus => Box::new(modbus::Modbus::new(bound, place.points)),
     }

@@ -6,7 +6,7 @@
 use crate::profile::printer::{Class, LengthForm};
 use crate::profile::talk::{Begin, InboundForm};
 
-pub(super) const LONGEST: usize = 4_096;
+pub(in crate::wire) const LONGEST: usize = 4_096;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::wire) enum Unit {
@@ -80,8 +80,8 @@ impl Units {
     }
 
     fn next_unit(&mut self) -> Option<Unit> {
-        // What another device puts behind its line end stands before the next unit here.
-        if self.forms.iter().any(|f| matches!(f.form, Begin::Line { .. })) {
+        // What a device puts behind its line end, or behind a frame, stands before the next unit here.
+        if !self.forms.iter().any(|f| f.form.begins_with_line_end()) {
             let ends = self.buf.iter().take_while(|b| b"\r\n".contains(b)).count();
             self.buf.drain(..ends);
         }
