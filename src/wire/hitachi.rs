@@ -7,9 +7,9 @@
 //! Must never know: which thing a code is for. Invariants, the same as for every printer here: a code's characters leave
 //! once; a silence hangs up, and nothing that comes later is an answer; never more prints are told than codes were taken.
 
-mod frame;
 mod map;
 
+use super::modbus::frame::{Answer, Found, Wrap};
 use super::outbox::{Outbox, earliest};
 use super::{Action, Conversation};
 use crate::profile::Bound;
@@ -17,7 +17,6 @@ use crate::profile::bytes::Values;
 use crate::profile::printer::Condition;
 use crate::vocab::time::MS;
 use crate::vocab::{CodeRef, Order, Report};
-use frame::{Answer, Found, Wrap};
 use std::collections::VecDeque;
 
 /// A printer in trouble is looked at this often.

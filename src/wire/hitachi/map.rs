@@ -76,7 +76,7 @@ pub fn exception(code: u8) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::hitachi::frame::Wrap;
+    use crate::wire::modbus::frame::Wrap;
 
     /// The manual's example: ABC123 becomes the text.
     #[test]

@@ -1,5 +1,6 @@
 //! Hitachi inkjets, serial in their three regimes and over Modbus, met by the simulated ones.
 
+use super::commanded::printed_by;
 use super::*;
 
 /// Profile, settings, codes that it holds.
