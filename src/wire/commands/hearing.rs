@@ -1,7 +1,7 @@
 //! What the printer says, sorted: answers to what is asked, words of its own, noise; and its silences.
 
 use super::units::Unit;
-use super::{Ask, Asked, Commands, MOST_QUESTIONS, Stage};
+use super::{Ask, Asked, Commands, MOST_INQUIRIES, Stage};
 use crate::profile::bytes::Values;
 use crate::profile::printer::{EventMeans, Means, Role};
 use crate::profile::talk::EventForm;
@@ -76,18 +76,18 @@ impl Commands {
             self.out.send(answer);
         }
         if event.means != EventMeans::Asks {
-            self.questions = 0;
+            self.inquiries = 0;
         }
         let words = said(event.say.as_deref(), &values, bytes);
         match (event.means, values.bytes("text")) {
             (EventMeans::Printed, Some(text)) => self.named_event(text, bytes, now_us),
             (EventMeans::Printed, None) => self.printed_event(values.number("count").unwrap_or(1), bytes, now_us),
             (EventMeans::Status, _) => self.judged(&values, now_us),
-            (EventMeans::Asks, _) if self.questions == MOST_QUESTIONS => {
+            (EventMeans::Asks, _) if self.inquiries == MOST_INQUIRIES => {
                 self.hang_up("it asks again and again whether we listen, and says nothing");
             }
             (EventMeans::Asks, _) => {
-                self.questions += 1;
+                self.inquiries += 1;
                 self.listening = Some(now_us + u64::from(self.bound.profile.link.reply_timeout_ms) * MS);
             }
             (EventMeans::Fault | EventMeans::LeftMode, _) if matches!(self.stage, Stage::Adopting | Stage::Ready) => {

@@ -8,11 +8,14 @@
 //! - Never more prints are told than codes were taken on this link since it was armed.
 //! - An answer nobody waits for, or counts that cannot be true, are `OutOfStep`: hang up, arm again.
 //! - What may still be in a buffer that nobody cleared takes its room, and its prints are nobody's.
+//! - Of codes whose fate is open it is asked before it gets others; what it cannot prove is doubtful.
 //!
-//! What is heard is sorted in `hearing.rs`, sequences and what answers mean are in `steps.rs`, crediting in `credit.rs`.
+//! What is heard is sorted in `hearing.rs`, sequences and what answers mean are in `steps.rs`, crediting in `credit.rs`, what
+//! a lost printer proves in `reconcile.rs`.
 
 mod credit;
 mod hearing;
+mod reconcile;
 mod steps;
 mod units;
 
@@ -21,7 +24,7 @@ use super::{Action, Conversation};
 use crate::profile::Bound;
 use crate::profile::bytes::Values;
 use crate::profile::printer::{Means, Role};
-use crate::profile::talk::Talk;
+use crate::profile::talk::{Step, Talk};
 use crate::vocab::time::MS;
 use crate::vocab::{CodeRef, Order, Report};
 use credit::Inside;
@@ -41,7 +44,7 @@ const AMIDST_US: u64 = 250 * MS;
 /// Orders held at most; the line's window is far smaller.
 const MOST_ORDERS: usize = 4_096;
 /// Questions whether we listen, with nothing said behind them, before it counts as out of its mind.
-const MOST_QUESTIONS: u32 = 16;
+const MOST_INQUIRIES: u32 = 16;
 /// Times over that an answer may take, where the printer's own words start its time anew.
 const MOST_WAITS: u64 = 3;
 /// Refusals in a row with nothing in the buffer before the printer counts as not ready.
@@ -54,6 +57,8 @@ enum Ask {
     Status,
     /// What tells of prints.
     Confirm,
+    /// Where its counter stands now that it holds codes.
+    Base,
     /// Empties a field whose code was printed, before it is printed again.
     Blank,
 }
@@ -104,12 +109,14 @@ pub struct Commands {
     amidst_us: Option<u64>,
     stage: Stage,
     run: Option<Run>,
+    /// What is asked of codes whose fate is open.
+    questions: Vec<Step>,
     rounds: u32,
     asked: Option<Asked>,
     /// It asked whether we listen: what it says next is its own. Nothing is asked before that came, or before this moment.
     listening: Option<u64>,
     /// How often it has asked so without saying anything.
-    questions: u32,
+    inquiries: u32,
     /// Nothing is asked before.
     pause_us: Option<u64>,
     arm: Option<Arm>,
@@ -141,10 +148,11 @@ impl Commands {
             amidst_us: None,
             stage: Stage::Closed,
             run: None,
+            questions: Vec::new(),
             rounds: 0,
             asked: None,
             listening: None,
-            questions: 0,
+            inquiries: 0,
             pause_us: None,
             arm: None,
             identity: None,
@@ -248,6 +256,11 @@ impl Commands {
                 self.ask(Ask::Blank, Role::Clear, Values::default(), now_us);
                 true
             }
+            Stage::Ready if self.credit.wants_base() && self.can(Role::Count) && self.can(Role::Fill) => {
+                self.credit.basing = true;
+                self.ask(Ask::Base, Role::Count, Values::default(), now_us);
+                true
+            }
             Stage::Ready if !waiting && self.has_room() => {
                 match self.credit.must_look_first(now_us) {
                     Some(role) => self.ask(Ask::Confirm, role, Values::default(), now_us),
@@ -311,6 +324,7 @@ impl Commands {
         self.out.tell_noise(now_us);
         self.out.tell(Report::OutOfStep { why: why.into() });
         self.hang_up(why);
+        self.credit.lost = None;
     }
 
     fn hang_up(&mut self, why: &str) {
@@ -321,27 +335,14 @@ impl Commands {
     /// Nothing is offered, heard or owed on this link any more; what was in the printer may still be there.
     fn stop(&mut self) {
         // The code on its way may be there too.
-        let put = if let Some(Asked { ask: Ask::Put(put), .. }) = self.asked.take() { Some(put) } else { None };
-        self.credit.leave_ghosts(put);
+        let flying = if let Some(Asked { ask: Ask::Put(put), .. }) = self.asked.take() { Some(put) } else { None };
+        self.credit.lose(flying);
+        self.credit.leave_ghosts();
         self.stage = Stage::Closed;
         (self.run, self.pause_us, self.amidst_us, self.trouble) = (None, None, None, None);
-        (self.listening, self.questions) = (None, 0);
+        (self.listening, self.inquiries) = (None, 0);
         self.forget_orders();
         (self.clear_wanted, self.disarm_wanted) = (false, false);
-    }
-
-    fn order_print(&mut self, code: CodeRef, bytes: Vec<u8>, now_us: u64) {
-        // Before Ready, and while a clear is on its way, the line's order is of a time that is over.
-        if self.stage != Stage::Ready || self.clear_wanted {
-            return;
-        }
-        if let Err(e) = self.talk.encode("code", &bytes) {
-            return self.unready(&format!("cannot print a code of this form: {e}"), now_us);
-        }
-        if self.queue.len() >= MOST_ORDERS {
-            return self.out_of_step("more codes were ordered than can wait", now_us);
-        }
-        self.queue.push_back((code, bytes));
     }
 }
 
@@ -360,6 +361,9 @@ impl Conversation for Commands {
 
     fn closed(&mut self, now_us: u64, why: &str) {
         self.stop();
+        if self.credit.lost.is_some() {
+            self.out.tell(Report::Unsettled);
+        }
         let half = self.units.reset();
         self.out.link_gone(&half, now_us, why);
     }
@@ -398,6 +402,7 @@ impl Conversation for Commands {
             }
             Order::Disarm => {
                 self.arm = None;
+                self.credit.lost = None;
                 self.disarm_wanted = self.is_open();
             }
             Order::Clear | Order::Output { .. } | Order::Pulse { .. } | Order::Trigger { .. } | Order::Verdict { .. } => {}
