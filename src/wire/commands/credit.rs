@@ -103,7 +103,7 @@ impl Credit {
             proving: false,
             blank_due: false,
             bare: true,
-            nature: nature_of(bound, kind),
+            nature: Nature::of(bound, kind, !holds_one(kind)),
             flying: None,
             lost: None,
             kept: false,
@@ -475,19 +475,6 @@ impl Commands {
             let why = format!("printed its last code again ({} times): nothing new came in time", more - u64::from(n));
             self.unready(&why, now_us);
         }
-    }
-}
-
-fn nature_of(bound: &Bound, kind: BufferKind) -> Nature {
-    let tells = |role| bound.profile.talk.as_ref().is_some_and(|t| t.has(role));
-    let on_empty = bound.profile.buffer.as_ref().map_or(OnEmpty::Repeats, |b| b.on_empty);
-    Nature {
-        numbered: kind == BufferKind::NumberedRecords && tells(Role::LastRecord),
-        prints_empty: matches!(on_empty, OnEmpty::Blank | OnEmpty::Repeats),
-        queues: !holds_one(kind),
-        tells_text: tells(Role::LastText),
-        tells_count: tells(Role::Count),
-        tells_fill: tells(Role::Fill),
     }
 }
 

@@ -1,8 +1,8 @@
 //! Printers that say what they print by the text itself: that very code is credited, and the names of codes that have left
 //! the window are kept for a while, since one of them may be said late, or once more.
 
-use super::{Credit, Inside};
 use super::super::{Ask, Asked, Commands, Refused, Stage};
+use super::{Credit, Inside};
 use crate::profile::printer::Confirmation;
 use crate::vocab::Report;
 use std::collections::VecDeque;
