@@ -66,9 +66,8 @@ pub fn questions(bound: &Bound, serial: bool) -> Vec<Question> {
             probe.map(ask).collect()
         }
         Dialect::HitachiModbus => {
-            let unit = u8::try_from(bound.number("unit")).unwrap_or(1);
             let [high, low] = HITACHI_ONLINE.to_be_bytes();
-            one("online", &[0x70, 0x6d, 0, 0, 0, 6, unit, READ_HOLDING, high, low, 0, 1])
+            one("online", &Wrap::Tcp.request(TRANSACTION, unit(bound), &[READ_HOLDING, high, low, 0, 1]))
         }
         Dialect::Modbus => {
             let first = (bound.number("base") + bound.number("input_base")).clamp(0, 65_535) as u16;
@@ -115,9 +114,9 @@ pub fn understood(bound: &Bound, serial: bool, question: &Question, answer: &[u8
         }
         Dialect::Reader => probe_answer(bound.profile.reader.as_ref()?, answer),
         Dialect::HitachiModbus => {
-            let (head, body) = answer.split_at_checked(MBAP)?;
-            let ours = head[..4] == question.bytes[..4] && head[6] == question.bytes[6];
-            match body {
+            let Found::Answer(a) = Wrap::Tcp.take(&mut answer.to_vec()) else { return None };
+            let ours = a.unit == unit(bound) && a.transaction == Some(TRANSACTION);
+            match a.pdu.as_slice() {
                 [READ_HOLDING, 2, 0, 0] if ours => Some(certain("offline".into())),
                 [READ_HOLDING, 2, 0, 1] if ours => Some(certain("online".into())),
                 _ => None,
