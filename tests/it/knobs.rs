@@ -169,7 +169,7 @@ fn a_jam_a_silence_and_a_power_cycle_of_a_module_on_a_serial_line() {
     let devices = line.knob(json!({"id": 1, "op": "devices"}));
     let io = devices["devices"].as_array().unwrap().iter().find(|d| d["id"] == "io1").expect("the module");
     let named = |k: &str| io["knobs"].as_array().unwrap().iter().any(|x| x["knob"] == k);
-    assert!(["silent", "power-cycle", "late", "jam", "stuck"].into_iter().all(named) && !named("nak-next"), "{io}");
+    assert!(["silent", "nak-next", "power-cycle", "late", "jam", "stuck"].into_iter().all(named) && !named("starve"), "{io}");
     assert_eq!(line.say("{\"id\":2,\n")["error"]["code"], "bad-request");
     assert_eq!(line.knob(json!({"id": 3, "op": "turn", "device": "io9", "knob": "jam"}))["error"]["code"], "unknown-device");
     assert_eq!(line.knob(json!({"id": 4, "op": "turn", "device": "cam1", "knob": "jam"}))["error"]["code"], "unknown-knob");
