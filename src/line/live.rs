@@ -360,7 +360,7 @@ impl<L: Law> Line<L> {
             Report::Ready { .. } => "ready",
             Report::NotReady { .. } => "not-ready",
             Report::Taken { .. } => "taken",
-            Report::Printed { .. } => "printed",
+            Report::Printed { .. } | Report::PrintedCode { .. } => "printed",
             Report::Cleared => "cleared",
             Report::OutOfStep { .. } => "out-of-step",
             Report::Unsettled => "unsettled",
@@ -405,6 +405,7 @@ impl<L: Law> Line<L> {
             }
             Report::Taken { code } => self.taken(device, code),
             Report::Printed { count } => self.printed(device, count),
+            Report::PrintedCode { code } => self.printed_code(device, code),
             Report::Cleared => self.cleared(device),
             Report::OutOfStep { .. } => self.printer_lost(device, crate::vocab::Doubt::Silence),
             Report::Unsettled => self.unsettled(device),
