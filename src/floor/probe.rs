@@ -8,6 +8,7 @@ use crate::device::{Link, Port};
 use crate::profile::Bound;
 use crate::vocab::plan::Address;
 use crate::wire::probe::{Question, Understood, questions, recognised, understood};
+use std::collections::VecDeque;
 use std::io;
 use std::path::Path;
 use std::time::Duration;
@@ -74,7 +75,10 @@ impl Probing {
             }
         }
         let mut found: Vec<usize> = Vec::new();
-        for (question, askers) in all {
+        // What a stranger said before may still lie half in its input and spoil a question: one whose answer nobody
+        // understands is asked once more.
+        let mut asking: VecDeque<(Question, Vec<usize>, bool)> = all.into_iter().map(|(q, askers)| (q, askers, true)).collect();
+        while let Some((question, askers, first)) = asking.pop_front() {
             if !found.is_empty() && !askers.iter().any(|a| found.contains(a)) {
                 continue;
             }
@@ -90,6 +94,9 @@ impl Probing {
             };
             let read: Vec<(usize, Understood)> = askers.iter().filter_map(read).collect();
             found.extend(read.iter().filter(|(_, u)| u.certain).map(|(i, _)| *i));
+            if first && read.is_empty() && !answer.is_empty() && answer != question.bytes {
+                asking.push_front((question.clone(), askers.clone(), false));
+            }
             let name = |i: &usize| p.candidates[*i].profile.name.clone();
             told(Seen::Asked {
                 profiles: askers.iter().map(name).collect(),
@@ -212,6 +219,23 @@ mod tests {
         assert_eq!((known[0].0.as_str(), known[0].1.says.as_str()), ("domino-codenet", "identity 0156"));
         let heard = served.join().unwrap();
         assert!(heard.ends_with(b"\x1bA?\x04"), "nothing is asked after it: {}", heard.escape_ascii());
+    }
+
+    #[test]
+    fn a_question_that_was_spoiled_by_the_one_before_is_asked_again() {
+        // It ends a command at CR; what came before without one stands in front of it.
+        let (address, _served) = device(false, |asked| match asked {
+            b"KEYENCE\r" => {
+                static SPOILED: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(true);
+                let spoiled = SPOILED.swap(false, std::sync::atomic::Ordering::Relaxed);
+                if spoiled { b"ER,KEYENCE,00\r".to_vec() } else { b"OK,KEYENCE,SR-750,1.00\r".to_vec() }
+            }
+            _ => Vec::new(),
+        });
+        let seen = run(address, &["domino-codenet", "keyence-sr"]);
+        let known = seen.iter().filter(|s| matches!(s, Seen::Asked { known, .. } if known.iter().any(|k| k.0 == "keyence-sr"))).count();
+        let asked = seen.iter().filter(|s| matches!(s, Seen::Asked { question, .. } if question.bytes == b"KEYENCE\r")).count();
+        assert_eq!((known, asked), (1, 2), "{seen:?}");
     }
 
     #[test]
