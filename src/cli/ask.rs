@@ -297,8 +297,15 @@ fn show_status(g: &Globals, v: &Map<String, Value>) -> Exit {
     }
     for d in &s.devices {
         let link = if zh { words::kind(&d.link, lang) } else { &d.link };
+        let gs = match (d.gs.as_deref(), zh) {
+            (Some("missing"), true) => "，不传 GS",
+            (Some("missing"), false) => ", drops GS",
+            (Some(_), true) => "，传 GS",
+            (Some(_), false) => ", hands on GS",
+            (None, _) => "",
+        };
         print(format_args!(
-            "  {} ({}) {link}{}",
+            "  {} ({}) {link}{gs}{}",
             d.id,
             d.profile,
             d.trouble.as_ref().map(|t| format!(": {}", place::told(g, t))).unwrap_or_default()

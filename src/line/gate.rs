@@ -8,7 +8,7 @@ use super::law::Law;
 use super::live::Line;
 use super::mouth::Mouth;
 use crate::vocab::event::Event;
-use crate::vocab::plan::{After, Gate, Point, Polarity, Station};
+use crate::vocab::plan::{After, Gate, PointKind, Polarity, Station};
 use crate::vocab::report::Poll;
 use crate::vocab::time::MS;
 use crate::vocab::{CodeRef, DeviceNo, Passage, Reason, StationNo};
@@ -30,6 +30,11 @@ const POLL_US: u64 = 5 * MS;
 /// Most that a pulse begins earlier for a module that takes its time.
 const LEAD_US: u64 = 20 * MS;
 
+/// Within this of its bytes a coil has moved.
+const TAKES_US: u64 = 8 * MS;
+/// Changes of an output that are remembered.
+const MOST_STOOD: usize = 32;
+
 /// Where a thing stands is known so well.
 const SEEN_US: u64 = 10 * MS;
 /// Nearer to a gate's pulse than this a person may take it for a thing that is through.
@@ -45,6 +50,8 @@ pub struct GateLane {
     last_poll_us: u64,
     /// Where things stood at that poll: what was past its middle then went by under a module that answered.
     seen_to: u64,
+    /// What its output was made to be, and when; the newest last.
+    stood: VecDeque<(u64, bool)>,
     /// How long the module takes to answer, of late: a write may wait behind one read.
     lag_us: u64,
     pub(super) mouth: Mouth,
@@ -59,8 +66,10 @@ pub(super) struct Job {
     pub due: u64,
     pub word: Word,
     pub fired: Option<u64>,
+    /// When its middle was in front of the gate.
+    crossed_us: Option<u64>,
     /// The pulse is over since then (mono µs).
-    over_us: Option<u64>,
+    pub(super) over_us: Option<u64>,
     /// The module was silent around the pulse: what it did is unknown.
     pub unsure: bool,
 }
@@ -70,6 +79,14 @@ pub(super) enum Word {
     None,
     Good { code: CodeRef, ticket: u64 },
     Reject,
+}
+
+/// How a gate's output stood, as far as is known. A coil that was sent its word in the last moment may be late.
+fn stood_at(stood: &VecDeque<(u64, bool)>, gate: &Gate, at_us: u64) -> Option<bool> {
+    let takes_us = (u64::from(gate.pulse_ms) * MS / 4).min(TAKES_US);
+    let (sent_us, on) = stood.iter().rev().find(|s| s.0 + takes_us <= at_us)?;
+    let lasts = gate.output.kind != PointKind::Pulse || at_us < sent_us + u64::from(gate.pulse_ms) * MS;
+    Some(*on && lasts)
 }
 
 impl<L: Law> Line<L> {
@@ -91,7 +108,7 @@ impl<L: Law> Line<L> {
         if let Some(f) = &mut lane.flush_to {
             *f = (*f).min(due.saturating_sub(half_gap));
         }
-        lane.jobs.push_back(Job { no, due, word: Word::None, fired: None, over_us: None, unsure: false });
+        lane.jobs.push_back(Job { no, due, word: Word::None, fired: None, crossed_us: None, over_us: None, unsure: false });
     }
 
     pub(super) fn gate_accept(&mut self, station: StationNo, no: Passage, code: CodeRef) {
@@ -219,6 +236,7 @@ impl<L: Law> Line<L> {
             }
             let lane = self.gates.get_mut(&s.no).expect("a gated station has a gate lane");
             lane.jobs.clear();
+            lane.stood.clear();
             (lane.on, lane.last_poll_us, lane.mouth) = (false, 0, Mouth::default());
             if uncertain {
                 self.mark_uncertain(s.no);
@@ -268,6 +286,9 @@ impl<L: Law> Line<L> {
                 lane.lag_us = lag.max(lane.lag_us - lane.lag_us / 16);
             }
             let silence = before != 0 && poll.at_us - before > SILENCE_US;
+            lane.stood.extend(poll.taken.iter().filter(|t| t.number == gate.output.number).map(|t| (t.sent_us, t.on)));
+            let surplus = lane.stood.len().saturating_sub(MOST_STOOD);
+            lane.stood.drain(..surplus);
             let mut done = Vec::new();
             for j in &mut lane.jobs {
                 let fired = j.fired.is_some_and(|f| f <= poll.at_us);
@@ -275,6 +296,10 @@ impl<L: Law> Line<L> {
                     j.unsure = true;
                 }
                 if j.over_us.is_some_and(|o| o < poll.at_us) {
+                    // Its pulse may have been sent when it was by already.
+                    let stood = j.crossed_us.and_then(|at_us| stood_at(&lane.stood, &gate, at_us));
+                    let good = matches!(j.word, Word::Good { .. });
+                    j.unsure |= good && stood.is_some_and(|on| on != (gate.polarity == Polarity::Pass));
                     done.push((j.no, j.word, j.unsure));
                 }
             }
@@ -291,32 +316,6 @@ impl<L: Law> Line<L> {
                     self.raise(format!("gate-late:{}", s.id));
                     self.mark_uncertain(s.no);
                 }
-            }
-        }
-    }
-
-    /// The encoder of these gates went back, or further than it can: nobody knows any more what stands where.
-    pub(super) fn lose_places(&mut self, encoder: Point) {
-        let plan = self.plan.clone();
-        let by_it = |s: &&Station| s.gate.is_some_and(|g| matches!(g.after, After::Pulses { encoder: e, .. } if e == encoder));
-        for s in plan.stations.iter().filter(by_it) {
-            let jobs: Vec<Job> = self.gates[&s.no].jobs.iter().filter(|j| j.over_us.is_none()).cloned().collect();
-            for j in &jobs {
-                match j.word {
-                    Word::Good { .. } => self.take_back(s.no, j.no, Reason::Late),
-                    Word::None => self.reject_undecided(s.no, j.no),
-                    Word::Reject => {}
-                }
-            }
-            if jobs.iter().any(|j| j.fired.is_some()) {
-                self.mark_uncertain(s.no);
-            }
-            if s.gate.is_some_and(|g| g.polarity == Polarity::Reject) {
-                self.flush_gate(s);
-            }
-            self.raise(format!("encoder-lost:{}", s.id));
-            if self.running() {
-                self.hold("encoder-lost");
             }
         }
     }
@@ -381,6 +380,13 @@ impl<L: Law> Line<L> {
             let lane = self.gates.get_mut(&s.no).expect("a gated station has a gate lane");
             if lane.flush_to.is_some_and(|f| here >= f) {
                 lane.flush_to = None;
+            }
+            let ahead = |j: &Job| match gate.after {
+                After::Ms { .. } => here - j.due,
+                After::Pulses { .. } => 0,
+            };
+            for j in lane.jobs.iter_mut().filter(|j| j.crossed_us.is_none() && here >= j.due) {
+                j.crossed_us = Some(now_us.saturating_sub(ahead(j)));
             }
             let mut want = lane.flush_to.is_some() && moves;
             let retracted = lane.retracted;

@@ -1,16 +1,17 @@
 //! Where things on a belt stand: running time of belts from their inputs, counts of encoders, and what that is in a
 //! gate's own measure (pulses, or µs of running belt).
 //!
-//! Must never know: verdicts. Invariants: a position never runs backwards; between polls it is estimated, never beyond
-//! 50 ms of an encoder's rate. An encoder that goes back, or further than one can, tells nobody where a thing stands: that
-//! is said to `gate`.
+//! Must never know: what a verdict rests on. Invariants: a position never runs backwards; between polls it is estimated, never beyond
+//! 50 ms of an encoder's rate. An encoder that goes back, or further than one can, tells nobody where a thing stands: then
+//! every thing on the way is rejected.
 
+use super::gate::{Job, Word};
 use super::law::Law;
 use super::live::Line;
-use crate::vocab::DeviceNo;
-use crate::vocab::plan::{After, Gate, Point, PointKind};
+use crate::vocab::plan::{After, Gate, Point, PointKind, Polarity, Station};
 use crate::vocab::report::Poll;
 use crate::vocab::time::MS;
+use crate::vocab::{DeviceNo, Reason};
 
 /// Running time of a belt, from its input.
 #[derive(Clone, Copy, Debug, Default)]
@@ -128,6 +129,32 @@ impl<L: Law> Line<L> {
             After::Pulses { encoder, .. } => self.encoders.get(&encoder).is_none_or(|e| e.rate > 0.5),
             After::Ms { belt: Some(p), .. } => self.belts.get(&p).is_none_or(|b| b.on),
             After::Ms { belt: None, .. } => true,
+        }
+    }
+
+    /// The encoder of these gates went back, or further than it can: nobody knows any more what stands where.
+    pub(super) fn lose_places(&mut self, encoder: Point) {
+        let plan = self.plan.clone();
+        let by_it = |s: &&Station| s.gate.is_some_and(|g| matches!(g.after, After::Pulses { encoder: e, .. } if e == encoder));
+        for s in plan.stations.iter().filter(by_it) {
+            let jobs: Vec<Job> = self.gates[&s.no].jobs.iter().filter(|j| j.over_us.is_none()).cloned().collect();
+            for j in &jobs {
+                match j.word {
+                    Word::Good { .. } => self.take_back(s.no, j.no, Reason::Late),
+                    Word::None => self.reject_undecided(s.no, j.no),
+                    Word::Reject => {}
+                }
+            }
+            if jobs.iter().any(|j| j.fired.is_some()) {
+                self.mark_uncertain(s.no);
+            }
+            if s.gate.is_some_and(|g| g.polarity == Polarity::Reject) {
+                self.flush_gate(s);
+            }
+            self.raise(format!("encoder-lost:{}", s.id));
+            if self.running() {
+                self.hold("encoder-lost");
+            }
         }
     }
 }

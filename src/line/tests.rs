@@ -14,7 +14,7 @@ use super::input::*;
 use super::*;
 use crate::vocab::event::Origin;
 use crate::vocab::plan::*;
-use crate::vocab::report::Poll;
+use crate::vocab::report::{Poll, Taken};
 use crate::vocab::sscc::RangeRule;
 use crate::vocab::*;
 use std::collections::{BTreeMap, VecDeque};
@@ -158,6 +158,9 @@ struct World {
     answers: Vec<Answer>,
     auto_commit: bool,
     inbox: VecDeque<Input>,
+    /// Outputs written since the last poll; so much later (µs) than they were ordered.
+    taken: Vec<Taken>,
+    writes_late_us: u64,
     /// What readers were told.
     told: Vec<(DeviceNo, Order)>,
 }
@@ -199,6 +202,8 @@ impl World {
             answers: Vec::new(),
             auto_commit: true,
             inbox: VecDeque::new(),
+            taken: Vec::new(),
+            writes_late_us: 0,
             told: Vec::new(),
         };
         w.give(Input::Booted { clean, last_wall_us: None, restored: Vec::new(), made_for: Vec::new() });
@@ -257,7 +262,10 @@ impl World {
             }
             Effect::Order { device: PRINTER, order: Order::Clear } => self.give(Input::Report { device: PRINTER, report: Report::Cleared }),
             Effect::Order { device, order: order @ (Order::Trigger { .. } | Order::Verdict { .. }) } => self.told.push((device, order)),
-            Effect::Order { order: Order::Output { number, on }, .. } => drop(self.outputs.insert(number, on)),
+            Effect::Order { order: Order::Output { number, on }, .. } => {
+                self.outputs.insert(number, on);
+                self.taken.push(Taken { number, on, sent_us: self.now_us + self.writes_late_us });
+            }
             Effect::Order { .. } | Effect::OrderOnDisk { .. } | Effect::Exit => {}
             Effect::Print { device, code } => {
                 self.printed.push(code);
@@ -279,6 +287,7 @@ impl World {
             inputs: self.inputs.iter().map(|(n, on)| (*n, *on)).chain([(5, moving)]).collect(),
             counters: self.counters.iter().map(|(n, v)| (*n, *v)).collect(),
             safe: false,
+            taken: std::mem::take(&mut self.taken),
         };
         self.give(Input::Poll { device: IO, poll });
     }

@@ -111,4 +111,15 @@ pub struct Poll {
     pub counters: Vec<(u16, u32)>,
     /// The module says that its watchdog had dropped the outputs (where it can say so).
     pub safe: bool,
+    /// Outputs that it took since the poll before, in order.
+    pub taken: Vec<Taken>,
+}
+
+/// An output that a module took (of a pulse: that it began or ended), and when that was sent to it (mono µs): not before,
+/// and hardly later, it stood so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Taken {
+    pub number: u16,
+    pub on: bool,
+    pub sent_us: u64,
 }

@@ -15,7 +15,7 @@ use super::outbox::{Outbox, earliest};
 use super::{Action, Conversation};
 use crate::profile::Bound;
 use crate::vocab::plan::PointKind;
-use crate::vocab::report::Poll;
+use crate::vocab::report::{Poll, Taken};
 use crate::vocab::time::MS;
 use crate::vocab::{DeviceNo, Order, Plan, Report};
 use frame::{Answer, Silence};
@@ -134,6 +134,7 @@ struct Asked {
     ask: Ask,
     transaction: u16,
     pdu: [u8; 5],
+    sent_us: u64,
     until_us: u64,
 }
 
@@ -162,6 +163,7 @@ pub struct Modbus {
     clear_due: bool,
     outputs: VecDeque<Write>,
     looks: Looks,
+    taken: Vec<Taken>,
     next_poll_us: u64,
     /// When a read was last asked.
     read_us: u64,
@@ -199,6 +201,7 @@ impl Modbus {
             clear_due: false,
             outputs: VecDeque::new(),
             looks: Looks::default(),
+            taken: Vec::new(),
             next_poll_us: 0,
             read_us: 0,
         }
@@ -209,6 +212,7 @@ impl Modbus {
         self.asked = None;
         self.outputs.clear();
         self.looks.link_gone();
+        self.taken.clear();
         self.buf.clear();
         self.at = self.reads.len();
         self.seen = Poll::default();
@@ -242,7 +246,8 @@ impl Modbus {
             Wrap::Rtu => self.silence.carrying(bytes.len() + longest_answer(ask)),
         };
         self.out.send(bytes);
-        self.asked = Some(Asked { ask, transaction: self.transaction, pdu, until_us: now_us + self.reply_us + on_the_way_us });
+        self.asked =
+            Some(Asked { ask, transaction: self.transaction, pdu, sent_us: now_us, until_us: now_us + self.reply_us + on_the_way_us });
     }
 
     fn advance(&mut self, now_us: u64) {
@@ -339,6 +344,9 @@ impl Modbus {
                 if *body != asked.pdu[1..] {
                     return Err("it echoed another write".into());
                 }
+                if let Ask::Output(Write { number, on, .. }) = asked.ask {
+                    self.taken.push(Taken { number, on, sent_us: asked.sent_us });
+                }
                 match asked.ask {
                     Ask::Output(Write { number, on, pulse: false, .. }) => self.looks.wrote(number, on, now_us),
                     // What a pulse, or the end of the safe state, leaves behind is the module's own.
@@ -361,6 +369,7 @@ impl Modbus {
             self.out.tell(Report::Up { identity: None });
         }
         let mut poll = std::mem::take(&mut self.seen);
+        poll.taken = std::mem::take(&mut self.taken);
         // An output that waits for its turn has not been answered: this poll speaks of the time before it.
         poll.at_us = self.outputs.front().map_or(now_us, |w| now_us.min(w.ordered_us));
         self.out.tell(Report::Polled(poll));

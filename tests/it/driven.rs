@@ -165,7 +165,7 @@ impl Driven {
     fn poll(&mut self) {
         let moving = self.outputs.get(&8) == Some(&true);
         let counters = self.counters.iter().map(|(n, v)| (*n, *v)).collect();
-        let poll = Poll { at_us: self.now_us, inputs: vec![(5, moving), (4, false), (6, false)], counters, safe: false };
+        let poll = Poll { at_us: self.now_us, inputs: vec![(5, moving), (4, false), (6, false)], counters, safe: false, taken: Vec::new() };
         let device = self.device("io1");
         self.give(Input::Poll { device, poll });
     }

@@ -189,3 +189,16 @@ fn a_frame_of_nothing_but_what_is_passed_over_leaves_its_passage_open() {
     assert_eq!(w.rejected(1, Reason::NoRead), 1);
     w.check_folds();
 }
+
+#[test]
+fn a_pulse_that_was_sent_too_late_lets_nothing_through_in_the_book() {
+    for (late_us, through) in [(0, true), (15_000, true), (26_000, false), (60_000, false)] {
+        let mut w = World::start();
+        w.writes_late_us = late_us;
+        let code = w.bottle(0);
+        w.settle(600);
+        assert_eq!(w.line.book().life(code).through, through, "{late_us} µs");
+        assert_eq!((w.state(code) == ItemState::Rejected, alarm(&w, "gate-late:check")), (!through, !through), "{late_us} µs");
+        w.check_folds();
+    }
+}
