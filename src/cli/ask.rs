@@ -138,6 +138,17 @@ pub fn station_clear(g: &Globals, station: &str, key: Option<String>) -> Exit {
     }
 }
 
+pub fn setup_print(g: &Globals, device: &str, text: Option<&str>, key: Option<String>) -> Exit {
+    match place::daemon(g) {
+        Err(exit) => exit,
+        Ok(mut client) => {
+            let mut fields = object(json!({"device": device}));
+            put(&mut fields, "text", text);
+            ask(g, &mut client, "device.setup-print", fields, key.as_deref(), &|v| done(g, "device.setup-print", device, v))
+        }
+    }
+}
+
 pub fn clock_trust(g: &Globals, key: Option<String>) -> Exit {
     match place::daemon(g) {
         Err(exit) => exit,
@@ -204,9 +215,14 @@ fn done(g: &Globals, op: &str, what: &str, v: &Map<String, Value>) -> Exit {
         "job.resume" => ("goes on", "已继续"),
         "job.complete" => ("completed", "已完成"),
         "job.abort" => ("aborted", "已中止"),
+        "device.setup-print" => ("has its setup print, for the next thing within a minute", "已收到试打内容，一分钟内打在下一件产品上"),
         _ => ("cleared", "已清空"),
     };
-    let noun = if op == "station.clear" { g.either("station", "工位") } else { g.either("job", "工单") };
+    let noun = match op {
+        "station.clear" => g.either("station", "工位"),
+        "device.setup-print" => g.either("printer", "打印机"),
+        _ => g.either("job", "工单"),
+    };
     print(format_args!("{noun} {what} {}", g.either(en, zh)))
 }
 

@@ -76,6 +76,7 @@ pub enum Op {
     PackReturn(Withdraw),
     StationClear { station: String },
     ClockTrust,
+    SetupPrint { device: String, text: Option<String> },
     SupplyTry { level: String, product: String },
     SupplyCancel { order: u32, reason: String },
 }
@@ -156,7 +157,7 @@ pub fn parse(line: &[u8]) -> Result<Request, (Value, Refusal)> {
     };
     let mut f = Fields(m);
     let op = f.op(&op).map_err(|what| if let Some(op) = what.strip_prefix("unknown-op ") {
-        (id.clone(), Refusal::new("unknown-op", format!("there is no operation {op}"), "use one of: ping status watch job.create job.start job.hold job.resume job.complete job.abort pack.import pack.generate pack.void pack.return station.clear clock.trust supply.try supply.cancel"))
+        (id.clone(), Refusal::new("unknown-op", format!("there is no operation {op}"), "use one of: ping status watch job.create job.start job.hold job.resume job.complete job.abort pack.import pack.generate pack.void pack.return station.clear clock.trust device.setup-print supply.try supply.cancel"))
     } else {
         bad(&id, what, "see the README's table of operations")
     })?;
@@ -200,6 +201,7 @@ impl Fields {
             "pack.void" => Op::PackVoid(self.withdraw()?),
             "pack.return" => Op::PackReturn(self.withdraw()?),
             "clock.trust" => Op::ClockTrust,
+            "device.setup-print" => Op::SetupPrint { device: self.text("device")?, text: self.maybe_text("text")? },
             "supply.try" => Op::SupplyTry { level: self.text("level")?, product: self.text("product")? },
             "supply.cancel" => Op::SupplyCancel { order: self.order()?, reason: self.reason()? },
             "station.clear" => Op::StationClear { station: self.text("station")? },

@@ -89,6 +89,7 @@ pub fn wanted(op: protocol::Op, base: &Path) -> Wanted {
         P::JobAbort { job } => Op::JobAbort { id: job },
         P::StationClear { station } => Op::StationClear { station },
         P::ClockTrust => Op::ClockTrust,
+        P::SetupPrint { device, text } => Op::SetupPrint { device, text },
         P::PackVoid(w) => Op::PackWithdraw(withdrawal(w, ItemState::Void)),
         P::PackReturn(w) => Op::PackWithdraw(withdrawal(w, ItemState::Returned)),
     })

@@ -89,6 +89,7 @@ impl<L: Law> Line<L> {
             },
             Op::StationClear { station } => self.clear_station(&station),
             Op::ClockTrust => self.trust_clock(),
+            Op::SetupPrint { device, text } => return self.setup_print(to, &device, text.as_deref()),
             Op::PackWithdraw(w) => self.withdraw_pack(&w),
         };
         self.reply(&to, answer);
@@ -151,6 +152,7 @@ impl<L: Law> Line<L> {
         }
         self.emit(Event::JobMoved { job: job.no, to: JobState::Running });
         self.move_line(PackMl::Starting, None);
+        self.setup_over(None);
         self.arm_printers();
         Answer::ok().with("job", id)
     }

@@ -110,6 +110,7 @@ pub struct Line<L: Law = Sound> {
     /// The day for which the packs' expiry was looked at; `None`: look again.
     pub(super) packs_reviewed: Option<i64>,
     pub(super) pools_due_us: u64,
+    pub(super) setup: Option<super::setup::Setup>,
     law: PhantomData<L>,
 }
 
@@ -162,6 +163,7 @@ impl<L: Law> Line<L> {
             trusted_us: 0,
             packs_reviewed: None,
             pools_due_us: 0,
+            setup: None,
             law: PhantomData,
         }
     }
@@ -239,6 +241,7 @@ impl<L: Law> Line<L> {
         self.packs_due();
         self.starting_due();
         self.ending_due();
+        self.setup_due();
         self.io_due();
         // Gates before the permit: no thing moves towards a gate that does not stand as it should.
         self.gates_due();
@@ -248,10 +251,8 @@ impl<L: Law> Line<L> {
 
     /// The next moment (mono µs) at which `handle(Input::Tick)` must be called.
     pub fn deadline(&self) -> Option<u64> {
-        [self.passages_deadline(), self.gates_deadline(), self.labels_deadline(), self.permit_deadline(), self.ending_deadline()]
-            .into_iter()
-            .flatten()
-            .min()
+        let jobs = [self.passages_deadline(), self.gates_deadline(), self.labels_deadline(), self.ending_deadline()];
+        jobs.into_iter().chain([self.permit_deadline(), self.setup_deadline()]).flatten().min()
     }
 
     pub(super) fn emit(&mut self, event: Event) {
@@ -369,6 +370,7 @@ impl<L: Law> Line<L> {
                 }
             }
             Report::Down { why } => {
+                self.setup_failed(device, &why);
                 let d = self.devices.get_mut(&device).expect("every device of the plan is known");
                 (d.up, d.ready, d.trouble) = (false, false, Some(why));
                 if self.book.current_job().is_some() {
@@ -378,14 +380,26 @@ impl<L: Law> Line<L> {
                 self.reader_down(device);
                 self.io_down(device);
             }
-            Report::Ready { cleared } => self.printer_ready(device, cleared),
+            Report::Ready { cleared } => {
+                self.printer_ready(device, cleared);
+                self.setup_ready(device);
+            }
             Report::NotReady { why } => {
                 let d = self.devices.get_mut(&device).expect("every device of the plan is known");
-                (d.ready, d.trouble) = (false, Some(why));
-                self.raise(format!("printer-not-ready:{id}"));
+                (d.ready, d.trouble) = (false, Some(why.clone()));
+                if self.book.current_job().is_some() {
+                    self.raise(format!("printer-not-ready:{id}"));
+                }
+                self.setup_failed(device, &why);
             }
-            Report::Taken { code } => self.taken(device, code),
-            Report::Printed { count } => self.printed(device, count),
+            Report::Taken { code } => {
+                self.taken(device, code);
+                self.setup_taken(device, false);
+            }
+            Report::Printed { count } => {
+                self.printed(device, count);
+                self.setup_taken(device, true);
+            }
             Report::Cleared => self.cleared(device),
             Report::OutOfStep { .. } => self.printer_lost(device, crate::vocab::Doubt::Silence),
             Report::Noise { .. } => self.raise(format!("reader-noise:{id}")),

@@ -5,6 +5,7 @@ mod boots;
 mod packing;
 mod packs;
 mod readers;
+mod setup;
 mod verdicts;
 
 use super::input::*;
@@ -154,6 +155,8 @@ struct World {
     inbox: VecDeque<Input>,
     /// What readers were told.
     told: Vec<(DeviceNo, Order)>,
+    /// Dummies that printers were given.
+    setups: Vec<String>,
 }
 
 impl World {
@@ -189,6 +192,7 @@ impl World {
             auto_commit: true,
             inbox: VecDeque::new(),
             told: Vec::new(),
+            setups: Vec::new(),
         };
         w.give(Input::Booted { clean, last_wall_us: None, restored: Vec::new(), made_for: Vec::new() });
         w
@@ -256,6 +260,10 @@ impl World {
                 self.labels.push(code);
                 self.give(Input::Report { device, report: Report::Taken { code } });
                 self.give(Input::Report { device, report: Report::Printed { count: 1 } });
+            }
+            Effect::Setup { device, dummy, .. } => {
+                self.setups.push(dummy);
+                self.give(Input::Report { device, report: Report::Taken { code: CodeRef::new(PackNo(0), 0) } });
             }
             Effect::Reply { answer, .. } => self.answers.push(answer),
         }

@@ -115,6 +115,7 @@ const FILES: &[(&str, &str, &[&str])] = &[
             "{} {} ({} of {}, {})",
         ],
     ),
+    ("line/setup.rs", include_str!("../../line/setup.rs"), &[]),
     ("line/ending.rs", include_str!("../../line/ending.rs"), &["only a job on the line ends", "a printer has a window"]),
     (
         "floor/imports.rs",
