@@ -88,6 +88,8 @@ impl<L: Law> Line<L> {
                 Err(answer) => answer,
             },
             Op::StationClear { station } => self.clear_station(&station),
+            Op::StationRetract { station } => self.retract(&station),
+            Op::HornOff => self.horn_off(),
             Op::ClockTrust => self.trust_clock(),
             Op::SetupPrint { device, text } => return self.setup_print(to, &device, text.as_deref()),
             Op::PackWithdraw(w) => self.withdraw_pack(&w),
@@ -151,6 +153,7 @@ impl<L: Law> Line<L> {
             return Answer::refused("not-ready", missing.join("\n"), "mend each point, then start again");
         }
         self.emit(Event::JobMoved { job: job.no, to: JobState::Running });
+        self.release_gates();
         self.move_line(PackMl::Starting, None);
         self.setup_over(None);
         self.arm_printers();
@@ -192,6 +195,7 @@ impl<L: Law> Line<L> {
                 });
             }
         }
+        missing.extend(self.stuck_gates());
         for (no, r) in &self.book.stations {
             if r.out_of_step
                 && let Some(s) = self.plan.stations.iter().find(|s| s.no == *no)
@@ -225,6 +229,7 @@ impl<L: Law> Line<L> {
         for s in self.plan.stations.iter().filter(|s| self.book.stations.get(&s.no).is_some_and(|r| r.out_of_step)) {
             missing.push(format!("station {} is out of step: empty its parent, then packmark station clear {}", s.id, s.id));
         }
+        missing.extend(self.stuck_gates());
         if !missing.is_empty() {
             return Answer::refused("not-ready", missing.join("\n"), "mend each point, then resume");
         }
@@ -242,11 +247,12 @@ impl<L: Law> Line<L> {
             .line
             .alarms
             .iter()
-            .filter(|a| a.starts_with("consecutive-rejects:") || a.starts_with("label-unread:"))
+            .filter(|a| ["consecutive-rejects:", "label-unread:", "encoder-lost:", "io-overwritten:"].iter().any(|n| a.starts_with(n)))
             .cloned()
             .collect();
         stale.iter().for_each(|a| self.lower(a));
         self.forgive_rejects();
+        self.release_gates();
         self.close_full_ones();
         self.move_line(PackMl::Unholding, None);
         self.arm_printers();

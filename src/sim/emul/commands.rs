@@ -49,6 +49,8 @@ pub struct Commands {
     running: bool,
     starved: bool,
     fault_until_us: Option<u64>,
+    /// It takes no code before.
+    starves_until_us: u64,
     silence: bool,
     refuse: bool,
 }
@@ -87,6 +89,7 @@ impl Commands {
             inside_mode: false,
             starved: false,
             fault_until_us: None,
+            starves_until_us: 0,
             silence: false,
             refuse: false,
         }
@@ -240,7 +243,7 @@ impl Commands {
 
     fn obey(&mut self, role: Role, values: Values, silent: bool, now_us: u64) {
         let replies = self.talk.commands[&role].replies.clone();
-        let full = role == Role::PutCode && self.is_full();
+        let full = role == Role::PutCode && (self.is_full() || now_us < self.starves_until_us);
         let refuse = role == Role::PutCode && std::mem::take(&mut self.refuse);
         let reply = self.reply(role, &replies, full, refuse, &values, now_us).cloned();
         let done = reply.as_ref().is_none_or(|r| r.means == Means::Ok);
@@ -353,7 +356,7 @@ impl DeviceSide for Commands {
             self.link = None;
             self.request.clear();
             self.waiting.clear();
-            (self.field, self.message, self.fault_until_us) = (None, None, None);
+            (self.field, self.message, self.fault_until_us, self.starves_until_us) = (None, None, None, 0);
             (self.armed, self.inside_mode, self.starved) = (false, false, false);
             self.running = !self.talk.has(Role::Start);
         }
@@ -367,6 +370,7 @@ impl DeviceSide for Commands {
             }
             Trouble::Silence => self.silence = true,
             Trouble::Refuse => self.refuse = true,
+            Trouble::Starve { ms } => self.starves_until_us = now_us + u64::from(ms) * MS,
             Trouble::Fault { ms } => {
                 self.fault_until_us = Some(now_us + u64::from(ms) * MS);
                 self.tell(EventMeans::Fault, now_us);
