@@ -147,9 +147,8 @@ pub fn parse(line: &[u8]) -> Result<Request, (Value, Refusal)> {
     if !(id.is_string() || id.is_u64()) {
         return Err(bad(&Value::Null, "id is missing, or neither text nor a whole number".into(), "give each request an id"));
     }
-    let op = match m.remove("op") {
-        Some(Value::String(s)) => s,
-        _ => return Err(bad(&id, "op is missing".into(), "name an operation, as \"status\"")),
+    let Some(Value::String(op)) = m.remove("op") else {
+        return Err(bad(&id, "op is missing".into(), "name an operation, as \"status\""));
     };
     let key = match m.remove("key") {
         None => None,
@@ -270,9 +269,7 @@ impl Fields {
     fn target(&mut self) -> Result<Option<u32>, String> {
         match self.0.remove("target") {
             None => Ok(None),
-            Some(v) => {
-                v.as_u64().and_then(|n| u32::try_from(n).ok()).map(Some).ok_or_else(|| "target is no whole number below 2^32".into())
-            }
+            Some(v) => v.as_u64().and_then(|n| u32::try_from(n).ok()).map(Some).ok_or("target is no whole number below 2^32".into()),
         }
     }
 

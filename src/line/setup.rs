@@ -99,11 +99,13 @@ impl<L: Law> Line<L> {
         }
     }
 
-    /// The printer is in trouble, or gone.
-    pub(super) fn setup_failed(&mut self, device: DeviceNo, why: &str) {
-        if self.setup.as_ref().is_some_and(|s| s.device == device) {
+    /// The printer is in trouble, or gone: was it about a setup print?
+    pub(super) fn setup_failed(&mut self, device: DeviceNo, why: &str) -> bool {
+        let ours = self.setup.as_ref().is_some_and(|s| s.device == device);
+        if ours {
             self.setup_over(Some(why));
         }
+        ours
     }
 
     pub(super) fn setup_due(&mut self) {

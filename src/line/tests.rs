@@ -6,6 +6,7 @@ mod encoders;
 mod gates;
 mod packing;
 mod packs;
+mod printers;
 mod readers;
 mod setup;
 mod verdicts;

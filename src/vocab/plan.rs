@@ -291,6 +291,13 @@ pub struct ReaderTraits {
     pub warnings: Vec<String>,
 }
 
+impl Station {
+    /// Things of the one may come to the other: same lane, or one of them names none.
+    pub fn same_lane(&self, other: &Self) -> bool {
+        self.lane.is_none() || other.lane.is_none() || self.lane == other.lane
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     Print,

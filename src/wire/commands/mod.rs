@@ -8,10 +8,12 @@
 //! - Never more prints are told than codes were taken on this link since it was armed.
 //! - An answer nobody waits for, or counts that cannot be true, are `OutOfStep`: hang up, arm again.
 //! - What may still be in a buffer that nobody cleared takes its room, and its prints are nobody's.
+//! - Of codes whose fate is open it is asked before it gets others; what it cannot prove is doubtful.
 //!
-//! Sequences and what answers mean are in `steps.rs`, crediting in `credit.rs`.
+//! Sequences and what answers mean are in `steps.rs`, crediting in `credit.rs`, what a lost printer proves in `reconcile.rs`.
 
 mod credit;
+mod reconcile;
 mod steps;
 mod units;
 
@@ -20,7 +22,7 @@ use super::{Action, Conversation};
 use crate::profile::Bound;
 use crate::profile::bytes::Values;
 use crate::profile::printer::{EventMeans, Means, Role};
-use crate::profile::talk::Talk;
+use crate::profile::talk::{Step, Talk};
 use crate::vocab::time::MS;
 use crate::vocab::{CodeRef, Order, Report};
 use credit::Inside;
@@ -48,6 +50,8 @@ enum Ask {
     Status,
     /// What tells of prints.
     Confirm,
+    /// Where its counter stands now that it holds codes.
+    Base,
     /// Empties a field whose code was printed, before it is printed again.
     Blank,
 }
@@ -96,6 +100,8 @@ pub struct Commands {
     amidst_us: Option<u64>,
     stage: Stage,
     run: Option<Run>,
+    /// What is asked of codes whose fate is open.
+    questions: Vec<Step>,
     rounds: u32,
     asked: Option<Asked>,
     /// Nothing is asked before.
@@ -129,6 +135,7 @@ impl Commands {
             amidst_us: None,
             stage: Stage::Closed,
             run: None,
+            questions: Vec::new(),
             rounds: 0,
             asked: None,
             pause_us: None,
@@ -225,6 +232,11 @@ impl Commands {
             Stage::Ready if self.credit.blank_due && self.queue.is_empty() => {
                 self.credit.blank_due = false;
                 self.ask(Ask::Blank, Role::Clear, Values::default(), now_us);
+                true
+            }
+            Stage::Ready if self.credit.wants_base() && self.can(Role::Count) && self.can(Role::Fill) => {
+                self.credit.basing = true;
+                self.ask(Ask::Base, Role::Count, Values::default(), now_us);
                 true
             }
             Stage::Ready if !self.queue.is_empty() && !waiting && self.credit.has_room() => {
@@ -346,6 +358,7 @@ impl Commands {
         self.out.tell_noise(now_us);
         self.out.tell(Report::OutOfStep { why: why.into() });
         self.hang_up(why);
+        self.credit.lost = None;
     }
 
     fn hang_up(&mut self, why: &str) {
@@ -356,28 +369,13 @@ impl Commands {
     /// Nothing is offered, heard or owed on this link any more; what was in the printer may still be there.
     fn stop(&mut self) {
         // The code on its way may be there too.
-        if let Some(Asked { ask: Ask::Put(_), .. }) = self.asked.take() {
-            self.credit.ghosts += 1;
-        }
+        let flying = if let Some(Asked { ask: Ask::Put(put), .. }) = self.asked.take() { Some(put) } else { None };
+        self.credit.lose(flying);
         self.credit.leave_ghosts();
         self.stage = Stage::Closed;
         (self.run, self.pause_us, self.amidst_us, self.trouble) = (None, None, None, None);
         self.forget_orders();
         (self.clear_wanted, self.disarm_wanted) = (false, false);
-    }
-
-    fn order_print(&mut self, code: CodeRef, bytes: Vec<u8>, now_us: u64) {
-        // Before Ready, and while a clear is on its way, the line's order is of a time that is over.
-        if self.stage != Stage::Ready || self.clear_wanted {
-            return;
-        }
-        if let Err(e) = self.talk.encode("code", &bytes) {
-            return self.unready(&format!("cannot print a code of this form: {e}"), now_us);
-        }
-        if self.queue.len() >= MOST_ORDERS {
-            return self.out_of_step("more codes were ordered than can wait", now_us);
-        }
-        self.queue.push_back((code, bytes));
     }
 }
 
@@ -402,6 +400,9 @@ impl Conversation for Commands {
 
     fn closed(&mut self, now_us: u64, why: &str) {
         self.stop();
+        if self.credit.lost.is_some() {
+            self.out.tell(Report::Unsettled);
+        }
         let half = self.units.reset();
         self.out.link_gone(&half, now_us, why);
     }
@@ -440,6 +441,7 @@ impl Conversation for Commands {
             }
             Order::Disarm => {
                 self.arm = None;
+                self.credit.lost = None;
                 self.disarm_wanted = self.is_open();
             }
             Order::Clear | Order::Output { .. } | Order::Pulse { .. } | Order::Trigger { .. } | Order::Verdict { .. } => {}
