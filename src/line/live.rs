@@ -43,6 +43,8 @@ pub struct Window {
     pub ghosts: Vec<CodeRef>,
     /// Passages seen since the ghosts appeared.
     pub ghost_passages: u32,
+    /// A setup print waits in it for a thing.
+    pub dummy: bool,
     /// A clear was asked for.
     pub clearing: bool,
     /// When a print was last credited.
@@ -259,18 +261,9 @@ impl<L: Law> Line<L> {
 
     /// The next moment (mono µs) at which `handle(Input::Tick)` must be called.
     pub fn deadline(&self) -> Option<u64> {
-        [
-            self.passages_deadline(),
-            self.gates_deadline(),
-            self.labels_deadline(),
-            self.permit_deadline(),
-            self.ending_deadline(),
-            self.tower_deadline(),
-            self.setup_deadline(),
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+        let jobs = [self.passages_deadline(), self.gates_deadline(), self.labels_deadline(), self.ending_deadline()];
+        let rest = [self.permit_deadline(), self.tower_deadline(), self.setup_deadline()];
+        jobs.into_iter().chain(rest).flatten().min()
     }
 
     pub(super) fn emit(&mut self, event: Event) {

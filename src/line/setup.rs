@@ -2,7 +2,7 @@
 //!
 //! A setup print is no code's life: it leases nothing, is in no window, and nothing it causes is credited. The printer is
 //! armed as for a job, gets the dummy, and is disarmed when it has printed it or after a while. A job that starts meanwhile
-//! arms it anew.
+//! arms it anew, and clears it: a printer that nobody can clear takes no setup print.
 
 use super::input::{Answer, Effect, Label};
 use super::law::Law;
@@ -25,6 +25,8 @@ pub(super) struct Setup {
     /// Answered once the printer has taken it.
     to: Option<Pending>,
     sent: bool,
+    /// It may wait in the printer for a thing.
+    inside: bool,
     until_us: u64,
 }
 
@@ -42,7 +44,8 @@ impl<L: Law> Line<L> {
                 if let Some(d) = self.devices.get_mut(&no) {
                     d.ready = false;
                 }
-                self.setup = Some(Setup { device: no, dummy, to: Some(to), sent: false, until_us: self.now.mono_us + TAKE_US });
+                self.setup =
+                    Some(Setup { device: no, dummy, to: Some(to), sent: false, inside: false, until_us: self.now.mono_us + TAKE_US });
             }
         }
     }
@@ -58,6 +61,10 @@ impl<L: Law> Line<L> {
             let what = format!("there is no printer {device}");
             return Err(Answer::refused("unknown-printer", what, format!("use one of: {}", printers.join(", "))));
         };
+        if self.printer_traits(found.no).is_some_and(|t| !t.clear_on_adopt && !t.label) {
+            let what = format!("printer {device} keeps what it was sent: a setup print could come out in a job");
+            return Err(Answer::refused("keeps", what, "align it from its own panel"));
+        }
         let dummy = dummy::dummy(text).map_err(|e| Answer::refused("bad-text", e, "give another text, or none"))?;
         if let Some(other) = &self.setup {
             let what = format!("a setup print is under way on {}", self.plan.device(other.device).id);
@@ -74,7 +81,7 @@ impl<L: Law> Line<L> {
     /// The printer is armed: in the book, then to the printer.
     pub(super) fn setup_ready(&mut self, device: DeviceNo) {
         let Some(s) = self.setup.as_mut().filter(|s| s.device == device && !s.sent) else { return };
-        s.sent = true;
+        (s.sent, s.inside) = (true, true);
         let dummy = s.dummy.clone();
         let label = self.printer_traits(device).is_some_and(|t| t.label).then(|| Label {
             template: None,
@@ -89,7 +96,7 @@ impl<L: Law> Line<L> {
     /// The printer has the dummy, or has printed it.
     pub(super) fn setup_taken(&mut self, device: DeviceNo, printed: bool) {
         let Some(s) = self.setup.as_mut().filter(|s| s.device == device && s.sent) else { return };
-        s.until_us = self.now.mono_us + PRINT_US;
+        (s.inside, s.until_us) = (!printed, self.now.mono_us + PRINT_US);
         let answer = Answer::ok().with("device", &self.plan.device(device).id).with("dummy", &s.dummy);
         if let Some(to) = s.to.take() {
             self.reply(&to, answer);
@@ -125,6 +132,9 @@ impl<L: Law> Line<L> {
             let id = &self.plan.device(s.device).id;
             let what = format!("printer {id} did not take the setup print ({})", why.unwrap_or("a job started"));
             self.reply(to, Answer::refused("not-printed", what, "mend what it says, then ask again, and look whether it is on a thing"));
+        }
+        if s.inside && self.printer_traits(s.device).is_some_and(|t| !t.label) {
+            self.windows.entry(s.device).or_default().dummy = true;
         }
         self.order_now(s.device, Order::Disarm);
         let alarm = format!("printer-not-ready:{}", self.plan.device(s.device).id);

@@ -68,7 +68,7 @@ fn run(profile: &str) {
         "--units",
         &units,
         "--rate",
-        "240",
+        "150",
         "--preprinted",
         &preprinted,
     ]);

@@ -81,3 +81,17 @@ fn a_printer_that_does_not_take_it_is_told_of_and_a_job_goes_before() {
     assert!(booked(&w).len() == 1 && w.line.book().leases.iter().all(|l| l.pack != PackNo(0)));
     w.check_folds();
 }
+
+#[test]
+fn a_dummy_that_still_waits_in_a_printer_is_cleared_before_it_gets_codes() {
+    let mut w = idle();
+    assert!(ask(&mut w, "ijp", None).unwrap().ok);
+    w.settle(61_000);
+    assert!(w.line.windows[&PRINTER].dummy, "no thing came in a minute");
+    w.give(Input::Report { device: PRINTER, report: Report::Ready { cleared: false } });
+    let window = &w.line.windows[&PRINTER];
+    assert!(!window.dummy && !window.clearing, "it was ordered to clear, and said that it has");
+    assert!(ask(&mut w, "ijp", None).unwrap().ok);
+    w.give(Input::Report { device: PRINTER, report: Report::Printed { count: 1 } });
+    assert!(!w.line.windows[&PRINTER].dummy);
+}
