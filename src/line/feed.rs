@@ -193,6 +193,35 @@ impl<L: Law> Line<L> {
         self.emit(Event::Printed { device, codes });
     }
 
+    /// The printer names the code that it printed. One that has been read meanwhile, or is not in its window, is nobody's.
+    pub(super) fn printed_code(&mut self, device: DeviceNo, code: CodeRef) {
+        let now_us = self.now.mono_us;
+        let w = self.windows.entry(device).or_default();
+        let Some(i) = w.codes.iter().take(w.taken).position(|c| *c == code) else { return };
+        let passed: Vec<CodeRef> = w.codes.drain(..=i).take(i).collect();
+        w.taken -= i + 1;
+        (w.ghost_passages, w.printed_us) = (0, now_us);
+        let sent = self.book.state(code) == ItemState::Sent;
+        if let Some(level) = self.level_of_printer(device) {
+            let order = self.orders.entry(level).or_default();
+            // Whether those passed over are on the belt is not known.
+            order.anchored &= passed.is_empty();
+            order.codes.extend(sent.then_some(code));
+        }
+        self.lost_on_the_way(device, passed);
+        if sent {
+            self.emit(Event::Printed { device, codes: vec![code] });
+        }
+    }
+
+    /// They have left the printer without a word.
+    fn lost_on_the_way(&mut self, device: DeviceNo, codes: Vec<CodeRef>) {
+        let codes: Vec<CodeRef> = codes.into_iter().filter(|c| self.book.state(*c) == ItemState::Sent).collect();
+        if !codes.is_empty() {
+            self.emit(Event::Doubtful { device: Some(device), codes, why: Doubt::Silence });
+        }
+    }
+
     /// The level on whose things a printer prints; `None` for a label printer.
     fn level_of_printer(&self, device: DeviceNo) -> Option<LevelNo> {
         self.item_printers.iter().find(|p| p.device == device).map(|p| p.level)
@@ -360,11 +389,8 @@ impl<L: Law> Line<L> {
         let found = self.windows.iter().find_map(|(d, w)| w.codes.iter().position(|c| *c == code).map(|i| (*d, i)));
         let Some((device, i)) = found else { return };
         let w = self.windows.get_mut(&device).expect("just found");
-        let gone: Vec<CodeRef> = w.codes.drain(..=i).collect();
+        let passed: Vec<CodeRef> = w.codes.drain(..=i).take(i).collect();
         w.taken = w.taken.saturating_sub(i + 1);
-        let codes: Vec<CodeRef> = gone.into_iter().filter(|c| *c != code && self.book.state(*c) == ItemState::Sent).collect();
-        if !codes.is_empty() {
-            self.emit(Event::Doubtful { device: Some(device), codes, why: Doubt::Silence });
-        }
+        self.lost_on_the_way(device, passed);
     }
 }

@@ -357,7 +357,7 @@ impl<L: Law> Line<L> {
             Report::Ready { .. } => "ready",
             Report::NotReady { .. } => "not-ready",
             Report::Taken { .. } => "taken",
-            Report::Printed { .. } => "printed",
+            Report::Printed { .. } | Report::PrintedCode { .. } => "printed",
             Report::Cleared => "cleared",
             Report::OutOfStep { .. } => "out-of-step",
             Report::Unsettled => "unsettled",
@@ -368,6 +368,7 @@ impl<L: Law> Line<L> {
             Report::Noise { .. } => "noise",
         };
         self.heard(device, kind);
+        self.setup_hears(device, &report);
         let printer = matches!(self.plan.device(device).traits, Traits::Printer(_));
         match report {
             Report::Up { identity } => {
@@ -406,14 +407,9 @@ impl<L: Law> Line<L> {
                 }
                 self.stop_repeating(device);
             }
-            Report::Taken { code } => {
-                self.taken(device, code);
-                self.setup_taken(device, false);
-            }
-            Report::Printed { count } => {
-                self.printed(device, count);
-                self.setup_taken(device, true);
-            }
+            Report::Taken { code } => self.taken(device, code),
+            Report::Printed { count } => self.printed(device, count),
+            Report::PrintedCode { code } => self.printed_code(device, code),
             Report::Cleared => self.cleared(device),
             Report::OutOfStep { .. } => self.printer_lost(device, crate::vocab::Doubt::Silence),
             Report::Unsettled => self.unsettled(device),

@@ -10,7 +10,7 @@ use super::live::{Line, Pending};
 use crate::vocab::event::Event;
 use crate::vocab::plan::{Role, Traits};
 use crate::vocab::time::MS;
-use crate::vocab::{DeviceNo, Order, dummy};
+use crate::vocab::{DeviceNo, Order, Report, dummy};
 
 /// The printer must be ready, and must have taken the dummy, within this.
 const TAKE_US: u64 = 10_000 * MS;
@@ -94,7 +94,12 @@ impl<L: Law> Line<L> {
     }
 
     /// The printer has the dummy, or has printed it.
-    pub(super) fn setup_taken(&mut self, device: DeviceNo, printed: bool) {
+    pub(super) fn setup_hears(&mut self, device: DeviceNo, report: &Report) {
+        let printed = match report {
+            Report::Taken { .. } => false,
+            Report::Printed { .. } | Report::PrintedCode { .. } => true,
+            _ => return,
+        };
         let Some(s) = self.setup.as_mut().filter(|s| s.device == device && s.sent) else { return };
         (s.inside, s.until_us) = (!printed, self.now.mono_us + PRINT_US);
         let answer = Answer::ok().with("device", &self.plan.device(device).id).with("dummy", &s.dummy);

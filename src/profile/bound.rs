@@ -1,7 +1,7 @@
 //! A profile with one device's settings, and what the line must know of the device.
 
 use super::label::LabelForm;
-use super::printer::{Confirmation, Role};
+use super::printer::{Buffer, BufferKind, Confirmation, Role};
 use super::talk::Step;
 use super::{Dialect, Kind, OnEmpty, Profile, Profiles, SettingRule, reader};
 use crate::vocab::plan::{IoTraits, PrinterTraits, Setting, Traits};
@@ -104,6 +104,13 @@ impl Bound {
         self.number("depth").max(1) as u32
     }
 
+    /// What tells of its prints, best first; only the one that the setting `confirmation` names, where there is one.
+    pub fn sources(&self) -> Vec<Confirmation> {
+        let all = self.profile.buffer.as_ref().map_or(&[][..], |b| &b.confirmed_by);
+        let named = |c: &&Confirmation| !self.has("confirmation") || c.name() == self.text("confirmation");
+        all.iter().filter(named).copied().collect()
+    }
+
     /// The profile has this setting at all.
     pub fn has(&self, key: &str) -> bool {
         self.settings.contains_key(key)
@@ -112,11 +119,14 @@ impl Bound {
     /// What the line must know of the device.
     pub fn traits(&self) -> Traits {
         let repeats = self.profile.buffer.as_ref().is_some_and(|b| b.on_empty == OnEmpty::Repeats);
+        // What is overwritten holds nothing of before.
+        let holds_one = |b: &Buffer| matches!(b.kind, BufferKind::Overwrite | BufferKind::ProtectedSingle);
+        let overwrites = self.profile.buffer.as_ref().is_some_and(holds_one);
         match self.profile.kind {
             Kind::Printer if self.profile.dialect == Dialect::Commands => {
-                let sources = self.profile.buffer.as_ref().map_or(&[][..], |b| &b.confirmed_by);
+                let sources = self.sources();
                 let told = |c: &Confirmation| !matches!(c, Confirmation::Acceptance | Confirmation::Status | Confirmation::Read);
-                let clears = self.profile.talk.as_ref().is_some_and(|t| t.arm.contains(&Step::Do(Role::Clear)));
+                let clears = overwrites || self.profile.talk.as_ref().is_some_and(|t| t.arm.contains(&Step::Do(Role::Clear)));
                 Traits::Printer(PrinterTraits {
                     depth: self.depth(),
                     confirms: sources.first().is_some_and(told),
@@ -130,7 +140,7 @@ impl Bound {
                 depth: self.number("depth").max(1) as u32,
                 // Without a byte per print, room for the next code is a guess that tells nothing about stopped prints.
                 confirms: !self.has("ack_char") || !self.text("ack_char").is_empty(),
-                clear_on_adopt: self.flag("clear_on_adopt"),
+                clear_on_adopt: overwrites || self.flag("clear_on_adopt"),
                 label: false,
                 repeats_on_empty: repeats,
                 labels: None,

@@ -6,8 +6,8 @@
 //!
 //! Places: `{name}` bytes up to whatever follows it; `{name:4}` exactly four characters (numbers padded with zeros, texts
 //! with spaces); `{name:d}` digits, as many as there are, `{name:6d}` exactly six; `{name:yn}` the letter Y or N;
-//! `{name:u8}`, `{name:u16be}`, `{name:u16le}` a binary number; `{name.length:4}`, `{name.length:u16be}` the length of
-//! another place of the same pattern.
+//! `{name:u8}`, `{name:u16be}`, `{name:u16le}` a binary number, `{name:u8+30}` a byte that is 30h and the number;
+//! `{name.length:4}`, `{name.length:u16be}` the length of another place of the same pattern.
 //!
 //! Invariants: reading never panics and never takes less than all bytes; a pattern that can be read in two ways is
 //! refused when it is parsed.
@@ -35,6 +35,8 @@ enum Form {
     /// The letter Y or N.
     YesNo,
     U8,
+    /// A byte that is so much more than the number.
+    U8From(u8),
     U16be,
     U16le,
 }
@@ -182,12 +184,15 @@ impl Pattern {
             "u8" => Form::U8,
             "u16be" => Form::U16be,
             "u16le" => Form::U16le,
-            n => match (n.trim_end_matches('d').parse(), n.matches('d').count()) {
-                (Ok(n @ 1..=4096), 0) => Form::Wide(n),
-                (Ok(n @ 1..=4096), 1) => Form::WideDigits(n),
+            n => match (n.trim_end_matches('d').parse(), n.matches('d').count(), n.strip_prefix("u8+")) {
+                (Ok(n @ 1..=4096), 0, _) => Form::Wide(n),
+                (Ok(n @ 1..=4096), 1, _) => Form::WideDigits(n),
+                (_, _, Some(hex)) if hex.len() == 2 && hex.bytes().all(|b| b.is_ascii_hexdigit()) => {
+                    Form::U8From(u8::from_str_radix(hex, 16).unwrap_or(0))
+                }
                 _ => {
                     return Err(format!(
-                        "{{{inside}}}: a place is as wide as a number from 1 to 4096 says, or d, 6d, yn, u8, u16be, u16le"
+                        "{{{inside}}}: a place is as wide as a number from 1 to 4096 says, or d, 6d, yn, u8, u8+30, u16be, u16le"
                     ));
                 }
             },
@@ -286,6 +291,10 @@ impl Pattern {
                     out.extend(std::iter::repeat_n(b' ', n - value.len()));
                 }
                 Form::U8 => out.push(number().and_then(|n| u8::try_from(n).ok()).ok_or_else(long)?),
+                Form::U8From(from) => {
+                    let byte = number().and_then(|n| n.checked_add(from.into())).and_then(|n| u8::try_from(n).ok());
+                    out.push(byte.ok_or_else(long)?);
+                }
                 Form::U16be => out.extend(number().ok_or_else(long)?.to_be_bytes()),
                 Form::U16le => out.extend(number().ok_or_else(long)?.to_le_bytes()),
             }
@@ -312,7 +321,7 @@ impl Pattern {
                     _ => rest.len(),
                 },
                 Form::Wide(n) | Form::WideDigits(n) => n,
-                Form::U8 | Form::YesNo => 1,
+                Form::U8 | Form::U8From(_) | Form::YesNo => 1,
                 Form::U16be | Form::U16le => 2,
             };
             let (value, after) = rest.split_at_checked(take)?;
@@ -324,6 +333,7 @@ impl Pattern {
             }
             let value = match (form, value) {
                 (Form::U8, [b]) => b.to_string().into_bytes(),
+                (Form::U8From(from), [b]) => b.checked_sub(from)?.to_string().into_bytes(),
                 (Form::U16be, [a, b]) => u16::from_be_bytes([*a, *b]).to_string().into_bytes(),
                 (Form::U16le, [a, b]) => u16::from_le_bytes([*a, *b]).to_string().into_bytes(),
                 _ => value.to_vec(),
@@ -362,6 +372,7 @@ mod tests {
     fn what_is_rendered_is_read() {
         round("STX \"U\" {field} LF {code} ETX", &[("field", "B"), ("code", "X\x1d1")], b"\x02UB\nX\x1d1\x03");
         round("1B4F45 {code.length:4}{code} 04", &[("code", "ABCD")], b"\x1bOE0004ABCD\x04");
+        round("DLE {item:u8+30}{code}", &[("item", "100"), ("code", "ABC")], b"\x10\x94ABC");
         round("\"QLN|{fill}|{full}|\"", &[("fill", "12"), ("full", "3")], b"QLN|12|3|");
         round("ESC {unit:u8} {n:u16be} {m:u16le}", &[("unit", "7"), ("n", "258"), ("m", "258")], b"\x1b\x07\x01\x02\x02\x01");
         round("{a:d} \",\" {b:1d} {c:yn} {d:3d}", &[("a", "1024"), ("b", "0"), ("c", "Y"), ("d", "017")], b"1024,0Y017");
@@ -373,6 +384,7 @@ mod tests {
     fn a_wrong_length_or_a_rest_is_not_read() {
         assert_eq!(Pattern::parse("\"OE\" {code.length:4} {code}").unwrap().read(b"OE0003ABCD"), None);
         assert_eq!(Pattern::parse("\"A\" {x:2}").unwrap().read(b"A1"), None);
+        assert_eq!(Pattern::parse("DLE {item:u8+30}").unwrap().read(b"\x10\x19"), None);
         assert_eq!(Pattern::parse("\"A\" {x:2}").unwrap().read(b"A123"), None);
         for (pattern, bytes) in [("{a:d} \",\" {b:d}", "1,2,3"), ("{a:d}", ""), ("{a:2d}", "1x"), ("{a:yn}{b:yn}", "YX"), ("{a:yn}", "YN")]
         {
@@ -383,7 +395,7 @@ mod tests {
 
     #[test]
     fn wrong_notation_says_what_would_be_right() {
-        for wrong in ["1B4", "FOO", "\"open", "{open", "{a}{b}", "{A}", "{a:0}", "{a:dd}", "{a:d}{b}", "\"\\q\""] {
+        for wrong in ["1B4", "FOO", "\"open", "{open", "{a}{b}", "{A}", "{a:0}", "{a:u8+3}", "{a:dd}", "{a:d}{b}", "\"\\q\""] {
             let e = Pattern::parse(wrong).unwrap_err();
             assert!(e.contains("; ") || e.contains("write") || e.contains("or d,"), "{wrong}: {e}");
         }

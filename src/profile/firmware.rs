@@ -62,6 +62,8 @@ impl CommandChange {
             replies: self.replies.clone().or_else(|| Some(base?.replies.clone())).unwrap_or_default(),
             timeout_ms: self.timeout_ms.or_else(|| base?.timeout_ms),
             pause_ms: self.pause_ms.or_else(|| Some(base?.pause_ms)).unwrap_or(0),
+            answer_optional: base.is_some_and(|b| b.answer_optional),
+            silence: base.and_then(|b| b.silence.clone()),
             source: self.source.clone().or_else(|| base?.source.clone()),
         })
     }

@@ -18,6 +18,7 @@ pub mod reader;
 mod shape;
 mod shelf;
 mod shipped;
+mod status;
 pub mod talk;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 //! The printer's half of the language: what its memory does, and, for the dialects `commands` and `label`, what is said to
 //! it and what its answers mean. Bytes are in the notation of `bytes.rs`; what stands on labels is in `label.rs`.
 
+pub use super::status::{Condition, StatusRule};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -19,8 +20,10 @@ pub struct Buffer {
     /// It may be emptied when it is adopted.
     pub clear_is_safe: bool,
     pub on_empty: OnEmpty,
-    /// What tells that a code was printed, best first.
+    /// What tells that a code was printed, best first; the setting `confirmation` names the one that a device has.
     pub confirmed_by: Vec<Confirmation>,
+    /// Most bytes of all codes that wait in it, beside their number (`depth`).
+    pub most_bytes: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -55,7 +58,7 @@ pub enum OnEmpty {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Confirmation {
-    /// An unasked word of the printer for every print (`[[events]]` with means = "printed").
+    /// An unasked word of the printer for every print (`[[events]]` with means = "printed"); {text} names the code.
     Event,
     /// The number of the last record printed (command last-record, place {last}).
     LastRecord,
@@ -151,6 +154,9 @@ pub struct ValueRule {
     /// Bytes written another way.
     #[serde(default)]
     pub escapes: Vec<Escape>,
+    /// Least bytes, where fewer could be taken for something else.
+    #[serde(default)]
+    pub shortest: u32,
     /// Most bytes, escapes not counted.
     pub longest: u32,
 }
@@ -265,10 +271,20 @@ pub enum Role {
 impl Role {
     /// As a profile writes it.
     pub fn name(self) -> String {
-        let debug = format!("{self:?}");
-        let dashed = |(i, c): (usize, char)| (c.is_uppercase() && i > 0).then_some('-').into_iter().chain([c.to_ascii_lowercase()]);
-        debug.chars().enumerate().flat_map(dashed).collect()
+        dashed(&format!("{self:?}"))
     }
+}
+
+impl Confirmation {
+    /// As a profile writes it.
+    pub fn name(self) -> String {
+        dashed(&format!("{self:?}"))
+    }
+}
+
+fn dashed(camel: &str) -> String {
+    let parted = |(i, c): (usize, char)| (c.is_uppercase() && i > 0).then_some('-').into_iter().chain([c.to_ascii_lowercase()]);
+    camel.chars().enumerate().flat_map(parted).collect()
 }
 
 /// One command.
@@ -288,6 +304,11 @@ pub struct Command {
     /// Nothing is sent for so long after it.
     #[serde(default)]
     pub pause_ms: u32,
+    /// It may be left unanswered: a silence of timeout_ms is ok too.
+    #[serde(default)]
+    pub answer_optional: bool,
+    /// What a silence may come from, for people.
+    pub silence: Option<String>,
     /// Document and page, where it is not the profile's.
     pub source: Option<String>,
 }
@@ -357,8 +378,10 @@ pub struct EventRule {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum EventMeans {
-    /// One code was printed, or {count} of them.
+    /// One code was printed, or {count} of them, or the one whose {text} it says.
     Printed,
+    /// It asks whether the host listens. What it says next is its own, and answers no command, whose time starts anew.
+    Asks,
     /// A thing came by.
     Triggered,
     /// Its status; `[[status]]` says what the places mean.
@@ -368,44 +391,6 @@ pub enum EventMeans {
     LeftMode,
     /// Nothing of interest.
     Nothing,
-}
-
-/// What a place of a status answer means. All that hold are told; the worst decides.
-#[derive(Clone, Debug, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct StatusRule {
-    /// The place.
-    pub of: String,
-    /// It is one of these texts …
-    #[serde(default)]
-    pub is: Vec<String>,
-    /// … or none of these …
-    #[serde(default)]
-    pub is_not: Vec<String>,
-    /// … or has this bit (0 is the lowest) as a number …
-    pub bit: Option<u32>,
-    /// … which is read to this base (10 or 16) …
-    pub base: Option<u32>,
-    /// … or is a decimal number above this one.
-    pub over: Option<u64>,
-    pub becomes: Condition,
-    pub say: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum Condition {
-    Ready,
-    /// It prints. Of a label printer: it has something of a label still before it.
-    Printing,
-    /// It prints, and wants something soon.
-    Warning,
-    /// It does not print.
-    Fault,
-    /// It does not print because it is not to.
-    Offline,
 }
 
 /// What is done in order: names of commands, "wait 500ms". A step with nothing to do (no message, no field) is passed over.
@@ -439,6 +424,9 @@ pub struct PollRule {
     /// It may be asked for its status while codes are taken.
     #[serde(default = "yes")]
     pub while_armed: bool,
+    /// Nothing is asked for so long after an answer.
+    #[serde(default)]
+    pub rest_ms: u32,
 }
 
 fn yes() -> bool {

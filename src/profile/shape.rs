@@ -43,7 +43,7 @@ pub struct Profile {
     /// Dialects `commands` and `label`: how every command is wrapped.
     #[serde(default)]
     pub frame: Frame,
-    /// Dialect `commands`: what may stand in {code}, {message}, {name} and {value}; `code` is needed.
+    /// Dialects `commands` and `hitachi-modbus`: what may stand in {code}, {message}, {name} and {value}; `code` is needed.
     #[serde(default)]
     pub values: BTreeMap<String, ValueRule>,
     /// Dialects `commands` and `label`: how what the printer says begins and ends.
@@ -56,13 +56,13 @@ pub struct Profile {
     /// Dialects `commands` and `label`: what it says unasked.
     #[serde(default)]
     pub events: Vec<EventRule>,
-    /// Dialects `commands` and `label`: what its status means.
+    /// Dialects `commands`, `label` and `hitachi-modbus`: what its status means.
     #[serde(default)]
     pub status: Vec<StatusRule>,
     /// Dialects `commands` and `label`: what is done in order (of a label printer only `connect`).
     #[serde(default)]
     pub sequences: Sequences,
-    /// Dialects `commands` and `label`: how often it is asked.
+    /// Dialects `commands`, `label` and `hitachi-modbus`: how often it is asked.
     pub poll: Option<PollRule>,
     /// Dialect `commands`: what some firmware has not.
     #[serde(default)]
@@ -106,6 +106,7 @@ pub enum Dialect {
     /// The same of a label printer: one label at a time, followed by its status.
     Label,
     Codenet,
+    HitachiModbus,
     Reader,
     Modbus,
 }

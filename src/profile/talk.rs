@@ -45,6 +45,7 @@ pub struct ValueForm {
     pub charset: Charset,
     pub forbidden: Vec<u8>,
     pub escapes: Vec<(u8, Vec<u8>)>,
+    pub shortest: usize,
     pub longest: usize,
 }
 
@@ -73,6 +74,8 @@ pub struct CommandForm {
     pub replies: Vec<ReplyForm>,
     pub timeout_ms: u32,
     pub pause_ms: u32,
+    pub answer_optional: bool,
+    pub silence: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -237,8 +240,9 @@ impl Talk {
 impl ValueForm {
     /// How a value is written; `Err`: what it may not hold.
     pub fn encode(&self, value: &[u8]) -> Result<Vec<u8>, String> {
-        if value.is_empty() || value.len() > self.longest {
-            return Err(format!("it has {} bytes, and this printer takes 1 to {}", value.len(), self.longest));
+        let shortest = self.shortest.max(1);
+        if value.len() < shortest || value.len() > self.longest {
+            return Err(format!("it has {} bytes, and this printer takes {shortest} to {}", value.len(), self.longest));
         }
         let plain: Vec<u8> = match self.charset {
             Charset::Bytes => value.to_vec(),
@@ -331,23 +335,6 @@ impl Checksum {
         match self.form {
             ChecksumForm::Byte => vec![check],
             ChecksumForm::Hex => format!("{check:02X}").into_bytes(),
-        }
-    }
-}
-
-impl StatusRule {
-    fn holds(&self, values: &Values) -> bool {
-        let Some(text) = values.text(&self.of) else { return false };
-        if let Some(over) = self.over {
-            return text.parse::<u64>().is_ok_and(|n| n > over);
-        }
-        match self.bit {
-            Some(bit) => {
-                let n = u64::from_str_radix(&text, if self.base == Some(16) { 16 } else { 10 });
-                n.is_ok_and(|n| n.checked_shr(bit).unwrap_or(0) & 1 == 1)
-            }
-            None if self.is_not.is_empty() => self.is.contains(&text),
-            None => !self.is_not.contains(&text),
         }
     }
 }

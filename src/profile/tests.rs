@@ -82,7 +82,8 @@ fn the_published_schema_is_that_of_the_types() {
 fn the_schema_takes_every_shipped_profile() {
     let schema: serde_json::Value = serde_json::from_str(include_str!("../../schemas/profile.json")).unwrap();
     let judge = jsonschema::validator_for(&schema).unwrap();
-    for (name, text) in SHIPPED {
+    // One that extends another is whole only together with it, and judged so when it is read.
+    for (name, text) in SHIPPED.iter().filter(|(_, text)| !text.contains("\nextends = ")) {
         let file: serde_json::Value = serde_json::to_value(text.parse::<toml::Table>().unwrap()).unwrap();
         if let Err(e) = judge.validate(&file) {
             panic!("{name}: {e}");

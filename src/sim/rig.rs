@@ -8,7 +8,9 @@
 //! never given a second.
 
 use super::bench::{Bench, Trouble};
-use super::emul::{Codenet, CodenetHow, Commands, DeviceSide, Emission, LabelPrinter, Link, Modbus, ModbusHow, Reader};
+use super::emul::{
+    Codenet, CodenetHow, Commands, DeviceSide, Emission, Hitachi, HitachiHow, LabelPrinter, Link, Modbus, ModbusHow, Reader,
+};
 use crate::profile::{Bound, Dialect, Profiles};
 use crate::vocab::plan::{Address, Plan, Point, PointKind, Role};
 use crate::vocab::rng::Rng;
@@ -46,6 +48,7 @@ struct Seat {
 enum Emulated {
     Commands(Box<Commands>),
     Codenet(Codenet),
+    Hitachi(Box<Hitachi>),
     Label(Box<LabelPrinter>),
     Reader(Box<Reader>),
     Modbus(Modbus),
@@ -55,6 +58,7 @@ impl Emulated {
     fn side(&mut self) -> &mut dyn DeviceSide {
         match self {
             Self::Commands(d) => &mut **d,
+            Self::Hitachi(d) => &mut **d,
             Self::Codenet(d) => d,
             Self::Label(d) => &mut **d,
             Self::Reader(d) => &mut **d,
@@ -65,6 +69,7 @@ impl Emulated {
     fn deadline(&self) -> Option<u64> {
         match self {
             Self::Commands(d) => d.deadline(),
+            Self::Hitachi(d) => d.deadline(),
             Self::Codenet(d) => d.deadline(),
             Self::Label(d) => d.deadline(),
             Self::Reader(d) => d.deadline(),
@@ -234,6 +239,7 @@ impl Bench for Rig {
     fn print(&mut self, printer: DeviceNo, now_us: u64) -> Option<Vec<u8>> {
         match self.seat(printer)? {
             Emulated::Commands(p) => p.print(now_us),
+            Emulated::Hitachi(p) => p.print(now_us),
             Emulated::Codenet(p) => p.print(now_us),
             _ => None,
         }
@@ -299,6 +305,7 @@ fn emulated(plan: &Plan, no: DeviceNo, bound: &Bound, rng: Rng) -> Emulated {
     match bound.profile.dialect {
         Dialect::Codenet => Emulated::Codenet(Codenet::new(codenet_how(plan, no, bound), rng)),
         Dialect::Commands => Emulated::Commands(Box::new(Commands::new(bound, messages(plan, no), rng))),
+        Dialect::HitachiModbus => Emulated::Hitachi(Box::new(Hitachi::new(hitachi_how(bound), rng))),
         Dialect::Label => Emulated::Label(Box::new(LabelPrinter::new(bound, templates(plan, no), rng))),
         Dialect::Reader => Emulated::Reader(Box::new(Reader::new(bound.reader.clone(), rng))),
         Dialect::Modbus => Emulated::Modbus(Modbus::new(modbus_how(plan, no, bound), rng)),
@@ -325,6 +332,14 @@ fn codenet_how(plan: &Plan, no: DeviceNo, bound: &Bound) -> CodenetHow {
         serial: matches!(plan.device(no).address, Address::Serial { .. }),
         resident: labels.is_empty(),
         labels,
+    }
+}
+
+fn hitachi_how(bound: &Bound) -> HitachiHow {
+    HitachiHow {
+        unit: u8::try_from(bound.number("unit")).unwrap_or(1),
+        items: u16::try_from(bound.number("item")).unwrap_or(1),
+        low_first: bound.text("word_order") == "low-first",
     }
 }
 

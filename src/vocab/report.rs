@@ -56,6 +56,8 @@ pub enum Report {
     Taken { code: CodeRef },
     /// Printer: this many things were printed since the last report, oldest taken first.
     Printed { count: u32 },
+    /// Printer: this very code was printed; it named it. Codes taken before it and not told of have left it, inked or lost.
+    PrintedCode { code: CodeRef },
     /// Printer: an acknowledged clear; nothing of ours is in it.
     Cleared,
     /// Printer: a reply was lost or came twice; what it holds in which order is no longer known. The conversation

@@ -10,8 +10,8 @@ mod texts;
 use super::framer::{Codenet as Units, LONGEST_ECHO};
 use super::transcript::{Step, Transcript, code};
 use super::{Action, Conversation, Place, Points, converse_at};
-use crate::profile::Profiles;
-use crate::sim::emul::{DeviceSide, Emission, LabelPrinter, Link};
+use crate::profile::{Bound, Dialect, Profiles};
+use crate::sim::emul::{DeviceSide, Emission, HitachiHow, LabelPrinter, Link};
 use crate::vocab::plan::Setting;
 use crate::vocab::rng::Rng;
 use crate::vocab::{Order, Report};
@@ -86,24 +86,54 @@ fn pdu([function, a, b, c, d]: [u8; 5], rng: &mut Rng) -> Vec<u8> {
     [&[function][..], &data].concat()
 }
 
-/// The simulated printer of a profile of commands, answering at once and printing as it is asked.
-struct Commanded(crate::sim::emul::Commands);
+/// The simulated printer of a profile, answering at once and printing whenever it was not asked so often.
+struct Simulated {
+    printer: Printer,
+    every: u32,
+    quiet: u32,
+}
 
-impl Commanded {
-    fn of(bound: &crate::profile::Bound, seed: u64) -> Option<Self> {
-        bound.profile.talk.as_ref().filter(|t| t.label.is_none())?;
-        let mut p = crate::sim::emul::Commands::new(bound, Vec::new(), Rng::new(seed));
-        p.connected(Link::FIRST, 0);
-        Some(Self(p))
+enum Printer {
+    Commands(Box<crate::sim::emul::Commands>),
+    Hitachi(Box<crate::sim::emul::Hitachi>),
+}
+
+impl Simulated {
+    fn of(bound: &Bound, seed: u64) -> Option<Self> {
+        let rng = Rng::new(seed);
+        let (printer, every) = match (&bound.profile.talk, bound.profile.dialect) {
+            (Some(t), _) if t.label.is_some() => return None,
+            (Some(t), _) => (Printer::Commands(Box::new(crate::sim::emul::Commands::new(bound, Vec::new(), rng))), 1 + t.poll.rest_ms),
+            (None, Dialect::HitachiModbus) => {
+                let how = HitachiHow { unit: 1, items: 1, low_first: false };
+                (Printer::Hitachi(Box::new(crate::sim::emul::Hitachi::new(how, rng))), 50)
+            }
+            _ => return None,
+        };
+        let mut s = Self { printer, every, quiet: 0 };
+        s.side().connected(Link::FIRST, 0);
+        Some(s)
+    }
+
+    fn side(&mut self) -> &mut dyn DeviceSide {
+        match &mut self.printer {
+            Printer::Commands(p) => &mut **p,
+            Printer::Hitachi(p) => &mut **p,
+        }
     }
 
     fn answer(&mut self, sent: &[u8], now_us: u64) -> Vec<u8> {
-        if sent.is_empty() {
-            self.0.print(now_us);
+        self.quiet += u32::from(sent.is_empty());
+        if sent.is_empty() && self.quiet.is_multiple_of(self.every) {
+            match &mut self.printer {
+                Printer::Commands(p) => drop(p.print(now_us)),
+                Printer::Hitachi(p) => drop(p.print(now_us)),
+            }
         }
-        self.0.received(Link::FIRST, sent, now_us);
-        self.0.due(now_us + 20_000);
-        let said = std::iter::from_fn(|| self.0.poll());
+        let side = self.side();
+        side.received(Link::FIRST, sent, now_us);
+        side.due(now_us + 20_000);
+        let said = std::iter::from_fn(|| side.poll());
         said.flat_map(|(_, e)| if let Emission::Send(b) = e { b } else { Vec::new() }).collect()
     }
 }
@@ -154,6 +184,7 @@ fn mutate(bytes: &mut Vec<u8>, rng: &mut Rng) {
 struct Watch {
     ordered: u32,
     taken: BTreeSet<u32>,
+    named: BTreeSet<u32>,
     printed: u64,
     /// Of each code sent: how many refusals had come by then.
     sent_at: BTreeMap<u32, u64>,
@@ -191,6 +222,9 @@ impl Watch {
     }
 
     fn sent(&mut self, bytes: &[u8]) {
+        // A write of registers has a character in every fourth byte.
+        let spread: Vec<u8> = bytes.iter().skip(16).step_by(4).copied().collect();
+        let bytes = if spread.starts_with(MARK) { &spread } else { bytes };
         let Some(i) = bytes.windows(MARK.len()).position(|w| w == MARK) else { return };
         let digits: String = bytes[i + MARK.len()..].iter().map(|b| *b as char).take_while(char::is_ascii_digit).collect();
         let n: u32 = digits.parse().expect("our own code");
@@ -211,6 +245,10 @@ impl Watch {
                 self.printed += u64::from(count);
                 assert!(self.printed <= self.taken.len() as u64, "more prints than codes taken");
             }
+            Report::PrintedCode { code } => {
+                assert!(self.taken.contains(&code.ordinal) && self.named.insert(code.ordinal), "{code:?} is not in it");
+                self.printed += 1;
+            }
             Report::Noise { bytes, count } => assert!(bytes.len() <= 256 && bytes.len() as u32 <= count),
             Report::Up { .. } => {
                 self.up = true;
@@ -227,7 +265,10 @@ impl Watch {
 fn torment(profile: &str, settings: &[(&str, Setting)], seed: u64) -> Watch {
     let given = settings.iter().map(|(k, v)| (k.to_string(), v.clone())).collect();
     let bound = Profiles::load(None).unwrap().bind(profile, &given).unwrap();
-    let mut printer = Commanded::of(&bound, seed);
+    let mut printer = Simulated::of(&bound, seed);
+    // One that is asked rarely would otherwise never get an answer through.
+    let calm = bound.profile.talk.as_ref().map_or(1, |t| 1 + u64::from(t.poll.rest_ms) / 5);
+    let message = (bound.profile.dialect != Dialect::HitachiModbus).then(|| "12".to_string());
     let mut labels = Labelled::of(&bound, seed);
     let fill = super::label::Fill { code: b"C00000001", sscc: false, lot: "L", count: 4 };
     let label = labels.as_ref().map_or(Vec::new(), |_| super::label::render(&bound, None, &fill).unwrap());
@@ -260,12 +301,12 @@ fn torment(profile: &str, settings: &[(&str, Setting)], seed: u64) -> Watch {
                 w.ordered += 1;
                 host.ordered(Order::Print { code, bytes }, now_us);
             }
-            2 if rng.chance(60_000) => host.ordered([Order::Clear, Order::Disarm][rng.below(2) as usize].clone(), now_us),
-            2 if rng.chance(200_000) => host.ordered(Order::Arm { message: Some("M".into()), fields: vec![] }, now_us),
+            2 if rng.chance(60_000 / calm as u32) => host.ordered([Order::Clear, Order::Disarm][rng.below(2) as usize].clone(), now_us),
+            2 if rng.chance(200_000 / calm as u32) => host.ordered(Order::Arm { message: message.clone(), fields: vec![] }, now_us),
             2 if rng.chance(200_000) => host.ordered(Order::Pulse { number: rng.below(20) as u16, on: true }, now_us),
             2 => host.ordered(Order::Output { number: rng.below(20) as u16, on: rng.chance(500_000) }, now_us),
             _ => {
-                let mut bytes = match rng.below(20) {
+                let mut bytes = match rng.below(20 * calm) {
                     0 => phrases[rng.below(phrases.len() as u64) as usize].clone(),
                     1 => (0..rng.below(40)).map(|_| rng.below(256) as u8).collect(),
                     _ => match (&mut printer, &mut labels) {
@@ -314,6 +355,24 @@ fn commanded_printers_survive_anything() {
         let w = torment(profile, settings, 51 + i as u64);
         assert!(w.taken.len() > 200 && w.printed > 50, "{profile}: only {} taken, {} printed", w.taken.len(), w.printed);
         assert_eq!(w.again, 0, "{profile}");
+    }
+}
+
+/// A text that is refused may come again, and only then (`Watch::sent`).
+#[test]
+fn hitachi_printers_survive_anything() {
+    let event = ("confirmation", text("event"));
+    let variants: [(&str, &[(&str, Setting)]); 6] = [
+        ("hitachi-rx-protected", &[]),
+        ("hitachi-rx-overwrite", &[]),
+        ("hitachi-rx-overwrite", &[("confirmation", text("counter"))]),
+        ("hitachi-rx-buffer", &[("depth", Setting::Number(4))]),
+        ("hitachi-rx-buffer", &[("depth", Setting::Number(4)), event, ("asks_first", Setting::Flag(true))]),
+        ("hitachi-modbus", &[]),
+    ];
+    for (i, (profile, settings)) in variants.iter().enumerate() {
+        let w = torment(profile, settings, 71 + i as u64);
+        assert!(w.taken.len() > 100 && w.printed > 10, "{profile} {i}: only {} taken, {} printed", w.taken.len(), w.printed);
     }
 }
 

@@ -11,6 +11,7 @@ mod commands;
 pub mod framer;
 #[cfg(test)]
 mod fuzz;
+mod hitachi;
 pub mod label;
 mod labelling;
 mod modbus;
@@ -83,6 +84,7 @@ pub fn converse_at(bound: &Bound, place: Place) -> Box<dyn Conversation> {
     match bound.profile.dialect {
         Dialect::Codenet => Box::new(codenet::Codenet::new(bound, place.serial)),
         Dialect::Commands => Box::new(commands::Commands::new(bound)),
+        Dialect::HitachiModbus => Box::new(hitachi::Hitachi::new(bound)),
         Dialect::Label => Box::new(labelling::Labelling::new(bound)),
         Dialect::Reader => Box::new(reader::Reader::new(bound)),
         Dialect::Modbus => {

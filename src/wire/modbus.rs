@@ -8,7 +8,7 @@
 //!
 //! Outputs are read back (`looks`): a module has one master, and a second program on it must not go unnoticed.
 
-mod frame;
+pub(super) mod frame;
 mod looks;
 
 use super::outbox::{Outbox, earliest};

@@ -24,6 +24,9 @@ const CODENET_IDENTIFY: &[u8] = b"\x1bA?\x04";
 const SILENCE_US: u64 = 60_000 * MS;
 /// Modbus: read discrete inputs (application protocol 1.1b3 §6.2), and a number to know the answer by.
 const READ_INPUTS: u8 = 2;
+const READ_HOLDING: u8 = 3;
+/// Whether a Hitachi is online (UX and TUP-I Modbus manuals): read offline too.
+const HITACHI_ONLINE: u16 = 0x2490;
 const TRANSACTION: u16 = 0x706d;
 
 /// One question.
@@ -61,6 +64,10 @@ pub fn questions(bound: &Bound, serial: bool) -> Vec<Question> {
                 role: None,
             };
             probe.map(ask).collect()
+        }
+        Dialect::HitachiModbus => {
+            let [high, low] = HITACHI_ONLINE.to_be_bytes();
+            one("online", &Wrap::Tcp.request(TRANSACTION, unit(bound), &[READ_HOLDING, high, low, 0, 1]))
         }
         Dialect::Modbus => {
             let first = (bound.number("base") + bound.number("input_base")).clamp(0, 65_535) as u16;
@@ -106,6 +113,15 @@ pub fn understood(bound: &Bound, serial: bool, question: &Question, answer: &[u8
             })
         }
         Dialect::Reader => probe_answer(bound.profile.reader.as_ref()?, answer),
+        Dialect::HitachiModbus => {
+            let Found::Answer(a) = Wrap::Tcp.take(&mut answer.to_vec()) else { return None };
+            let ours = a.unit == unit(bound) && a.transaction == Some(TRANSACTION);
+            match a.pdu.as_slice() {
+                [READ_HOLDING, 2, 0, 0] if ours => Some(certain("offline".into())),
+                [READ_HOLDING, 2, 0, 1] if ours => Some(certain("online".into())),
+                _ => None,
+            }
+        }
         Dialect::Modbus => {
             let Found::Answer(a) = wrap(bound, serial).take(&mut answer.to_vec()) else { return None };
             let ours = a.unit == unit(bound) && a.transaction.is_none_or(|t| t == TRANSACTION);

@@ -17,9 +17,9 @@
 //! ! hang-up                            our side drops the link; "! closed" says that it is gone
 //! ```
 //!
-//! Reports: `up [identity]`, `down`, `ready [cleared]`, `not-ready`, `taken N`, `printed N`, `cleared`, `out-of-step`,
-//! `unsettled`, `reconciled printed [N …] inside [N …]`, `noise N`, `frame no-read`, `frame fault WORD`,
-//! `frame data CODE|no-read …`, `polled [in.N=0|1] [cnt.N=V] [safe]`, `overwritten out.N=0|1`.
+//! Reports: `up [identity]`, `down`, `ready [cleared]`, `not-ready`, `taken N`, `printed N` (so many), `printed-code N`
+//! (that code), `cleared`, `out-of-step`, `unsettled`, `reconciled printed [N …] inside [N …]`, `noise N`, `frame no-read`,
+//! `frame fault WORD`, `frame data CODE|no-read …`, `polled [in.N=0|1] [cnt.N=V] [safe]`, `overwritten out.N=0|1`.
 //! A code's grade stands behind it: `ABC:3.0`. Orders: `arm [MESSAGE]`, `print N BYTES`, `clear`, `disarm`,
 //! `output N on|off`, `pulse N on|off`, `trigger MS`, `verdict good|bad`. Must never know: clocks, files.
 
@@ -120,6 +120,7 @@ pub fn shown(report: &Report) -> String {
         Report::NotReady { .. } => "not-ready".into(),
         Report::Taken { code } => format!("taken {}", code.ordinal),
         Report::Printed { count } => format!("printed {count}"),
+        Report::PrintedCode { code } => format!("printed-code {}", code.ordinal),
         Report::Cleared => "cleared".into(),
         Report::OutOfStep { .. } => "out-of-step".into(),
         Report::Unsettled => "unsettled".into(),

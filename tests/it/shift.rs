@@ -225,14 +225,20 @@ fn gates_that_count_pulses() {
 /// the gates: each code *left* once, and of its carriers one at most got through; every other that was read was rejected
 /// as a duplicate.
 fn commanded(profile: &str, settings: &str, repeats: bool) {
+    commanded_at(300, profile, settings, "message = \"BOTTLE\"", repeats);
+}
+
+/// At so many things a minute, and with a message as this printer names it, or none.
+fn commanded_at(rate_per_min: u32, profile: &str, settings: &str, message: &str, repeats: bool) {
     let line = LINE
         .replace("profile = \"domino-codenet\"", &format!("profile = \"{profile}\""))
-        .replace("settings = { depth = 8, ack_char = \"A\" }", &format!("settings = {settings}"));
+        .replace("settings = { depth = 8, ack_char = \"A\" }", &format!("settings = {settings}"))
+        .replace("message = \"BOTTLE\"", message);
     assert!(line.contains(profile));
     for seed in 1..=2 {
         let (faults, crashes) = if seed % 2 == 1 { (Faults::Normal, 1) } else { (Faults::None, 0) };
         let line = line.clone();
-        let how = ShiftHow { seed, bottles: 240, faults, crashes, rate_per_min: 300, line, tapped: true, ..ShiftHow::default() };
+        let how = ShiftHow { seed, bottles: 240, faults, crashes, rate_per_min, line, tapped: true, ..ShiftHow::default() };
         let (dir, name) = (folder(), format!("{profile} seed {seed}"));
         let j = shift::<Sound>(&how, dir.path()).unwrap_or_else(|e| panic!("{name}: {e}"));
         let copy = |v: &str| repeats && faults != Faults::None && v.starts_with("once-inked") && v.contains("inked again");
@@ -304,6 +310,28 @@ fn a_shift_printed_over_zipher() {
 #[test]
 fn a_shift_printed_one_to_one() {
     commanded("bestcode-one-to-one", "{}", true);
+}
+
+/// Its driver leaves a serial Hitachi alone for 50 ms after every answer, and a code takes three of them.
+#[test]
+fn a_shift_printed_by_a_hitachi_that_protects_its_text() {
+    commanded_at(120, "hitachi-rx-protected", "{}", "message = \"12\"", true);
+}
+
+#[test]
+fn a_shift_printed_by_a_hitachi_that_says_what_it_printed() {
+    commanded_at(120, "hitachi-rx-overwrite", "{ asks_first = true }", "message = \"12\"", true);
+}
+
+#[test]
+fn a_shift_printed_by_a_hitachi_with_a_buffer() {
+    commanded_at(300, "hitachi-rx-buffer", "{}", "message = \"12\"", true);
+    commanded_at(300, "hitachi-rx-buffer", "{ confirmation = \"event\" }", "message = \"12\"", true);
+}
+
+#[test]
+fn a_shift_printed_by_a_hitachi_over_modbus() {
+    commanded_at(300, "hitachi-modbus", "{}", "", true);
 }
 
 #[test]

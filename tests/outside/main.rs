@@ -1,5 +1,6 @@
 //! Our side against programs that are not ours; run by `tests/outside/run.sh`, which says where python is.
 
+mod hitachi;
 mod symbols;
 
 mod serialbox;

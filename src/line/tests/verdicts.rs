@@ -199,3 +199,22 @@ fn a_scan_without_a_trigger_holds_further_codes_against_the_printed_ones_too() {
     w.sight(CAM, vec![Mark::of(item(0)), twin(item(0)), Mark::of(item(1)), twin(item(1))]);
     assert_eq!((w.state(item(0)), w.state(item(1))), (ItemState::Verified, ItemState::Verified));
 }
+
+#[test]
+fn a_printer_that_names_its_code_is_credited_that_code_and_no_other() {
+    let mut w = World::start();
+    let code = |n| CodeRef::new(BOTTLES, n);
+    let named = |n| Input::Report { device: PRINTER, report: Report::PrintedCode { code: code(n) } };
+    w.give(named(1));
+    assert_eq!((w.state(code(0)), w.state(code(1))), (ItemState::Doubtful, ItemState::Printed), "it was passed over");
+    // Said once more; one that is in doubt already; one that was never sent.
+    for n in [1, 0, 49] {
+        w.give(named(n));
+    }
+    assert_eq!((w.state(code(0)), w.state(code(1)), w.state(code(2))), (ItemState::Doubtful, ItemState::Printed, ItemState::Sent));
+    w.edge(1);
+    w.frame(CAM, &[code(0)]);
+    w.settle(120);
+    assert_eq!(w.state(code(0)), ItemState::Verified, "a read proves the ink");
+    w.check_folds();
+}

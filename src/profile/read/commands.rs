@@ -63,7 +63,7 @@ pub(super) fn talk(p: &Profile, say: &mut Complain<'_>) -> Option<Talk> {
         commands,
         events,
         status: p.status.clone(),
-        poll: p.poll.clone().unwrap_or(PollRule { status_ms: 0, confirm_ms: 0, while_armed: true }),
+        poll: p.poll.clone().unwrap_or(PollRule { status_ms: 0, confirm_ms: 0, while_armed: true, rest_ms: 0 }),
         firmware,
         quirks: p.quirks.iter().map(|q| q.name).collect(),
         unknown: p.simulated.unknown.as_ref().map(|u| b.pattern(&["simulated", "unknown"], u, &["sum"])),
@@ -142,7 +142,11 @@ impl Build<'_> {
         });
         let escapes = escapes.collect();
         let forbidden = self.literal(&[path, &["forbidden"]].concat(), &rule.forbidden);
-        ValueForm { charset: rule.charset, forbidden, escapes, longest: rule.longest as usize }
+        let (shortest, longest) = (rule.shortest as usize, rule.longest as usize);
+        if shortest > longest {
+            self.wrong(&[path, &["shortest"]].concat(), format!("{}: shortest is more than longest; correct one", path.join(".")));
+        }
+        ValueForm { charset: rule.charset, forbidden, escapes, shortest, longest }
     }
 
     fn values(&mut self) -> BTreeMap<String, ValueForm> {
@@ -273,7 +277,14 @@ impl Build<'_> {
             self.wrong(at, format!("{key}: no reply means ok; say which one does"));
         }
         let timeout_ms = c.timeout_ms.unwrap_or(self.p.link.reply_timeout_ms);
-        CommandForm { send, raw: c.raw, replies, timeout_ms, pause_ms: c.pause_ms }
+        if c.answer_optional && (replies.is_empty() || role == Role::PutCode) {
+            self.wrong(
+                &within(&["answer_optional"]),
+                format!("{key}: answer_optional is for what may be answered or not, and never for a code; take it out"),
+            );
+        }
+        let (pause_ms, answer_optional, silence) = (c.pause_ms, c.answer_optional, c.silence.clone());
+        CommandForm { send, raw: c.raw, replies, timeout_ms, pause_ms, answer_optional, silence }
     }
 
     /// What is otherwise in some firmware, each change with the whole command that it makes.
@@ -321,6 +332,9 @@ impl Build<'_> {
             let is = self.pattern(&["events", &n, "is"], &e.is, &["*"]);
             let from = self.from(&["events", &n, "from"], e.from.as_ref(), inbound);
             let answer = e.answer.as_ref().map(|a| self.literal(&["events", &n, "answer"], a));
+            if e.means == EventMeans::Asks && answer.as_ref().is_none_or(Vec::is_empty) {
+                self.wrong(&["events", &n], "events: a printer that asks is answered; add answer");
+            }
             all.push(EventForm { is, from, means: e.means, answer, say: e.say.clone() });
         }
         all
@@ -384,55 +398,6 @@ impl Build<'_> {
         self.status(t);
         self.ends(t);
         self.simulated(t);
-    }
-
-    fn confirmation(&mut self, t: &Talk, buffer: &Buffer) {
-        if buffer.confirmed_by.is_empty() {
-            self.wrong(&["buffer", "confirmed_by"], "what tells of a print is not said; name at least \"read\"");
-        }
-        let one = matches!(buffer.kind, BufferKind::Overwrite | BufferKind::ProtectedSingle);
-        if one && matches!(buffer.confirmed_by.first(), Some(Confirmation::Read | Confirmation::Acceptance)) {
-            self.wrong(
-                &["buffer", "confirmed_by"],
-                "a printer that holds one text must tell when it was printed, or the next would replace it; name a counter or an event first",
-            );
-        }
-        if !one
-            && !buffer.refusal_means_not_taken
-            && matches!(buffer.confirmed_by.first(), Some(Confirmation::Read | Confirmation::Acceptance))
-        {
-            self.wrong(
-                &["buffer", "confirmed_by"],
-                "nothing tells when there is room: name a source of prints first, or an answer that means full (refusal_means_not_taken)",
-            );
-        }
-        for c in &buffer.confirmed_by {
-            let needs = match c {
-                Confirmation::LastRecord => Some(Role::LastRecord),
-                Confirmation::LastText => Some(Role::LastText),
-                Confirmation::Readiness => Some(Role::Readiness),
-                Confirmation::Counter => Some(Role::Count),
-                Confirmation::Event if !t.events.iter().any(|e| e.means == EventMeans::Printed) => {
-                    self.wrong(
-                        &["buffer", "confirmed_by"],
-                        "confirmed_by: no event means printed; add it to [[events]], or take \"event\" out",
-                    );
-                    None
-                }
-                Confirmation::Status => {
-                    self.wrong(
-                        &["buffer", "confirmed_by"],
-                        "confirmed_by: \"status\" is for label printers; name a counter, an event or \"read\"",
-                    );
-                    None
-                }
-                _ => None,
-            };
-            if let Some(role) = needs.filter(|r| !t.has(*r)) {
-                let key = role.name();
-                self.wrong(&["buffer", "confirmed_by"], format!("confirmed_by: there is no command {key}; add [commands.{key}]"));
-            }
-        }
     }
 
     pub(super) fn status(&mut self, t: &Talk) {

@@ -12,6 +12,7 @@ pub(super) type Complain<'a> = dyn FnMut(&[&str], String) + 'a;
 fn settings_of(dialect: Dialect) -> &'static [&'static str] {
     match dialect {
         Dialect::Codenet => &["depth", "ack_char", "response_length", "clear_on_adopt"],
+        Dialect::HitachiModbus => &["unit", "item", "word_order"],
         Dialect::Modbus => &["unit", "base", "safe_state_base", "safe_clear_base"],
         Dialect::Reader | Dialect::Label | Dialect::Commands => &[],
     }
@@ -20,7 +21,7 @@ fn settings_of(dialect: Dialect) -> &'static [&'static str] {
 /// The kinds of device that a dialect speaks for.
 fn kinds_of(dialect: Dialect) -> &'static [(Kind, &'static str)] {
     match dialect {
-        Dialect::Codenet | Dialect::Commands => &[(Kind::Printer, "printer")],
+        Dialect::Codenet | Dialect::Commands | Dialect::HitachiModbus => &[(Kind::Printer, "printer")],
         Dialect::Label => &[(Kind::LabelPrinter, "label-printer")],
         Dialect::Reader => &[(Kind::Reader, "reader")],
         Dialect::Modbus => &[(Kind::Io, "io")],
@@ -47,6 +48,9 @@ pub(super) fn check(r: &mut Reading<'_>, p: &mut Profile, root: &DeTable<'_>) {
     }
     for key in settings_of(p.dialect).iter().filter(|k| !p.settings.contains_key(**k)) {
         r.complain(place(root, &["settings"]), format!("setting {key} is missing; this dialect needs [settings.{key}]"));
+    }
+    if p.dialect == Dialect::HitachiModbus && (!p.values.contains_key("code") || p.poll.is_none()) {
+        r.complain(0, "it must say how long a code may be and how often it is asked; add [values.code] and [poll]".into());
     }
     reader(r, p, root);
     for (key, rule) in &p.settings {

@@ -10,7 +10,7 @@
 use super::outbox::Outbox;
 use super::{DeviceSide, Emission, Link};
 use crate::profile::bytes::{Pattern, Values};
-use crate::profile::printer::{BufferKind, EventMeans, Means, Role, When};
+use crate::profile::printer::{BufferKind, Confirmation, EventMeans, Means, Role, When};
 use crate::profile::talk::{Begin, EventForm, ReplyForm, Talk};
 use crate::profile::{Bound, OnEmpty};
 use crate::sim::bench::Trouble;
@@ -29,6 +29,7 @@ pub struct Commands {
     kind: BufferKind,
     on_empty: OnEmpty,
     depth: usize,
+    most_bytes: usize,
     /// Messages stored in it; none: any is there.
     messages: Vec<String>,
     rng: Rng,
@@ -37,6 +38,11 @@ pub struct Commands {
     /// When the last thing it said leaves: nothing overtakes it.
     said_us: u64,
     request: Vec<u8>,
+    /// What it says once the host has answered its question, and whether that was asked.
+    held: VecDeque<Vec<u8>>,
+    asking: bool,
+    /// Answers that wait until its own word is said.
+    owed: Vec<Vec<u8>>,
     /// Codes that wait, with their record numbers.
     waiting: VecDeque<(u64, Vec<u8>)>,
     /// The text in the field, of a printer that holds one; printed already or not.
@@ -71,6 +77,7 @@ impl Commands {
             kind,
             on_empty: buffer.map_or(OnEmpty::Nothing, |b| b.on_empty),
             depth: bound.depth() as usize,
+            most_bytes: buffer.and_then(|b| b.most_bytes).map_or(usize::MAX, |n| n as usize),
             bound: bound.clone(),
             running: !talk.has(Role::Start),
             talk,
@@ -80,6 +87,9 @@ impl Commands {
             link: None,
             said_us: 0,
             request: Vec::new(),
+            held: VecDeque::new(),
+            asking: false,
+            owed: Vec::new(),
             waiting: VecDeque::new(),
             field: None,
             message: None,
@@ -156,11 +166,44 @@ impl Commands {
     /// Says what it says unasked, where it may.
     fn tell(&mut self, means: EventMeans, now_us: u64) {
         let Some(link) = self.link.filter(|_| self.armed || !self.talk.has(Role::ArmEvents)) else { return };
+        // It tells of prints only where that is what the device is set to.
+        let prints = !self.bound.has("confirmation") || self.bound.sources().contains(&Confirmation::Event);
+        if means == EventMeans::Printed && !prints {
+            return;
+        }
         let Some(EventForm { is, from, .. }) = self.talk.events.iter().find(|e| e.means == means).cloned() else { return };
         // The photo-eye comes before the print.
         let at_us = now_us + if means == EventMeans::Printed { self.between_ms(3, 6) } else { self.between_ms(1, 2) };
-        if let Some(bytes) = self.written(&is, from, &Values::default().with("count", "1"), now_us) {
-            self.said_us = self.out.send(link, bytes, at_us.max(self.said_us));
+        let Some(bytes) = self.written(&is, from, &Values::default().with("count", "1"), now_us) else { return };
+        if self.bound.flag("asks_first") && self.talk.events.iter().any(|e| e.means == EventMeans::Asks) {
+            self.held.push_back(bytes);
+            return self.ask_host(link, at_us);
+        }
+        self.said_us = self.out.send(link, bytes, at_us.max(self.said_us));
+    }
+
+    /// Asks whether the host listens, where there is something to say.
+    fn ask_host(&mut self, link: Link, at_us: u64) {
+        let Some(EventForm { is, .. }) = self.talk.events.iter().find(|e| e.means == EventMeans::Asks) else { return };
+        if self.held.is_empty() || self.asking {
+            return;
+        }
+        self.asking = true;
+        let question = is.literal().unwrap_or_default();
+        self.said_us = self.out.send(link, question, at_us.max(self.said_us));
+    }
+
+    /// The host has answered something of ours.
+    fn host_answered(&mut self, now_us: u64) {
+        let Some(link) = self.link else { return };
+        let at_us = now_us + self.between_ms(1, 2);
+        if std::mem::take(&mut self.asking) {
+            let owed: Vec<Vec<u8>> = self.owed.drain(..).collect();
+            for bytes in self.held.pop_front().into_iter().chain(owed) {
+                self.said_us = self.out.send(link, bytes, at_us.max(self.said_us));
+            }
+        } else {
+            self.ask_host(link, at_us);
         }
     }
 
@@ -203,7 +246,11 @@ impl Commands {
         let order = std::iter::once(Role::PutCode).chain(self.talk.commands.keys().copied().filter(|r| *r != Role::PutCode));
         for role in order {
             let Some(c) = self.talk.commands.get(&role) else { continue };
-            let (body, sum) = if c.raw { (self.request.as_slice(), String::new()) } else { framed.clone()? };
+            let (body, sum) = match &framed {
+                _ if c.raw => (self.request.as_slice(), String::new()),
+                Some(framed) => framed.clone(),
+                None => continue,
+            };
             if body.is_empty() && !c.raw {
                 continue;
             }
@@ -216,6 +263,10 @@ impl Commands {
     }
 
     fn heard(&mut self, now_us: u64) {
+        if self.talk.events.iter().any(|e| e.answer.as_deref() == Some(self.request.as_slice())) {
+            self.request.clear();
+            return self.host_answered(now_us);
+        }
         if let Some((role, values, sum)) = self.understood() {
             self.request.clear();
             // A silence hides which of the two was lost: the request or its reply.
@@ -243,7 +294,9 @@ impl Commands {
 
     fn obey(&mut self, role: Role, values: Values, silent: bool, now_us: u64) {
         let replies = self.talk.commands[&role].replies.clone();
-        let full = role == Role::PutCode && (self.is_full() || now_us < self.starves_until_us);
+        let bytes = values.bytes("code").map_or(0, <[u8]>::len);
+        let starved = role == Role::PutCode && now_us < self.starves_until_us;
+        let full = starved || (matches!(role, Role::PutCode | Role::Readiness) && self.is_full(bytes));
         let refuse = role == Role::PutCode && std::mem::take(&mut self.refuse);
         let reply = self.reply(role, &replies, full, refuse, &values, now_us).cloned();
         let done = reply.as_ref().is_none_or(|r| r.means == Means::Ok);
@@ -253,16 +306,23 @@ impl Commands {
         // What is too much for its buffer is dropped without a word, where it has no word for it.
         let Some(reply) = reply.filter(|r| !full || r.means != Means::Ok) else { return };
         if let (Some(bytes), Some(link)) = (self.written(&reply.is, reply.from, &values, now_us), self.link.filter(|_| !silent)) {
+            if self.asking {
+                return self.owed.push(bytes);
+            }
             let at_us = now_us + self.between_ms(2, 6);
             self.said_us = self.out.acknowledge(link, bytes, at_us.max(self.said_us));
         }
     }
 
-    fn is_full(&self) -> bool {
+    /// For a code of so many bytes.
+    fn is_full(&self, bytes: usize) -> bool {
         match self.kind {
             BufferKind::Overwrite => false,
             BufferKind::ProtectedSingle => self.fill() > 0,
-            _ => self.waiting.len() >= self.depth,
+            _ => {
+                let held: usize = self.waiting.iter().map(|w| w.1.len()).sum();
+                self.waiting.len() >= self.depth || held + bytes > self.most_bytes
+            }
         }
     }
 
@@ -276,7 +336,10 @@ impl Commands {
         now_us: u64,
     ) -> Option<&'r ReplyForm> {
         let asked = values.text("message");
-        let absent = role == Role::SelectMessage && !self.messages.is_empty() && !self.messages.iter().any(|m| Some(m) == asked.as_ref());
+        // A number may come with zeros before it.
+        let bare = |m: &str| m.trim_start_matches('0').to_string();
+        let stored = |m: &String| asked.as_ref().is_some_and(|a| bare(a) == bare(m));
+        let absent = role == Role::SelectMessage && !self.messages.is_empty() && !self.messages.iter().any(stored);
         let holds = |w: When| match w {
             When::Full => full,
             When::Empty => self.fill() == 0,
@@ -285,7 +348,7 @@ impl Commands {
             When::Refusing => refuse,
         };
         let refusing = |r: &&ReplyForm| matches!(r.means, Means::Full | Means::Busy | Means::Refused) && r.when.is_none();
-        let as_state = replies.iter().find(|r| r.when.is_some_and(holds) || (full && r.means == Means::Full));
+        let as_state = replies.iter().find(|r| r.when.is_some_and(holds) || (full && matches!(r.means, Means::Full | Means::Busy)));
         let as_refusal = replies.iter().find(refusing).filter(|_| refuse || absent);
         as_state.or(as_refusal).or_else(|| replies.iter().find(|r| r.when.is_none() && r.means == Means::Ok))
     }
@@ -311,7 +374,13 @@ impl Commands {
             Role::LeaveMode => self.inside_mode = false,
             Role::Start => (self.running, self.starved) = (true, false),
             Role::Stop => self.running = false,
-            Role::Reset => self.starved = false,
+            Role::Reset => {
+                self.starved = false;
+                // What waited for its print does not keep a new text out any longer.
+                if let (BufferKind::ProtectedSingle, Some((_, printed))) = (self.kind, &mut self.field) {
+                    *printed = true;
+                }
+            }
             _ => {}
         }
     }
@@ -329,6 +398,9 @@ impl DeviceSide for Commands {
         self.out.forget(link);
         self.link.take_if(|l| *l == link);
         self.request.clear();
+        self.held.clear();
+        self.owed.clear();
+        self.asking = false;
     }
 
     fn received(&mut self, _link: Link, bytes: &[u8], now_us: u64) {
@@ -353,7 +425,9 @@ impl DeviceSide for Commands {
     fn power(&mut self, on: bool, _now_us: u64) {
         if !on {
             self.out = Outbox::default();
-            self.link = None;
+            self.held.clear();
+            self.owed.clear();
+            (self.link, self.asking) = (None, false);
             self.request.clear();
             self.waiting.clear();
             (self.field, self.message, self.fault_until_us, self.starves_until_us) = (None, None, None, 0);

@@ -9,6 +9,7 @@
 
 pub mod codenet;
 pub mod commands;
+pub mod hitachi;
 pub mod label;
 pub mod modbus;
 mod outbox;
@@ -16,6 +17,7 @@ pub mod reader;
 
 pub use codenet::{Codenet, CodenetHow};
 pub use commands::Commands;
+pub use hitachi::{Hitachi, HitachiHow};
 pub use label::{Label, LabelPrinter};
 pub use modbus::{Modbus, ModbusHow};
 pub use reader::Reader;

@@ -1,6 +1,7 @@
 //! The two halves of every protocol, each written from the documents alone, meet on virtual time.
 
 mod commanded;
+mod hitachi;
 
 use super::*;
 use crate::config::Config;

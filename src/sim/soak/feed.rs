@@ -111,6 +111,7 @@ impl Feed {
                 }
             }
             Report::Printed { count } => self.printed(count, now_us),
+            Report::PrintedCode { code } => self.printed_code(code.ordinal, now_us),
             Report::Reconciled { printed, inside } => self.reconciled(&printed, &inside),
             Report::Up { .. } | Report::Frame(_) | Report::Polled(_) | Report::Overwritten { .. } | Report::Noise { .. } => {}
         }
@@ -136,6 +137,17 @@ impl Feed {
             self.judge.credited(code, false);
         }
         self.taken -= n;
+    }
+
+    /// Named: what was taken before it has left without a word.
+    fn printed_code(&mut self, code: u32, now_us: u64) {
+        let Some(at) = self.window.iter().take(self.taken).position(|n| *n == code) else { return };
+        (self.printed_us, self.silent) = (now_us, 0);
+        let passed: Vec<u32> = self.window.drain(..at).collect();
+        passed.into_iter().for_each(|n| self.judge.doubted(n));
+        self.window.pop_front();
+        self.judge.credited(code, false);
+        self.taken -= at + 1;
     }
 
     fn reconciled(&mut self, printed: &[CodeRef], inside: &[CodeRef]) {

@@ -30,7 +30,8 @@ const SETTINGS: &[(&str, &str)] = &[
 ];
 
 /// What stands in every refusal of a printer whose refused codes leave again. A profile that is not here fails.
-const REFUSALS: &[(&str, &[u8])] = &[("domino-codenet", b"\x15")];
+const REFUSALS: &[(&str, &[u8])] =
+    &[("domino-codenet", b"\x15"), ("hitachi-rx-protected", b"\x15"), ("hitachi-rx-overwrite", b"\x15"), ("hitachi-rx-buffer", b"\x15")];
 
 struct Case {
     profile: String,

@@ -83,12 +83,16 @@ pub struct Stage {
     told_us: Option<u64>,
     dial_us: Option<u64>,
     thing_us: u64,
+    /// Things come further apart to one that wants to be left alone between two questions.
+    rests_us: u64,
     moving_until_us: u64,
     inked_us: u64,
     /// What happened last, for whoever looks into a failure.
     lately: VecDeque<String>,
 }
 
+/// Rests between two things: a code takes three or four questions.
+const RESTS: u64 = 8;
 /// Happenings that are kept.
 const LATELY: usize = 60;
 
@@ -101,8 +105,10 @@ impl Stage {
         let d = plan.devices.iter().find(|d| d.id == id).expect("the printer is in its line");
         let bound = profiles.bind(&d.profile, &d.settings).unwrap_or_else(|e| panic!("{e:?}"));
         let label = bound.profile.kind == crate::profile::Kind::LabelPrinter;
+        let rest_ms = bound.profile.talk.as_ref().map_or(0, |t| t.poll.rest_ms);
         let mut rng = Rng::new(seed);
         Self {
+            rests_us: RESTS * u64::from(rest_ms) * MS,
             rig: Rig::new(&plan, profiles, rng.next_u64()).unwrap_or_else(|e| panic!("{e:?}")),
             device: d.no,
             host: wire::converse(&bound, &plan, d.no),
@@ -367,7 +373,7 @@ impl Stage {
     /// A thing comes to the head, if the belt moves.
     fn thing(&mut self) {
         let now_us = self.now_us;
-        self.thing_us = now_us + SPACING_US + self.rng.below(60 * MS);
+        self.thing_us = now_us + SPACING_US + self.rests_us + self.rng.below(60 * MS);
         if self.feed.runs() {
             self.moving_until_us = now_us + COASTS_US;
         }

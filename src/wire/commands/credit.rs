@@ -1,6 +1,8 @@
 //! Which codes are inside the printer, and which of them it has printed: by its events, its counter, the last record, the
 //! last text, or its readiness, whichever its profile ranks first.
 
+mod named;
+
 use super::reconcile::{Lost, Nature, Settled, Told};
 use super::{AGAIN_US, Asked, Commands, EMPTY_REFUSALS, FULL_US, Refused, Stage, said};
 use crate::profile::bytes::Values;
@@ -29,18 +31,25 @@ pub(super) struct Credit {
     kind: BufferKind,
     depth: usize,
     refusal_means_not_taken: bool,
+    most_bytes: usize,
     interval_us: u64,
+    fresh_us: u64,
     blanks: bool,
     repeats: bool,
     inside: VecDeque<Inside>,
-    /// Codes of an earlier link or adoption that nobody cleared.
+    /// Codes of an earlier link or adoption that nobody cleared, and how many bytes they have.
     pub ghosts: u32,
+    ghost_bytes: usize,
     ghosts_until_us: Option<u64>,
     /// It is known which codes are inside: what it prints next is the oldest of ours. After a loss that nobody cleared it
     /// is not, until everything has surely left it; till then prints make room and are told to nobody.
     anchored: bool,
     /// Prints heard while the first code's answer was on its way.
     early: bool,
+    /// The code whose answer is on its way was named as printed.
+    pub named_early: bool,
+    /// What is not in the window any more, the newest last; `true`: a ghost, which may still be printed.
+    gone: VecDeque<(Vec<u8>, bool)>,
     pub next_record: u64,
     /// The counter when it was last read, and when that was.
     counter: Option<(u64, u64)>,
@@ -68,8 +77,12 @@ impl Credit {
     pub fn new(bound: &Bound) -> Self {
         let (talk, buffer) = (bound.profile.talk.as_ref(), bound.profile.buffer.as_ref());
         let kind = buffer.map_or(BufferKind::Overwrite, |b| b.kind);
+        let rest_us = talk.map_or(0, |t| u64::from(t.poll.rest_ms)) * MS;
         Self {
-            source: buffer.and_then(|b| b.confirmed_by.first()).copied().unwrap_or(Confirmation::Read),
+            source: bound.sources().first().copied().unwrap_or(Confirmation::Read),
+            most_bytes: buffer.and_then(|b| b.most_bytes).map_or(usize::MAX, |n| n as usize),
+            // The code itself leaves only when the rest after the counter's answer is over.
+            fresh_us: FRESH_US + rest_us,
             kind,
             depth: if holds_one(kind) { 1 } else { bound.depth() as usize },
             refusal_means_not_taken: buffer.is_some_and(|b| b.refusal_means_not_taken),
@@ -78,16 +91,19 @@ impl Credit {
             repeats: buffer.is_some_and(|b| b.on_empty == OnEmpty::Repeats),
             inside: VecDeque::new(),
             ghosts: 0,
+            ghost_bytes: 0,
             ghosts_until_us: None,
             anchored: true,
             early: false,
+            named_early: false,
+            gone: VecDeque::new(),
             next_record: 1,
             counter: None,
             due_us: 0,
             proving: false,
             blank_due: false,
             bare: true,
-            nature: nature_of(bound, kind),
+            nature: Nature::of(bound, kind, !holds_one(kind)),
             flying: None,
             lost: None,
             kept: false,
@@ -101,14 +117,21 @@ impl Credit {
         self.source = ranked.iter().copied().find(|c| has(*c)).unwrap_or(Confirmation::Read);
     }
 
-    pub fn has_room(&self) -> bool {
+    /// For a code of so many bytes.
+    pub fn has_room(&self, bytes: usize) -> bool {
         let guessed = matches!(self.source, Confirmation::Acceptance | Confirmation::Read);
-        (guessed && self.refusal_means_not_taken) || self.inside.len() + (self.ghosts as usize) < self.depth
+        (guessed && self.refusal_means_not_taken) || !self.is_full(bytes)
+    }
+
+    /// One of so many bytes more would be too much for it.
+    fn is_full(&self, bytes: usize) -> bool {
+        let held: usize = self.inside.iter().map(|i| i.bytes.len()).sum();
+        self.inside.len() + self.ghosts as usize >= self.depth || held + self.ghost_bytes + bytes > self.most_bytes
     }
 
     /// A counter that is to be read right before a code is put.
     pub fn must_look_first(&self, now_us: u64) -> Option<Role> {
-        let fresh = self.counter.is_some_and(|(_, at_us)| now_us.saturating_sub(at_us) <= FRESH_US);
+        let fresh = self.counter.is_some_and(|(_, at_us)| now_us.saturating_sub(at_us) <= self.fresh_us);
         (self.source == Confirmation::Counter && !fresh).then_some(Role::Count)
     }
 
@@ -119,19 +142,19 @@ impl Credit {
 
     /// The buffer is empty, or is not ours any more.
     pub fn forget(&mut self) {
-        self.inside.clear();
+        let left: Vec<Inside> = self.inside.drain(..).collect();
+        left.into_iter().for_each(|i| self.let_go(i.bytes, false));
+        self.gone.iter_mut().for_each(|g| g.1 = false);
         (self.flying, self.lost, self.counts_to) = (None, None, None);
         (self.kept, self.basing) = (false, false);
-        (self.early, self.blank_due, self.bare, self.proving) = (false, false, true, false);
-        (self.ghosts, self.ghosts_until_us, self.anchored) = (0, None, true);
+        (self.early, self.named_early, self.blank_due, self.bare, self.proving) = (false, false, false, true, false);
+        (self.ghosts, self.ghost_bytes, self.ghosts_until_us, self.anchored) = (0, 0, None, true);
     }
 
-    /// The link is gone: what was inside may still be there.
+    /// The link is gone: what was inside, or on its way there, may still be there.
     pub fn leave_ghosts(&mut self) {
-        let left = self.ghosts + self.inside.len() as u32 + u32::from(self.flying.is_some());
         let lost = self.lost.take();
-        self.forget();
-        self.ghosts = left;
+        self.haunt();
         self.lost = lost.map(|l| Lost { away: true, ..l });
         self.counter = None;
     }
@@ -165,14 +188,18 @@ impl Credit {
         let (asked_of, count) = (lost.inside.len() + usize::from(lost.flying.is_some()), lost.told.count);
         let others = self.ghosts.saturating_sub(if lost.away { asked_of as u32 } else { 0 });
         let settled = lost.settle(self.nature);
-        self.inside.clear();
+        let left: Vec<Inside> = self.inside.drain(..).collect();
+        for i in left {
+            self.ghost_bytes += i.bytes.len();
+            self.let_go(i.bytes, true);
+        }
         self.flying = None;
         (self.early, self.basing, self.ghosts_until_us) = (false, false, None);
         self.counts_to = None;
         match &settled.inside {
             Some(inside) if others == 0 => {
                 self.inside.extend(inside.iter().cloned());
-                (self.ghosts, self.anchored, self.kept) = (0, true, true);
+                (self.ghosts, self.ghost_bytes, self.anchored, self.kept) = (0, 0, true, true);
                 self.bare = false;
                 if let Some(count) = count {
                     self.counter = Some((count, now_us));
@@ -220,6 +247,9 @@ impl Credit {
         }
         self.inside.clear();
         self.ghosts = u32::try_from(fill).unwrap_or(u32::MAX).min(self.depth as u32);
+        if self.ghosts == 0 {
+            self.ghost_bytes = 0;
+        }
         !was_kept
     }
 
@@ -238,13 +268,14 @@ impl Credit {
         if std::mem::take(&mut self.kept) {
             return;
         }
-        let ghosts = self.ghosts + self.inside.len() as u32 + u32::from(self.flying.is_some());
         let counts_to = self.counts_to;
-        self.forget();
+        self.haunt();
         // Noted in this adoption, when nothing of ours was inside.
-        self.counts_to = counts_to.filter(|_| ghosts == 0);
+        self.counts_to = counts_to.filter(|_| self.ghosts == 0);
         // A field that is overwritten holds nothing of before.
-        self.ghosts = if holds_one(self.kind) { 0 } else { ghosts };
+        if holds_one(self.kind) {
+            (self.ghosts, self.ghost_bytes) = (0, 0);
+        }
         self.anchored = self.ghosts == 0;
     }
 
@@ -257,7 +288,7 @@ impl Credit {
 
     pub fn expire_ghosts(&mut self, now_us: u64) {
         if self.ghosts_until_us.take_if(|t| *t <= now_us).is_some() {
-            self.ghosts = 0;
+            (self.ghosts, self.ghost_bytes) = (0, 0);
         }
     }
 
@@ -269,9 +300,13 @@ impl Credit {
     fn take(&mut self, n: u64) -> u32 {
         let old = n.min(u64::from(self.ghosts)) as u32;
         self.ghosts -= old;
+        if self.ghosts == 0 {
+            self.ghost_bytes = 0;
+        }
         self.ghosts_until_us = None;
         let ours = (n - u64::from(old)).min(self.inside.len() as u64) as usize;
-        self.inside.drain(..ours);
+        let gone: Vec<Inside> = self.inside.drain(..ours).collect();
+        gone.into_iter().for_each(|i| self.let_go(i.bytes, false));
         self.basing = false;
         self.counts_to = self.counts_to.map(|c| c.saturating_add(n)).filter(|_| self.counter_is_ours());
         ours as u32
@@ -280,7 +315,7 @@ impl Credit {
 
 impl Commands {
     pub(super) fn choose_source(&mut self) {
-        let ranked = self.bound.profile.buffer.as_ref().map_or(Vec::new(), |b| b.confirmed_by.clone());
+        let ranked = self.bound.sources();
         let printed = self.talk.events.iter().any(|e| e.means == EventMeans::Printed);
         let armable = !self.talk.has(Role::ArmEvents) || self.can(Role::ArmEvents);
         let lacking = self.lacking.clone();
@@ -338,12 +373,15 @@ impl Commands {
     pub(super) fn taken(&mut self, put: Inside, now_us: u64) {
         let refused = self.refused.take().is_some();
         let credit = &mut self.credit;
-        let full = matches!(credit.source, Confirmation::Acceptance | Confirmation::Read) && credit.inside.len() >= credit.depth;
+        let guessed = matches!(credit.source, Confirmation::Acceptance | Confirmation::Read);
         let mut made_room = 0;
-        if full {
-            credit.inside.pop_front();
+        while guessed
+            && credit.is_full(put.bytes.len())
+            && let Some(oldest) = credit.inside.pop_front()
+        {
+            credit.let_go(oldest.bytes, false);
             // Room for this one means that the oldest was printed, where the printer had said that there was none.
-            made_room = u32::from(refused && credit.source == Confirmation::Acceptance);
+            made_room += u32::from(refused && credit.source == Confirmation::Acceptance);
         }
         if credit.inside.is_empty() {
             credit.proving = credit.source == Confirmation::Counter;
@@ -356,6 +394,9 @@ impl Commands {
         credit.inside.push_back(put);
         self.credited(made_room, now_us);
         self.out.tell(Report::Taken { code });
+        if std::mem::take(&mut self.credit.named_early) {
+            self.named(self.credit.inside.len() - 1, now_us);
+        }
         if std::mem::take(&mut self.credit.early) {
             let n = self.credit.take(1);
             self.credited(n, now_us);
@@ -364,16 +405,19 @@ impl Commands {
 
     /// It did not take the code, which is offered again.
     pub(super) fn refused_code(&mut self, put: Inside, full: bool, now_us: u64) {
-        if std::mem::take(&mut self.credit.early) {
-            self.out.junk(b"", now_us);
-        }
+        (self.credit.early, self.credit.named_early) = (false, false);
         if self.stage != Stage::Ready || self.clear_wanted || self.disarm_wanted {
             return;
         }
         let count = self.refused.as_ref().map_or(0, |r| r.count) + 1;
         let empty = self.credit.inside.is_empty() && self.credit.ghosts == 0;
-        if empty && self.cleared && count >= EMPTY_REFUSALS {
-            return self.unready("refuses codes though its buffer was cleared", now_us);
+        if empty && count >= EMPTY_REFUSALS {
+            if self.cleared {
+                return self.unready("refuses codes though its buffer was cleared", now_us);
+            }
+            if holds_one(self.credit.kind) {
+                return self.unready("refuses codes though none waits in it", now_us);
+            }
         }
         let wait_us = if full && !self.credit.inside.is_empty() && count > 1 { FULL_US } else { AGAIN_US };
         self.queue.push_front((put.code, put.bytes));
@@ -431,19 +475,6 @@ impl Commands {
             let why = format!("printed its last code again ({} times): nothing new came in time", more - u64::from(n));
             self.unready(&why, now_us);
         }
-    }
-}
-
-fn nature_of(bound: &Bound, kind: BufferKind) -> Nature {
-    let tells = |role| bound.profile.talk.as_ref().is_some_and(|t| t.has(role));
-    let on_empty = bound.profile.buffer.as_ref().map_or(OnEmpty::Repeats, |b| b.on_empty);
-    Nature {
-        numbered: kind == BufferKind::NumberedRecords && tells(Role::LastRecord),
-        prints_empty: matches!(on_empty, OnEmpty::Blank | OnEmpty::Repeats),
-        queues: !holds_one(kind),
-        tells_text: tells(Role::LastText),
-        tells_count: tells(Role::Count),
-        tells_fill: tells(Role::Fill),
     }
 }
 

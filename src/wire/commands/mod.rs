@@ -10,9 +10,11 @@
 //! - What may still be in a buffer that nobody cleared takes its room, and its prints are nobody's.
 //! - Of codes whose fate is open it is asked before it gets others; what it cannot prove is doubtful.
 //!
-//! Sequences and what answers mean are in `steps.rs`, crediting in `credit.rs`, what a lost printer proves in `reconcile.rs`.
+//! What is heard is sorted in `hearing.rs`, sequences and what answers mean are in `steps.rs`, crediting in `credit.rs`, what
+//! a lost printer proves in `reconcile.rs`.
 
 mod credit;
+mod hearing;
 mod reconcile;
 mod steps;
 mod units;
@@ -21,11 +23,12 @@ use super::outbox::{Outbox, earliest};
 use super::{Action, Conversation};
 use crate::profile::Bound;
 use crate::profile::bytes::Values;
-use crate::profile::printer::{EventMeans, Means, Role};
+use crate::profile::printer::{Means, Role};
 use crate::profile::talk::{Step, Talk};
 use crate::vocab::time::MS;
 use crate::vocab::{CodeRef, Order, Report};
 use credit::Inside;
+use hearing::said;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use steps::{Run, Seq};
@@ -40,6 +43,10 @@ const FULL_US: u64 = 250 * MS;
 const AMIDST_US: u64 = 250 * MS;
 /// Orders held at most; the line's window is far smaller.
 const MOST_ORDERS: usize = 4_096;
+/// Questions whether we listen, with nothing said behind them, before it counts as out of its mind.
+const MOST_INQUIRIES: u32 = 16;
+/// Times over that an answer may take, where the printer's own words start its time anew.
+const MOST_WAITS: u64 = 3;
 /// Refusals in a row with nothing in the buffer before the printer counts as not ready.
 const EMPTY_REFUSALS: u32 = 50;
 
@@ -61,6 +68,8 @@ struct Asked {
     ask: Ask,
     role: Role,
     deadline_us: u64,
+    /// However often its time starts anew, it ends here.
+    latest_us: u64,
     /// What an answer must repeat, where it does.
     sent: Values,
 }
@@ -104,6 +113,10 @@ pub struct Commands {
     questions: Vec<Step>,
     rounds: u32,
     asked: Option<Asked>,
+    /// It asked whether we listen: what it says next is its own. Nothing is asked before that came, or before this moment.
+    listening: Option<u64>,
+    /// How often it has asked so without saying anything.
+    inquiries: u32,
     /// Nothing is asked before.
     pause_us: Option<u64>,
     arm: Option<Arm>,
@@ -138,6 +151,8 @@ impl Commands {
             questions: Vec::new(),
             rounds: 0,
             asked: None,
+            listening: None,
+            inquiries: 0,
             pause_us: None,
             arm: None,
             identity: None,
@@ -154,6 +169,11 @@ impl Commands {
 
     fn is_open(&self) -> bool {
         self.stage != Stage::Closed
+    }
+
+    /// Nothing is asked before.
+    fn quiet_until_us(&self) -> Option<u64> {
+        self.pause_us.max(self.listening)
     }
 
     fn can(&self, role: Role) -> bool {
@@ -181,7 +201,9 @@ impl Commands {
         let (answered, timeout_ms) = (!command.replies.is_empty(), command.timeout_ms);
         self.out.send(bytes);
         let sent = if sum.is_empty() { values } else { values.with("sum", sum) };
-        let asked = Asked { ask, role, deadline_us: now_us + u64::from(timeout_ms) * MS, sent };
+        let timeout_us = u64::from(timeout_ms) * MS;
+        let (deadline_us, latest_us) = (now_us + timeout_us, now_us + MOST_WAITS * timeout_us);
+        let asked = Asked { ask, role, deadline_us, latest_us, sent };
         if answered {
             self.asked = Some(asked);
         } else {
@@ -193,10 +215,10 @@ impl Commands {
     fn advance(&mut self, now_us: u64) {
         // Commands without an answer follow one another.
         for _ in 0..64 {
-            if !self.is_open() || self.asked.is_some() || self.pause_us.is_some_and(|p| now_us < p) {
+            if !self.is_open() || self.asked.is_some() || self.quiet_until_us().is_some_and(|p| now_us < p) {
                 return;
             }
-            self.pause_us = None;
+            (self.pause_us, self.listening) = (None, None);
             if self.run.is_none() && self.stage != Stage::Connecting {
                 if self.clear_wanted {
                     self.begin(Seq::Clear, now_us);
@@ -239,7 +261,7 @@ impl Commands {
                 self.ask(Ask::Base, Role::Count, Values::default(), now_us);
                 true
             }
-            Stage::Ready if !self.queue.is_empty() && !waiting && self.credit.has_room() => {
+            Stage::Ready if !waiting && self.has_room() => {
                 match self.credit.must_look_first(now_us) {
                     Some(role) => self.ask(Ask::Confirm, role, Values::default(), now_us),
                     None => self.put(now_us),
@@ -265,6 +287,11 @@ impl Commands {
         self.can(Role::Status) && self.talk.poll.status_ms > 0 && (self.talk.poll.while_armed || self.stage != Stage::Ready)
     }
 
+    /// A code waits, and there is room for it.
+    fn has_room(&self) -> bool {
+        self.queue.front().is_some_and(|(_, bytes)| self.credit.has_room(bytes.len()))
+    }
+
     fn put(&mut self, now_us: u64) {
         let Some((code, bytes)) = self.queue.pop_front() else { return };
         let record = self.credit.next_record;
@@ -273,67 +300,6 @@ impl Commands {
             Err(e) => return self.unready(&format!("cannot print a code of this form: {e}"), now_us),
         };
         self.ask(Ask::Put(Inside { code, record, bytes }), Role::PutCode, values, now_us);
-    }
-
-    fn unit(&mut self, unit: Unit, now_us: u64) {
-        if !self.is_open() {
-            return;
-        }
-        let (form, bytes) = match unit {
-            Unit::Is { form, bytes } => (form, bytes),
-            Unit::Junk(bytes) => return self.out.junk(&bytes, now_us),
-        };
-        if self.answer(form, &bytes, now_us) || self.event(form, &bytes, now_us) {
-            return;
-        }
-        let puts = self.talk.commands[&Role::PutCode].replies.iter();
-        let another = puts.into_iter().any(|r| r.from.is_none_or(|f| f == form) && r.is.read(&bytes).is_some());
-        if another && self.stage == Stage::Ready {
-            return self.out_of_step("an answer came that nobody waited for", now_us);
-        }
-        self.out.junk(&bytes, now_us);
-    }
-
-    /// The answer to what is asked; false: it is something else.
-    fn answer(&mut self, form: usize, bytes: &[u8], now_us: u64) -> bool {
-        let Some(asked) = &self.asked else { return false };
-        let mut found = None;
-        for r in self.talk.commands[&asked.role].replies.iter().filter(|r| r.from.is_none_or(|f| f == form)) {
-            let Some(values) = r.is.read(bytes) else { continue };
-            let differs = values.iter().find(|(place, v)| asked.sent.bytes(place).is_some_and(|s| s != *v)).map(|(p, _)| p.to_string());
-            match differs.as_deref() {
-                None => found = Some((r.means, values, r.say.clone())),
-                Some("sum") => found = Some((Means::Damaged, values, Some("its checksum of the command is {sum}".into()))),
-                Some("message") if asked.role == Role::CurrentMessage => {
-                    found = Some((Means::Refused, values, Some("it holds message {message} instead".into())));
-                }
-                Some(_) => continue,
-            }
-            break;
-        }
-        let Some((means, values, say)) = found else { return false };
-        let asked = self.asked.take().expect("just seen");
-        self.answered(asked, means, &values, say, now_us);
-        true
-    }
-
-    fn event(&mut self, form: usize, bytes: &[u8], now_us: u64) -> bool {
-        let fits = |e: &&crate::profile::talk::EventForm| e.from.is_none_or(|f| f == form);
-        let found = self.talk.events.iter().filter(fits).find_map(|e| Some((e.clone(), e.is.read(bytes)?)));
-        let Some((event, values)) = found else { return false };
-        if let Some(answer) = event.answer {
-            self.out.send(answer);
-        }
-        let words = said(event.say.as_deref(), &values, bytes);
-        match event.means {
-            EventMeans::Printed => self.printed_event(values.number("count").unwrap_or(1), bytes, now_us),
-            EventMeans::Status => self.judged(&values, now_us),
-            EventMeans::Fault | EventMeans::LeftMode if matches!(self.stage, Stage::Adopting | Stage::Ready) => {
-                self.unready(&words, now_us)
-            }
-            EventMeans::Fault | EventMeans::LeftMode | EventMeans::Triggered | EventMeans::Nothing => {}
-        }
-        true
     }
 
     fn forget_orders(&mut self) {
@@ -374,15 +340,10 @@ impl Commands {
         self.credit.leave_ghosts();
         self.stage = Stage::Closed;
         (self.run, self.pause_us, self.amidst_us, self.trouble) = (None, None, None, None);
+        (self.listening, self.inquiries) = (None, 0);
         self.forget_orders();
         (self.clear_wanted, self.disarm_wanted) = (false, false);
     }
-}
-
-/// What a profile says about an answer, with its places filled; the answer itself where it says nothing.
-fn said(say: Option<&str>, values: &Values, bytes: &[u8]) -> String {
-    let Some(say) = say else { return format!("it says \"{}\"", bytes.escape_ascii()) };
-    values.iter().fold(say.to_string(), |s, (place, v)| s.replace(&format!("{{{place}}}"), String::from_utf8_lossy(v).trim()))
 }
 
 impl Conversation for Commands {
@@ -459,9 +420,10 @@ impl Conversation for Commands {
         {
             self.unit(unit, now_us);
         }
-        if let Some(asked) = self.asked.as_ref().filter(|a| a.deadline_us <= now_us) {
-            let (role, ms) = (asked.role, self.talk.commands[&asked.role].timeout_ms);
-            return self.hang_up(&format!("no answer to {} within {ms} ms", role.name()));
+        if let Some(asked) = self.asked.take_if(|a| a.deadline_us <= now_us)
+            && !self.silence(asked, now_us)
+        {
+            return;
         }
         self.credit.expire_ghosts(now_us);
         self.advance(now_us);
@@ -471,7 +433,7 @@ impl Conversation for Commands {
         if !self.is_open() {
             return self.out.deadline();
         }
-        let next = match (&self.asked, self.pause_us) {
+        let next = match (&self.asked, self.quiet_until_us()) {
             (Some(asked), _) => Some(asked.deadline_us),
             (None, Some(pause_us)) => Some(pause_us),
             (None, None) => {
@@ -481,7 +443,7 @@ impl Conversation for Commands {
                     _ => None,
                 };
                 let ready = self.stage == Stage::Ready;
-                let again = self.refused.as_ref().filter(|_| ready && !self.queue.is_empty() && self.credit.has_room()).map(|r| r.again_us);
+                let again = self.refused.as_ref().filter(|_| ready && self.has_room()).map(|r| r.again_us);
                 let poll = self.credit.poll_due_us().filter(|_| ready).map(|p| p.0);
                 earliest([look, again, poll])
             }

@@ -18,8 +18,9 @@ use super::credit::Inside;
 use super::steps::Seq;
 use super::{Ask, Asked, Commands};
 use crate::profile::bytes::Values;
-use crate::profile::printer::Role;
+use crate::profile::printer::{BufferKind, Role};
 use crate::profile::talk::Step;
+use crate::profile::{Bound, OnEmpty};
 use crate::vocab::{CodeRef, Report};
 
 /// The codes whose fate is open, oldest first, and what was known when it was last known.
@@ -60,6 +61,19 @@ pub(super) struct Nature {
 }
 
 impl Nature {
+    pub fn of(bound: &Bound, kind: BufferKind, queues: bool) -> Self {
+        let tells = |role| bound.profile.talk.as_ref().is_some_and(|t| t.has(role));
+        let on_empty = bound.profile.buffer.as_ref().map_or(OnEmpty::Repeats, |b| b.on_empty);
+        Self {
+            numbered: kind == BufferKind::NumberedRecords && tells(Role::LastRecord),
+            prints_empty: matches!(on_empty, OnEmpty::Blank | OnEmpty::Repeats),
+            queues,
+            tells_text: tells(Role::LastText),
+            tells_count: tells(Role::Count),
+            tells_fill: tells(Role::Fill),
+        }
+    }
+
     /// A counter's word is worth something.
     pub fn counts(self) -> bool {
         self.tells_count && (!self.prints_empty || (self.queues && self.tells_fill))

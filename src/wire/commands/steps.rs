@@ -3,7 +3,7 @@
 
 use super::{Ask, Asked, Commands, MOST_ORDERS, Stage, TROUBLE_US, said};
 use crate::profile::bytes::Values;
-use crate::profile::printer::{Condition, Means, Role};
+use crate::profile::printer::{Condition, Confirmation, Means, Role};
 use crate::profile::talk::Step;
 use crate::vocab::time::MS;
 use crate::vocab::{CodeRef, Report};
@@ -94,6 +94,10 @@ impl Commands {
                 return;
             }
             Step::Do(role) if !self.can(role) => return self.pass(run),
+            // Not every model of a family counts; one that is set to be credited by something else is not asked.
+            Step::Do(Role::Count) if self.bound.has("confirmation") && !self.bound.sources().contains(&Confirmation::Counter) => {
+                return self.pass(run);
+            }
             Step::Do(Role::SelectMessage | Role::CurrentMessage) => match self.arm.as_ref().and_then(|a| a.message.as_deref()) {
                 Some(message) => values.put("message", written("message", message)),
                 None => return self.pass(run),

@@ -3,7 +3,7 @@
 use super::*;
 
 /// The line with another item printer.
-fn printed_by(profile: &str, settings: &str) -> String {
+pub(super) fn printed_by(profile: &str, settings: &str) -> String {
     with("profile = \"domino-codenet\"", &format!("profile = \"{profile}\""))
         .replace("settings = { depth = 8, ack_char = \"A\" }", &format!("settings = {settings}"))
 }
