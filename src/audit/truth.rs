@@ -5,6 +5,8 @@ use super::lines::TruthLine;
 use super::names::{Names, No, is_hex};
 use super::verdict::Complaints;
 use crate::vocab::Promise;
+use crate::vocab::code::unhex;
+use crate::vocab::dummy::is_dummy;
 use std::collections::HashMap;
 
 /// An `inject` explains what happens to its thing or device within this time of it.
@@ -177,6 +179,8 @@ impl Truth {
     fn event(&mut self, l: &TruthLine<'_>, t_us: u64, codes: &mut Names, out: &mut Complaints) -> Option<()> {
         match &*l.k {
             "start" => {}
+            // A setup print is no code: as often as it takes, and none of the book's.
+            "ink" | "label" if l.hex.as_deref().and_then(unhex).is_some_and(|b| is_dummy(&b)) => {}
             "ink" => {
                 let printer = self.devices.number(l.printer.as_deref()?);
                 let thing = self.thing(l.thing.as_deref()?);

@@ -139,6 +139,17 @@ pub fn station(g: &Globals, op: &'static str, station: &str, key: Option<String>
     }
 }
 
+pub fn setup_print(g: &Globals, device: &str, text: Option<&str>, key: Option<String>) -> Exit {
+    match place::daemon(g) {
+        Err(exit) => exit,
+        Ok(mut client) => {
+            let mut fields = object(json!({"device": device}));
+            put(&mut fields, "text", text);
+            ask(g, &mut client, "device.setup-print", fields, key.as_deref(), &|v| done(g, "device.setup-print", device, v))
+        }
+    }
+}
+
 pub fn horn_off(g: &Globals, key: Option<String>) -> Exit {
     match place::daemon(g) {
         Err(exit) => exit,
@@ -218,12 +229,17 @@ fn done(g: &Globals, op: &str, what: &str, v: &Map<String, Value>) -> Exit {
         "job.complete" => ("completed", "已完成"),
         "job.abort" => ("aborted", "已中止"),
         "station.retract" => ("its gate rests until the line goes on", "的剔除器已收回，继续运行后恢复"),
+        "device.setup-print" => ("has its setup print, for the next thing within a minute", "已收到试打内容，一分钟内打在下一件产品上"),
         _ => ("cleared", "已清空"),
     };
     if v.get("mouth").and_then(Value::as_str) == Some("blocked") {
         say(g.either("the sensor in the mouth is still covered: take out what lies there", "料箱口传感器仍被遮挡：请取出卡住的东西"));
     }
-    let noun = if op.starts_with("station.") { g.either("station", "工位") } else { g.either("job", "工单") };
+    let noun = match op {
+        "device.setup-print" => g.either("printer", "打印机"),
+        _ if op.starts_with("station.") => g.either("station", "工位"),
+        _ => g.either("job", "工单"),
+    };
     print(format_args!("{noun} {what} {}", g.either(en, zh)))
 }
 

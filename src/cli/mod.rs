@@ -42,6 +42,9 @@ pub enum Command {
     /// Jobs on the line
     #[command(subcommand)]
     Job(JobCommand),
+    /// Devices
+    #[command(subcommand)]
+    Device(DeviceCommand),
     /// Stations
     #[command(subcommand)]
     Station(StationCommand),
@@ -280,6 +283,20 @@ pub enum ClockCommand {
 }
 
 #[derive(Subcommand, Debug)]
+pub enum DeviceCommand {
+    /// Print a dummy that is no code, to align a head; only with no job running
+    SetupPrint {
+        /// The printer
+        device: String,
+        /// Behind SETUP-PRINT-: 1 to 20 of A-Z 0-9 -
+        #[arg(long)]
+        text: Option<String>,
+        #[arg(long)]
+        key: Option<String>,
+    },
+}
+
+#[derive(Subcommand, Debug)]
 pub enum StationCommand {
     /// Say that the physical parent of a station is empty
     Clear {
@@ -345,6 +362,7 @@ pub fn main() -> u8 {
         Command::Supply(command) => supply::supply(g, &command),
         Command::Status { watch } => ask::status(g, watch),
         Command::Tui => ask::tui(g),
+        Command::Device(DeviceCommand::SetupPrint { device, text, key }) => ask::setup_print(g, &device, text.as_deref(), key),
         Command::Clock(ClockCommand::Trust { key }) => ask::clock_trust(g, key),
         Command::Trace(args) => books::trace(g, &args),
         Command::Label(args) => label::label(g, &args),

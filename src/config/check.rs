@@ -3,6 +3,7 @@
 use super::Config;
 use super::node::Report;
 use super::read::Places;
+use crate::vocab::dummy::is_dummy;
 use crate::vocab::plan::*;
 use crate::vocab::sscc::RangeRule;
 
@@ -223,6 +224,9 @@ fn labels(p: &Plan, s: &Station, say: &dyn Fn(&str, &str)) {
             say("only a print station of a generated level has a label", "remove label");
         }
         return;
+    }
+    if let Some(prefix) = p.level(s.level).range.as_ref().and_then(RangeRule::text_prefix).filter(|p| is_dummy(p.as_bytes())) {
+        say(&format!("its numbers would begin with {prefix}, which stands for setup prints"), "take another prefix");
     }
     if let Some(Traits::Printer(t)) = s.device.map(|d| &p.device(d).traits) {
         let rules = t.labels.clone().unwrap_or_default();

@@ -77,6 +77,7 @@ pub enum Op {
     StationRetract { station: String },
     HornOff,
     ClockTrust,
+    SetupPrint { device: String, text: Option<String> },
     SupplyTry { level: String, product: String },
     SupplyCancel { order: u32, reason: String },
 }
@@ -146,9 +147,8 @@ pub fn parse(line: &[u8]) -> Result<Request, (Value, Refusal)> {
     if !(id.is_string() || id.is_u64()) {
         return Err(bad(&Value::Null, "id is missing, or neither text nor a whole number".into(), "give each request an id"));
     }
-    let op = match m.remove("op") {
-        Some(Value::String(s)) => s,
-        _ => return Err(bad(&id, "op is missing".into(), "name an operation, as \"status\"")),
+    let Some(Value::String(op)) = m.remove("op") else {
+        return Err(bad(&id, "op is missing".into(), "name an operation, as \"status\""));
     };
     let key = match m.remove("key") {
         None => None,
@@ -157,7 +157,7 @@ pub fn parse(line: &[u8]) -> Result<Request, (Value, Refusal)> {
     };
     let mut f = Fields(m);
     let op = f.op(&op).map_err(|what| if let Some(op) = what.strip_prefix("unknown-op ") {
-        (id.clone(), Refusal::new("unknown-op", format!("there is no operation {op}"), "use one of: ping status watch job.create job.start job.hold job.resume job.complete job.abort pack.import pack.generate pack.void pack.return station.clear station.retract horn.off clock.trust supply.try supply.cancel"))
+        (id.clone(), Refusal::new("unknown-op", format!("there is no operation {op}"), "use one of: ping status watch job.create job.start job.hold job.resume job.complete job.abort pack.import pack.generate pack.void pack.return station.clear station.retract horn.off clock.trust device.setup-print supply.try supply.cancel"))
     } else {
         bad(&id, what, "see the README's table of operations")
     })?;
@@ -201,6 +201,7 @@ impl Fields {
             "pack.void" => Op::PackVoid(self.withdraw()?),
             "pack.return" => Op::PackReturn(self.withdraw()?),
             "clock.trust" => Op::ClockTrust,
+            "device.setup-print" => Op::SetupPrint { device: self.text("device")?, text: self.maybe_text("text")? },
             "supply.try" => Op::SupplyTry { level: self.text("level")?, product: self.text("product")? },
             "supply.cancel" => Op::SupplyCancel { order: self.order()?, reason: self.reason()? },
             "station.clear" => Op::StationClear { station: self.text("station")? },
@@ -268,9 +269,7 @@ impl Fields {
     fn target(&mut self) -> Result<Option<u32>, String> {
         match self.0.remove("target") {
             None => Ok(None),
-            Some(v) => {
-                v.as_u64().and_then(|n| u32::try_from(n).ok()).map(Some).ok_or_else(|| "target is no whole number below 2^32".into())
-            }
+            Some(v) => v.as_u64().and_then(|n| u32::try_from(n).ok()).map(Some).ok_or("target is no whole number below 2^32".into()),
         }
     }
 

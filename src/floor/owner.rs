@@ -307,6 +307,7 @@ impl Owner {
                         Err(why) => self.step(Input::Report { device, report: Report::NotReady { why } }),
                     }
                 }
+                Effect::Setup { device, dummy, label } => self.setup_print(device, &dummy, label),
                 Effect::Reply { id, answer } => {
                     if let Some(to) = self.replies.remove(&id) {
                         // Nobody there any more: the book has the answer, a repeated key gets it.
@@ -488,6 +489,7 @@ impl Owner {
 }
 
 mod log;
+mod setup;
 mod supply;
 #[cfg(test)]
 mod tests;

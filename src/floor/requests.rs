@@ -91,6 +91,7 @@ pub fn wanted(op: protocol::Op, base: &Path) -> Wanted {
         P::StationRetract { station } => Op::StationRetract { station },
         P::HornOff => Op::HornOff,
         P::ClockTrust => Op::ClockTrust,
+        P::SetupPrint { device, text } => Op::SetupPrint { device, text },
         P::PackVoid(w) => Op::PackWithdraw(withdrawal(w, ItemState::Void)),
         P::PackReturn(w) => Op::PackWithdraw(withdrawal(w, ItemState::Returned)),
     })

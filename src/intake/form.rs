@@ -1,6 +1,7 @@
 //! The form of a single code: what no printer can take, and, where somebody said what the codes are, whether they are.
 
 use crate::vocab::code::MAX_CODE_LEN;
+use crate::vocab::dummy::{WORD, is_dummy};
 use crate::vocab::gs1::Message;
 use crate::vocab::sscc::check_digit;
 
@@ -34,6 +35,9 @@ pub fn printable(code: &[u8]) -> Result<(), String> {
     }
     if code.len() > MAX_CODE_LEN {
         return Err(format!("the code has {} bytes, at most {MAX_CODE_LEN} are possible", code.len()));
+    }
+    if is_dummy(code) {
+        return Err(format!("the code begins with {WORD}, which stands for setup prints: it could never be a code"));
     }
     // Control bytes are rare: one look, without a branch a byte, tells that there is none.
     if !code.iter().fold(false, |any, b| any | (*b < 0x20)) {

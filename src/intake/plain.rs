@@ -3,6 +3,7 @@
 
 use super::lines::without_cr;
 use crate::vocab::code::MAX_CODE_LEN;
+use crate::vocab::dummy::WORD;
 
 /// Where a code stands: from, to.
 pub type Span = (u32, u32);
@@ -46,10 +47,12 @@ fn cut(window: &[u8], spans: &mut Vec<Span>, guess: impl Fn(usize, usize) -> Opt
         at = lf + 1;
     }
     // Nothing but the ends of lines is below 0x20, and nothing above 0x7f: one look at all of it, without a branch a byte.
+    // What stands for setup prints wants a closer look.
     let taken = &window[..at];
     let low = |part: &[u8]| usize::from(part.iter().fold(0u8, |n, b| n + u8::from(*b < 0x20)));
     let lows: usize = taken.chunks(usize::from(u8::MAX)).map(low).sum();
-    (lows == ends && taken.is_ascii()).then_some(at)
+    let plain = lows == ends && taken.is_ascii() && memchr::memmem::find(taken, WORD.as_bytes()).is_none();
+    plain.then_some(at)
 }
 
 #[cfg(test)]
@@ -67,7 +70,9 @@ mod tests {
         assert_eq!(found(b"AB\nC\r\nD"), (vec![&b"AB"[..], b"C"], 6), "a cut line waits");
         assert_eq!(found(b"AB\n\nC\n"), (vec![&b"AB"[..]], 3), "an empty line wants a look");
         assert_eq!(found(b"AB\n\r\nC\n"), (vec![&b"AB"[..]], 3));
-        for strange in [&b"A\x1dB\nC\n"[..], b"A\rB\n", b"A\r\r\n", "\u{9152}\n".as_bytes(), b"A\0\n", b"\n", b"", b"AB"] {
+        for strange in
+            [&b"A\x1dB\nC\n"[..], b"A\rB\n", b"A\r\r\n", "\u{9152}\n".as_bytes(), b"SETUP-PRINT-1\n", b"A\0\n", b"\n", b"", b"AB"]
+        {
             assert_eq!(found(strange), (vec![], 0), "{strange:?}");
         }
         // Two lines and the LF between them as long as the one before.

@@ -12,6 +12,7 @@ use super::segment::{self, Hasher, Segment, SegmentError, exact, key};
 use crate::line::Book;
 use crate::line::input::{Mark, Reading};
 use crate::line::rows::PackRow;
+use crate::vocab::dummy::is_dummy;
 use crate::vocab::event::Origin;
 use crate::vocab::grade::Grade;
 use crate::vocab::plan::Ignore;
@@ -314,6 +315,9 @@ impl Codebook {
     }
 
     fn mark(&self, bytes: &[u8]) -> Mark {
+        if is_dummy(bytes) {
+            return Mark::Unknown(bytes.to_vec());
+        }
         match self.resolve(bytes).first() {
             Some(h) => Mark::Code { code: h.code, exact: h.exact, twin: h.column > 0, made_for: self.made_for(h.code), poor: false },
             None => Mark::Unknown(bytes.to_vec()),

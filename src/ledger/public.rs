@@ -308,6 +308,7 @@ impl Speaker {
                 put_some(&mut m, "why", why.clone().map(Value::from));
                 vec![("order-ended", m)]
             }
+            Event::SetupPrint { device: d, dummy } => one("setup-print", json!({"device": device(d), "dummy": dummy})),
             Event::Forgotten { keys } => one("forgotten", json!({"keys": keys})),
         }
     }

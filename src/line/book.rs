@@ -288,6 +288,8 @@ impl Book {
             Event::RangeCut { pack, count } => self.cut_range(*pack, *count),
             // What was left out is the journal's to tell.
             Event::DuplicatesSkipped { .. } => {}
+            // Nothing of it is a code's life.
+            Event::SetupPrint { .. } => {}
             Event::Forgotten { keys } => {
                 keys.iter().for_each(|k| drop(self.answers.remove(k)));
                 self.dirty.answers.extend(keys.iter().cloned());

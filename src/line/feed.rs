@@ -314,8 +314,13 @@ impl<L: Law> Line<L> {
         if cleared || !kept {
             self.doubt_window(device, if cleared { Doubt::Cleared } else { Doubt::Reset });
         }
+        let w = self.windows.get_mut(&device).expect("a printer has a window");
         if cleared {
-            self.windows.get_mut(&device).expect("a printer has a window").ghosts.clear();
+            w.ghosts.clear();
+        }
+        if std::mem::take(&mut w.dummy) && !cleared {
+            w.clearing = true;
+            self.order_now(device, Order::Clear);
         }
         if L::RESENDS_DOUBTFUL && self.level_of_printer(device).is_some() {
             // The oldest of the last window: a belt that ran out over the loss may well have taken them.

@@ -260,6 +260,11 @@ pub enum Op {
     HornOff,
     /// The wall clock was looked at and is right now.
     ClockTrust,
+    /// A dummy on the next thing, with no job running.
+    SetupPrint {
+        device: String,
+        text: Option<String>,
+    },
     /// The unused codes of a pack leave the pool for ever.
     PackWithdraw(Withdrawal),
 }
@@ -320,6 +325,12 @@ pub enum Effect {
         device: DeviceNo,
         code: CodeRef,
         label: Label,
+    },
+    /// Put this dummy on the next thing, or on a label.
+    Setup {
+        device: DeviceNo,
+        dummy: String,
+        label: Option<Label>,
     },
     Reply {
         id: u64,

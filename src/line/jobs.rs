@@ -91,6 +91,7 @@ impl<L: Law> Line<L> {
             Op::StationRetract { station } => self.retract(&station),
             Op::HornOff => self.horn_off(),
             Op::ClockTrust => self.trust_clock(),
+            Op::SetupPrint { device, text } => return self.setup_print(to, &device, text.as_deref()),
             Op::PackWithdraw(w) => self.withdraw_pack(&w),
         };
         self.reply(&to, answer);
@@ -154,6 +155,7 @@ impl<L: Law> Line<L> {
         self.emit(Event::JobMoved { job: job.no, to: JobState::Running });
         self.release_gates();
         self.move_line(PackMl::Starting, None);
+        self.setup_over(None);
         self.arm_printers();
         Answer::ok().with("job", id)
     }

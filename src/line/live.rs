@@ -43,6 +43,8 @@ pub struct Window {
     pub ghosts: Vec<CodeRef>,
     /// Passages seen since the ghosts appeared.
     pub ghost_passages: u32,
+    /// A setup print waits in it for a thing.
+    pub dummy: bool,
     /// A clear was asked for.
     pub clearing: bool,
     /// When a print was last credited.
@@ -116,6 +118,7 @@ pub struct Line<L: Law = Sound> {
     /// The day for which the packs' expiry was looked at; `None`: look again.
     pub(super) packs_reviewed: Option<i64>,
     pub(super) pools_due_us: u64,
+    pub(super) setup: Option<super::setup::Setup>,
     law: PhantomData<L>,
 }
 
@@ -169,6 +172,7 @@ impl<L: Law> Line<L> {
             trusted_us: 0,
             packs_reviewed: None,
             pools_due_us: 0,
+            setup: None,
             law: PhantomData,
         }
     }
@@ -246,6 +250,7 @@ impl<L: Law> Line<L> {
         self.packs_due();
         self.starting_due();
         self.ending_due();
+        self.setup_due();
         self.io_due();
         // Gates before the permit: no thing moves towards a gate that does not stand as it should.
         self.gates_due();
@@ -256,17 +261,9 @@ impl<L: Law> Line<L> {
 
     /// The next moment (mono µs) at which `handle(Input::Tick)` must be called.
     pub fn deadline(&self) -> Option<u64> {
-        [
-            self.passages_deadline(),
-            self.gates_deadline(),
-            self.labels_deadline(),
-            self.permit_deadline(),
-            self.ending_deadline(),
-            self.tower_deadline(),
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+        let jobs = [self.passages_deadline(), self.gates_deadline(), self.labels_deadline(), self.ending_deadline()];
+        let rest = [self.permit_deadline(), self.tower_deadline(), self.setup_deadline()];
+        jobs.into_iter().chain(rest).flatten().min()
     }
 
     pub(super) fn emit(&mut self, event: Event) {
@@ -371,6 +368,7 @@ impl<L: Law> Line<L> {
             Report::Noise { .. } => "noise",
         };
         self.heard(device, kind);
+        self.setup_hears(device, &report);
         let printer = matches!(self.plan.device(device).traits, Traits::Printer(_));
         match report {
             Report::Up { identity } => {
@@ -387,6 +385,7 @@ impl<L: Law> Line<L> {
                 }
             }
             Report::Down { why } => {
+                self.setup_failed(device, &why);
                 let d = self.devices.get_mut(&device).expect("every device of the plan is known");
                 (d.up, d.ready, d.trouble) = (false, false, Some(why));
                 if self.book.current_job().is_some() {
@@ -396,11 +395,16 @@ impl<L: Law> Line<L> {
                 self.reader_down(device);
                 self.io_down(device);
             }
-            Report::Ready { cleared } => self.printer_ready(device, cleared),
+            Report::Ready { cleared } => {
+                self.printer_ready(device, cleared);
+                self.setup_ready(device);
+            }
             Report::NotReady { why } => {
                 let d = self.devices.get_mut(&device).expect("every device of the plan is known");
-                (d.ready, d.trouble) = (false, Some(why));
-                self.raise(format!("printer-not-ready:{id}"));
+                (d.ready, d.trouble) = (false, Some(why.clone()));
+                if !self.setup_failed(device, &why) {
+                    self.raise(format!("printer-not-ready:{id}"));
+                }
                 self.stop_repeating(device);
             }
             Report::Taken { code } => self.taken(device, code),

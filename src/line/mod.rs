@@ -26,6 +26,7 @@ mod passage;
 pub mod ranges;
 pub mod release;
 pub mod rows;
+mod setup;
 pub mod start;
 pub mod summary;
 pub mod supply;

@@ -8,6 +8,7 @@ mod packing;
 mod packs;
 mod printers;
 mod readers;
+mod setup;
 mod verdicts;
 
 use super::input::*;
@@ -163,6 +164,8 @@ struct World {
     writes_late_us: u64,
     /// What readers were told.
     told: Vec<(DeviceNo, Order)>,
+    /// Dummies that printers were given.
+    setups: Vec<String>,
 }
 
 impl World {
@@ -205,6 +208,7 @@ impl World {
             taken: Vec::new(),
             writes_late_us: 0,
             told: Vec::new(),
+            setups: Vec::new(),
         };
         w.give(Input::Booted { clean, last_wall_us: None, restored: Vec::new(), made_for: Vec::new() });
         w
@@ -275,6 +279,10 @@ impl World {
                 self.labels.push(code);
                 self.give(Input::Report { device, report: Report::Taken { code } });
                 self.give(Input::Report { device, report: Report::Printed { count: 1 } });
+            }
+            Effect::Setup { device, dummy, .. } => {
+                self.setups.push(dummy);
+                self.give(Input::Report { device, report: Report::Taken { code: CodeRef::new(PackNo(0), 0) } });
             }
             Effect::Reply { answer, .. } => self.answers.push(answer),
         }

@@ -305,6 +305,11 @@ pub enum Event {
         lost: u32,
         why: Option<String>,
     },
+    /// A setup print, no code (`vocab::dummy`), with no job running. Committed before its bytes leave. Journal: `setup-print`.
+    SetupPrint {
+        device: DeviceNo,
+        dummy: String,
+    },
 }
 
 /// Most codes in one `Withdrew`: what a reader of the journal must hold at once.

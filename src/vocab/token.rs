@@ -40,6 +40,8 @@ pub enum TokenError {
     Length(u8),
     #[error("a template holds {SLOT} once, no control characters and no {{ }} beside; “{0}” does not")]
     Template(String),
+    #[error("“{0}” begins with {word}, which stands for setup prints and is no code", word = super::dummy::WORD)]
+    Setup(String),
     #[error(
         "{length} characters of an alphabet of {letters} make {space} tokens; with {live} live codes one guess in {odds} would hit, at least one in {GUESSES} is allowed: take {enough} characters"
     )]
@@ -65,6 +67,9 @@ impl TokenRule {
             return Err(TokenError::Length(length));
         }
         let rest = template.replacen(SLOT, "", 1);
+        if super::dummy::is_dummy(template.as_bytes()) {
+            return Err(TokenError::Setup(template.into()));
+        }
         if rest.len() == template.len() || rest.contains(['{', '}']) || rest.chars().any(char::is_control) {
             return Err(TokenError::Template(template.into()));
         }

@@ -148,7 +148,7 @@ impl Driven {
             }
             Effect::Order { device, order: Order::Clear } => self.give(Input::Report { device, report: Report::Cleared }),
             Effect::Order { order: Order::Output { number, on }, .. } => drop(self.outputs.insert(number, on)),
-            Effect::Order { .. } | Effect::OrderOnDisk { .. } | Effect::Exit => {}
+            Effect::Order { .. } | Effect::OrderOnDisk { .. } | Effect::Setup { .. } | Effect::Exit => {}
             Effect::Print { device, code } => {
                 self.sent.push(code);
                 self.give(Input::Report { device, report: Report::Taken { code } });

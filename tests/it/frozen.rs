@@ -101,6 +101,7 @@ fn events() -> Vec<(Event, &'static str)> {
             Event::OrderEnded { order: OrderNo(2), outcome: OrderOutcome::Cancelled, pack: None, lost: 300, why: Some("w".into()) },
             "2d020300ac02010177",
         ),
+        (Event::SetupPrint { device: DeviceNo(4), dummy: "d".into() }, "2e040164"),
     ]
 }
 

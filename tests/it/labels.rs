@@ -4,9 +4,9 @@
 use crate::daemon::Place;
 use packmark::sim::example::{LINE, token};
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Lines};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// A pallet of two cases of four boxes of six, and one more case.
@@ -14,6 +14,18 @@ const BOTTLES: u64 = 72;
 
 /// Ended with the test, whatever becomes of it.
 struct Simulator(Child);
+
+impl Simulator {
+    /// And what it says, after it is ready.
+    fn start(args: &[&str]) -> (Self, Lines<BufReader<ChildStdout>>) {
+        let mut simulator = Command::new(env!("CARGO_BIN_EXE_packmark"));
+        simulator.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut simulator = Self(simulator.spawn().unwrap());
+        let mut told = BufReader::new(simulator.0.stdout.take().unwrap()).lines();
+        assert_eq!(told.next().unwrap().unwrap(), r#"{"ready":true}"#);
+        (simulator, told)
+    }
+}
 
 impl Drop for Simulator {
     fn drop(&mut self) {
@@ -47,11 +59,19 @@ fn run(profile: &str) {
     }
     let preprinted = format!("box={}", text(&boxes));
     let (units, truth) = (BOTTLES.to_string(), text(&truth));
-    let mut simulator = Command::new(env!("CARGO_BIN_EXE_packmark"));
-    simulator.args(["--config", config, "simulate", "--truth", truth, "--units", &units, "--rate", "240", "--preprinted", &preprinted]);
-    let mut simulator = Simulator(simulator.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
-    let mut told = BufReader::new(simulator.0.stdout.take().unwrap()).lines();
-    assert_eq!(told.next().unwrap().unwrap(), r#"{"ready":true}"#, "{profile}");
+    let (_simulator, mut told) = Simulator::start(&[
+        "--config",
+        config,
+        "simulate",
+        "--truth",
+        truth,
+        "--units",
+        &units,
+        "--rate",
+        "150",
+        "--preprinted",
+        &preprinted,
+    ]);
     let daemon = place.start();
     let mut talk = daemon.talk();
     let made = talk.ask(json!({"id": 1, "op": "job.create", "job": "J", "product": "P1", "lot": "L-7/2026"}));
@@ -109,4 +129,51 @@ fn a_lot_or_template_that_cannot_be_printed_is_refused_before_anything_runs() {
     assert_eq!(refused["error"]["code"], "bad-lot", "{refused}");
     assert!(refused["error"]["message"].as_str().unwrap().starts_with("printer zpl1 cannot print lot 白班"), "{refused}");
     assert_eq!(daemon.stop().0, Some(0));
+}
+
+#[test]
+fn a_dummy_is_printed_while_no_job_is_on_the_line() {
+    let place = Place::of(&LINE.replace("profile = \"zebra-zpl\"", "profile = \"sato-sbpl\""));
+    let (config, truth) = (place.path("line.toml"), place.path("truth.ndjson"));
+    let (config, truth) = (text(&config), text(&truth));
+    let codes = (0..20).map(|n| token(5, "A", n) + "\n").collect::<String>();
+    for level in ["bottle", "box"] {
+        let file = place.write(level, &codes.replace('A', level));
+        let (exit, _, log) = packmark(&["--config", config, "pack", "import", text(&file), "--level", level, "--product", "P1"]);
+        assert_eq!(exit, Some(0), "{log}");
+    }
+    let setup = |device: &str, text: &str| packmark(&["--config", config, "device", "setup-print", device, "--text", text]);
+    assert_eq!(setup("zpl1", "A").0, Some(3), "nobody can print without a daemon");
+    let preprinted = format!("box={}", text(&place.path("box")));
+    let _simulator = Simulator::start(&["--config", config, "simulate", "--truth", truth, "--units", "1", "--preprinted", &preprinted]);
+    let daemon = place.start();
+    let until = Instant::now() + Duration::from_secs(20);
+    for (device, trial) in [("zpl1", "LABEL"), ("ijp1", "HEAD-1")] {
+        loop {
+            let (exit, told, log) = setup(device, trial);
+            if exit == Some(0) {
+                assert_eq!(told[0]["dummy"], format!("SETUP-PRINT-{trial}"), "{told:?}");
+                break;
+            }
+            assert!(Instant::now() < until, "{device}: {log}");
+            std::thread::park_timeout(Duration::from_millis(50));
+        }
+    }
+    let mut talk = daemon.talk();
+    let made = talk.ask(json!({"id": 1, "op": "job.create", "job": "J", "product": "P1", "lot": "L"}));
+    assert_eq!(made["ok"], true, "{made}");
+    let started = talk.ask(json!({"id": 2, "op": "job.start", "job": "J"}));
+    assert_eq!(started["ok"], true, "a job goes before a dummy that waits for a thing: {started}");
+    let (exit, _, log) = setup("ijp1", "B");
+    assert!(exit == Some(1) && log.contains("job J is on the line"), "{log}");
+    assert_eq!(talk.ask(json!({"id": 3, "op": "job.abort", "job": "J"}))["ok"], true);
+    assert_eq!(daemon.stop().0, Some(0));
+    let store = place.path("store");
+    let (_, journal, _) = packmark(&["--store", text(&store), "journal"]);
+    let booked: Vec<_> = journal.iter().filter(|l| l["k"] == "setup-print").map(|l| (&l["device"], &l["dummy"])).collect();
+    assert_eq!(booked, [(&json!("zpl1"), &json!("SETUP-PRINT-LABEL")), (&json!("ijp1"), &json!("SETUP-PRINT-HEAD-1"))]);
+    let label = std::fs::read_to_string(place.path("truth.ndjson")).unwrap();
+    assert!(label.contains("\"label\""), "the label came out of the printer: {label}");
+    let (exit, audit, log) = packmark(&["--store", text(&store), "audit"]);
+    assert_eq!(exit, Some(0), "{log} {audit:?}");
 }

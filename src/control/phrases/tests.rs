@@ -116,6 +116,7 @@ const FILES: &[(&str, &str, &[&str])] = &[
             "{} {} ({} of {}, {})",
         ],
     ),
+    ("line/setup.rs", include_str!("../../line/setup.rs"), &[]),
     ("line/ending.rs", include_str!("../../line/ending.rs"), &["only a job on the line ends", "a printer has a window"]),
     ("line/mouth.rs", include_str!("../../line/mouth.rs"), &["a gated station has a gate lane", "a gated station"]),
     ("line/tower.rs", include_str!("../../line/tower.rs"), &[]),

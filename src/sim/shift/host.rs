@@ -161,6 +161,8 @@ impl<L: Law, S: Store> Host<L, S> {
                 let bytes = wire::label::render(bound, label.template.as_deref(), &words).expect("the shift's lots can be printed");
                 self.order(device, Order::Print { code, bytes }, now_us);
             }
+            // No setup print is asked for in a shift.
+            Effect::Setup { .. } => {}
             Effect::Reply { id, answer } => self.replies.push((id, answer)),
             // No source is played.
             Effect::OrderOnDisk { .. } => {}
