@@ -12,12 +12,24 @@ fn profiles(name: &str, settings: &BTreeMap<String, Setting>) -> Result<Traits, 
         _ => 1,
     };
     match name {
-        "domino-codenet" => {
-            Ok(Traits::Printer(PrinterTraits { depth, confirms: true, clear_on_adopt: true, label: false, repeats_on_empty: false }))
-        }
-        "zebra-zpl" => {
-            Ok(Traits::Printer(PrinterTraits { depth: 1, confirms: true, clear_on_adopt: true, label: true, repeats_on_empty: false }))
-        }
+        "domino-codenet" => Ok(Traits::Printer(PrinterTraits {
+            depth,
+            confirms: true,
+            clear_on_adopt: true,
+            label: false,
+            repeats_on_empty: false,
+            tells_after_loss: false,
+            one_by_one: false,
+        })),
+        "zebra-zpl" => Ok(Traits::Printer(PrinterTraits {
+            depth: 1,
+            confirms: true,
+            clear_on_adopt: true,
+            label: true,
+            repeats_on_empty: false,
+            tells_after_loss: false,
+            one_by_one: false,
+        })),
         "keyence-sr" | "line-reader" => Ok(Traits::Reader(ReaderTraits::default())),
         "modbus-io" => Ok(Traits::Io),
         other => Err(vec![format!("there is no profile \"{other}\"; use one of the shipped ones")]),

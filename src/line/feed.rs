@@ -24,6 +24,8 @@ pub(super) struct ItemPrinter {
     pub level: LevelNo,
     pub depth: u32,
     pub confirms: bool,
+    /// It gets one code at a time, when the last one was read or was not.
+    pub one_by_one: bool,
     /// Half the least distance of two things.
     pub gap_us: u64,
     /// Most codes in the window: what the printer holds, and enough ahead that it never waits for the disk.
@@ -39,9 +41,9 @@ pub(super) fn item_printers_of(plan: &Plan) -> Arc<[ItemPrinter]> {
         let read = plan.stations.iter().find(|v| v.level == s.level && v.role != Role::Print);
         let spacing_ms = read.map_or(s.min_spacing_ms, |v| v.min_spacing_ms);
         let ahead = plan.limits.feed_ahead_ms.div_ceil(spacing_ms.max(1)).max(1);
-        let limit = (t.depth + ahead).min(plan.limits.max_burn).max(1) as usize;
+        let limit = if t.one_by_one { 1 } else { (t.depth + ahead).min(plan.limits.max_burn).max(1) as usize };
         let gap_us = u64::from(spacing_ms) * MS / 2;
-        Some(ItemPrinter { device, level: s.level, depth: t.depth, confirms: t.confirms, gap_us, limit })
+        Some(ItemPrinter { device, level: s.level, depth: t.depth, confirms: t.confirms, one_by_one: t.one_by_one, gap_us, limit })
     };
     plan.stations.iter().filter(prints).filter_map(printer).collect()
 }
@@ -162,17 +164,55 @@ impl<L: Law> Line<L> {
         self.emit(Event::Printed { device, codes });
     }
 
+    /// The printer says so of this code: it and all before it left.
+    pub(super) fn printed_to(&mut self, device: DeviceNo, code: CodeRef) {
+        let now_us = self.now.mono_us;
+        let w = self.windows.entry(device).or_default();
+        // One that was read before it was told has left the window already.
+        let Some(last) = w.codes.iter().position(|c| *c == code) else { return };
+        let gone: Vec<CodeRef> = w.codes.drain(..=last).collect();
+        w.taken = w.taken.saturating_sub(gone.len());
+        (w.printed_us, w.ghost_passages) = (now_us, 0);
+        let codes: Vec<CodeRef> = gone.into_iter().filter(|c| self.book.state(*c) == ItemState::Sent).collect();
+        if codes.is_empty() {
+            return;
+        }
+        if let Some(level) = self.level_of_printer(device) {
+            self.orders.entry(level).or_default().codes.extend(&codes);
+        }
+        self.emit(Event::Printed { device, codes });
+    }
+
     /// The level on whose things a printer prints; `None` for a label printer.
     fn level_of_printer(&self, device: DeviceNo) -> Option<LevelNo> {
         self.item_printers.iter().find(|p| p.device == device).map(|p| p.level)
     }
 
-    /// A link lost, a silence, a reset: what is in the window is doubtful and stays so.
+    /// A link lost. What is in the window is doubtful, unless the printer will tell which of it was printed and what is
+    /// still inside: then it waits for that.
+    pub(super) fn printer_down(&mut self, device: DeviceNo) {
+        let Some(traits) = self.printer_traits(device) else { return };
+        let tells = traits.tells_after_loss && !self.windows.get(&device).is_some_and(|w| w.clearing);
+        if !tells || self.ending.is_some() || self.stop_deadline_us.is_some() {
+            return self.printer_lost(device, Doubt::Reset);
+        }
+        self.printer_away(device);
+        // What went by meanwhile is not known.
+        if let Some(level) = self.level_of_printer(device) {
+            self.orders.insert(level, BeltOrder::default());
+        }
+    }
+
+    /// A silence, a reset: what is in the window is doubtful and stays so.
     pub(super) fn printer_lost(&mut self, device: DeviceNo, why: Doubt) {
         if self.printer_traits(device).is_none() {
             return;
         }
         self.doubt_window(device, why);
+        self.printer_away(device);
+    }
+
+    fn printer_away(&mut self, device: DeviceNo) {
         if let Some(d) = self.devices.get_mut(&device) {
             d.ready = false;
         }
@@ -212,6 +252,23 @@ impl<L: Law> Line<L> {
             let again: Vec<Effect> = doubtful[window..].iter().take(3).map(|code| Effect::Print { device, code: *code }).collect();
             self.out.after.extend(again);
         }
+        self.printer_stands_ready(device);
+    }
+
+    /// The printer is armed again and told what is still inside; all else of its window is doubtful.
+    pub(super) fn printer_resumed(&mut self, device: DeviceNo, inside: &[CodeRef]) {
+        let w = self.windows.entry(device).or_default();
+        let (kept, gone): (Vec<CodeRef>, Vec<CodeRef>) = w.codes.drain(..).partition(|c| inside.contains(c));
+        (w.taken, w.ghost_passages) = (kept.len(), 0);
+        w.codes = kept.into();
+        let codes: Vec<CodeRef> = gone.into_iter().filter(|c| self.book.state(*c) == ItemState::Sent).collect();
+        if !codes.is_empty() {
+            self.emit(Event::Doubtful { device: Some(device), codes, why: Doubt::Reset });
+        }
+        self.printer_stands_ready(device);
+    }
+
+    fn printer_stands_ready(&mut self, device: DeviceNo) {
         let id = self.plan.device(device).id.clone();
         if let Some(d) = self.devices.get_mut(&device) {
             (d.ready, d.trouble) = (true, None);
@@ -242,8 +299,12 @@ impl<L: Law> Line<L> {
 
     /// An unread passage at the verify station of `level`.
     pub(super) fn count_unread(&mut self, level: LevelNo) {
-        for &ItemPrinter { device, level: printed, confirms, .. } in self.item_printers().iter() {
+        for &ItemPrinter { device, level: printed, confirms, one_by_one, .. } in self.item_printers().iter() {
             let ready = self.devices[&device].ready;
+            if one_by_one && printed == level {
+                self.doubt_window(device, Doubt::Silence);
+                continue;
+            }
             let w = self.windows.get_mut(&device).expect("a printer has a window");
             if printed != level || !confirms || !ready || w.clearing || w.taken == 0 || !w.ghosts.is_empty() {
                 continue;

@@ -345,7 +345,8 @@ impl<L: Law> Line<L> {
             Report::Ready { .. } => "ready",
             Report::NotReady { .. } => "not-ready",
             Report::Taken { .. } => "taken",
-            Report::Printed { .. } => "printed",
+            Report::Printed { .. } | Report::PrintedTo { .. } => "printed",
+            Report::Resumed { .. } => "resumed",
             Report::Cleared => "cleared",
             Report::OutOfStep { .. } => "out-of-step",
             Report::Frame(_) => "frame",
@@ -374,7 +375,7 @@ impl<L: Law> Line<L> {
                 if self.book.current_job().is_some() {
                     self.raise(format!("device-down:{id}"));
                 }
-                self.printer_lost(device, crate::vocab::Doubt::Reset);
+                self.printer_down(device);
                 self.reader_down(device);
                 self.io_down(device);
             }
@@ -386,6 +387,8 @@ impl<L: Law> Line<L> {
             }
             Report::Taken { code } => self.taken(device, code),
             Report::Printed { count } => self.printed(device, count),
+            Report::PrintedTo { code } => self.printed_to(device, code),
+            Report::Resumed { inside } => self.printer_resumed(device, &inside),
             Report::Cleared => self.cleared(device),
             Report::OutOfStep { .. } => self.printer_lost(device, crate::vocab::Doubt::Silence),
             Report::Noise { .. } => self.raise(format!("reader-noise:{id}")),

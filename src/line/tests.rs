@@ -6,6 +6,7 @@ mod packing;
 mod packs;
 mod readers;
 mod verdicts;
+mod windows;
 
 use super::input::*;
 use super::*;
@@ -83,7 +84,17 @@ fn plan() -> Plan {
         settings: BTreeMap::new(),
         traits,
     };
-    let printer = |label| Traits::Printer(PrinterTraits { depth: 2, confirms: true, clear_on_adopt: true, label, repeats_on_empty: false });
+    let printer = |label| {
+        Traits::Printer(PrinterTraits {
+            depth: 2,
+            confirms: true,
+            clear_on_adopt: true,
+            label,
+            repeats_on_empty: false,
+            tells_after_loss: false,
+            one_by_one: false,
+        })
+    };
     let reader = || Traits::Reader(ReaderTraits::default());
     Plan {
         line: "L1".into(),

@@ -1,6 +1,6 @@
 //! A profile with one device's settings, and what the line must know of the device.
 
-use super::printer::{Confirmation, Role};
+use super::printer::{BufferKind, Confirmation, Role};
 use super::talk::Step;
 use super::{Dialect, Kind, OnEmpty, Profile, Profiles, SettingRule, reader};
 use crate::vocab::plan::{PrinterTraits, Setting, Traits};
@@ -98,6 +98,24 @@ impl Bound {
         self.number("depth").max(1) as u32
     }
 
+    /// A connection is opened for every request, and closed behind its answer.
+    pub fn connects_per_command(&self) -> bool {
+        if self.has("connect_per_command") { self.flag("connect_per_command") } else { self.profile.link.per_command }
+    }
+
+    /// Why it may not print: nobody has seen its profile at work, and nobody has said that this is known.
+    pub fn unfit(&self) -> Option<String> {
+        let name = &self.profile.name;
+        let talk = self.profile.talk.as_ref()?;
+        self.profile.standing?;
+        if !talk.has(Role::PutCode) {
+            return Some(format!("is watched only: profile {name} is unverified and has no command that puts a code"));
+        }
+        (!self.flag("accept_unverified")).then(|| {
+            format!("is not fed: profile {name} is unverified, written from memory; set accept_unverified = true to try it where prints may be spoilt")
+        })
+    }
+
     /// The profile has this setting at all.
     pub fn has(&self, key: &str) -> bool {
         self.settings.contains_key(key)
@@ -110,13 +128,18 @@ impl Bound {
             Kind::Printer if self.profile.dialect == Dialect::Commands => {
                 let sources = self.profile.buffer.as_ref().map_or(&[][..], |b| &b.confirmed_by);
                 let told = |c: &Confirmation| !matches!(c, Confirmation::Acceptance | Confirmation::Status | Confirmation::Read);
-                let clears = self.profile.talk.as_ref().is_some_and(|t| t.arm.contains(&Step::Do(Role::Clear)));
+                let talk = self.profile.talk.as_ref();
+                let overwrites = self.profile.buffer.as_ref().is_some_and(|b| b.kind == BufferKind::Overwrite);
+                // What is overwritten holds nothing of before.
+                let clears = overwrites || talk.is_some_and(|t| t.arm.contains(&Step::Do(Role::Clear)));
                 Traits::Printer(PrinterTraits {
                     depth: self.depth(),
                     confirms: sources.first().is_some_and(told),
                     clear_on_adopt: clears,
                     label: false,
                     repeats_on_empty: repeats,
+                    tells_after_loss: talk.is_some_and(|t| !t.resume.is_empty()),
+                    one_by_one: overwrites && sources.first() == Some(&Confirmation::Read),
                 })
             }
             Kind::Printer => Traits::Printer(PrinterTraits {
@@ -126,10 +149,18 @@ impl Bound {
                 clear_on_adopt: self.flag("clear_on_adopt"),
                 label: false,
                 repeats_on_empty: repeats,
+                tells_after_loss: false,
+                one_by_one: false,
             }),
-            Kind::LabelPrinter => {
-                Traits::Printer(PrinterTraits { depth: 1, confirms: true, clear_on_adopt: false, label: true, repeats_on_empty: repeats })
-            }
+            Kind::LabelPrinter => Traits::Printer(PrinterTraits {
+                depth: 1,
+                confirms: true,
+                clear_on_adopt: false,
+                label: true,
+                repeats_on_empty: repeats,
+                tells_after_loss: false,
+                one_by_one: false,
+            }),
             Kind::Reader => Traits::Reader(self.reader.traits()),
             Kind::Io => Traits::Io,
         }

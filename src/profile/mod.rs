@@ -20,5 +20,5 @@ mod tests;
 
 pub use bound::Bound;
 pub use printer::OnEmpty;
-pub use shape::{Dialect, Kind, Link, Profile, SettingRule};
+pub use shape::{Dialect, Kind, Link, Profile, SettingRule, Standing};
 pub use shipped::{Complaint, Profiles};

@@ -1,6 +1,10 @@
 //! The printer's half of the language: what its memory does, and, for the dialect `commands`, what is said to it and what
 //! its answers mean. Bytes are in the notation of `bytes.rs`.
 
+mod frame;
+
+pub use frame::*;
+
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -21,6 +25,9 @@ pub struct Buffer {
     pub on_empty: OnEmpty,
     /// What tells that a code was printed, best first.
     pub confirmed_by: Vec<Confirmation>,
+    /// Codes inside that {fill} does not count (one that stands ready to be printed).
+    #[serde(default)]
+    pub uncounted: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -33,7 +40,8 @@ pub enum BufferKind {
     ProtectedSingle,
     /// Codes wait in order.
     Fifo,
-    /// Codes wait in order under record numbers without gaps.
+    /// Codes wait in order under record numbers without gaps: the last one printed and one, and the setting `first_record`
+    /// (1 without it) where none was printed.
     NumberedRecords,
     OneLabel,
 }
@@ -57,7 +65,7 @@ pub enum OnEmpty {
 pub enum Confirmation {
     /// An unasked word of the printer for every print (`[[events]]` with means = "printed").
     Event,
-    /// The number of the last record printed (command last-record, place {last}).
+    /// The number of the last record printed (command last-record, place {last}); it says which codes, not how many.
     LastRecord,
     /// The text printed last (command last-text, place {text}).
     LastText,
@@ -65,156 +73,14 @@ pub enum Confirmation {
     Readiness,
     /// Its print counter moves on (command count, place {count}).
     Counter,
+    /// Fewer codes wait than were put (command fill, place {fill}).
+    QueueLength,
     /// Room for the next code.
     Acceptance,
     /// Its status: nothing left to print.
     Status,
-    /// Only the reader behind it.
+    /// Only the reader behind it. A printer that holds one text gets its next code when the last one was read, or was not.
     Read,
-}
-
-/// How every command is wrapped, unless it is `raw`.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct Frame {
-    #[serde(default)]
-    pub before: String,
-    #[serde(default)]
-    pub after: String,
-    pub checksum: Option<Checksum>,
-}
-
-/// A checksum of a command.
-#[derive(Clone, Debug, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct Checksum {
-    pub kind: ChecksumKind,
-    pub over: Coverage,
-    pub form: ChecksumForm,
-    pub place: ChecksumPlace,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum ChecksumKind {
-    /// The sum of the bytes, modulo 256.
-    Sum8,
-    /// 256 less that sum.
-    Sum8Negated,
-    Xor8,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum Coverage {
-    /// The command without `before` and `after`.
-    Command,
-    /// Everything that stands before the checksum.
-    AllBefore,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum ChecksumForm {
-    Byte,
-    /// Two upper-case hex digits.
-    Hex,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum ChecksumPlace {
-    /// Behind `after`: the last thing of the frame.
-    Last,
-    /// Between the command and `after`.
-    BeforeAfter,
-    /// Not sent; the printer's answer carries it as {sum}, and it is verified there.
-    InReply,
-}
-
-/// What may stand in a place.
-#[derive(Clone, Debug, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct ValueRule {
-    #[serde(default)]
-    pub charset: Charset,
-    /// Bytes that may not occur.
-    #[serde(default)]
-    pub forbidden: String,
-    /// Bytes written another way.
-    #[serde(default)]
-    pub escapes: Vec<Escape>,
-    /// Most bytes, escapes not counted.
-    pub longest: u32,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct Escape {
-    /// One byte.
-    pub byte: String,
-    pub as_bytes: String,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum Charset {
-    /// Bytes 00 to 7F.
-    #[default]
-    Ascii,
-    /// UTF-8 with characters up to U+00FF, sent as one byte each.
-    Latin1,
-    /// Any UTF-8.
-    Utf8,
-    /// Any bytes.
-    Bytes,
-}
-
-/// How something that the printer says begins and ends. Several may be given: the first that fits takes the bytes.
-#[derive(Clone, Debug, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(tag = "form", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Inbound {
-    /// From `begin` to `end`; both are taken off.
-    Delimited { name: String, begin: String, end: String },
-    /// Anything up to `end`, which is taken off; it takes what no other form takes, so it stands last.
-    Line { name: String, end: String },
-    /// One of these bytes, alone.
-    Byte { name: String, bytes: String },
-    /// `begin`, and so many characters.
-    Prefix { name: String, begin: String, then: u32, of: Class },
-    /// `begin`, and so many bytes whatever they are.
-    Fixed { name: String, begin: String, then: u32 },
-    /// `begin`, a length of so many bytes (big-endian) or digits, so many bytes and `extra` more.
-    Counted { name: String, begin: String, length: LengthForm, wide: u32, extra: u32 },
-    /// Whatever comes, until nothing came for so long (ms); it stands last.
-    Idle { name: String, gap_ms: u32 },
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum Class {
-    Digits,
-    Hex,
-    Printable,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum LengthForm {
-    Digits,
-    BigEndian,
 }
 
 /// What a command is for. The conversation and the simulated printer know commands by these names.
@@ -243,7 +109,9 @@ pub enum Role {
     Fill,
     /// Asks its print counter; {count}.
     Count,
-    /// Asks the number of the last record printed; {last}.
+    /// Reads back what was put, of field {name}; {text}.
+    ReadBack,
+    /// Asks the number of the last record printed; {last}, and {fill} and {prints} where it says them.
     LastRecord,
     /// Asks what was printed last; {text}.
     LastText,
@@ -286,6 +154,11 @@ pub struct Command {
     /// Nothing is sent for so long after it.
     #[serde(default)]
     pub pause_ms: u32,
+    /// status, in a sequence: while it says offline, it is asked again for so long (a start takes its time).
+    #[serde(default)]
+    pub settle_ms: u32,
+    /// put-code and set-field: done only when this command (read-back, last-record) agrees; asked until timeout_ms is over.
+    pub read_back: Option<Role>,
     /// Document and page, where it is not the profile's.
     pub source: Option<String>,
 }
@@ -311,6 +184,8 @@ pub struct Reply {
 pub enum Means {
     /// Done; for put-code: taken.
     Ok,
+    /// For put-code: taken, and nothing more until something was printed.
+    TakenFull,
     /// For put-code: not taken, it is full; offered again when something was printed. Needs refusal_means_not_taken.
     Full,
     /// For put-code: not taken, and no room was meant: offered again after a moment. Needs refusal_means_not_taken.
@@ -382,8 +257,14 @@ pub struct StatusRule {
     pub bit: Option<u32>,
     /// … which is read to this base (10 or 16) …
     pub base: Option<u32>,
+    /// … of the bits (in hex) that count; the place is then compared as the decimal number that they make.
+    pub mask: Option<String>,
     pub becomes: Condition,
+    /// Places of the answer may stand in it.
     pub say: String,
+    /// The sequence `recover` is tried against it.
+    #[serde(default)]
+    pub recovers: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -417,6 +298,12 @@ pub struct Sequences {
     /// To empty the buffer amid a job.
     #[serde(default)]
     pub clear: Vec<String>,
+    /// Numbered records: to learn after a lost link which codes are still inside. If all are, it goes on; else `arm` follows.
+    #[serde(default)]
+    pub resume: Vec<String>,
+    /// To set right what `[[status]]` says with `recovers`.
+    #[serde(default)]
+    pub recover: Vec<String>,
 }
 
 /// How often it is asked.

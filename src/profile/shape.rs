@@ -22,6 +22,8 @@ pub struct Profile {
     /// What nobody has seen on hardware yet, each with its reason.
     #[serde(default)]
     pub unverified: Vec<String>,
+    /// How much of it was ever seen; absent: it follows a document or a capture, but for what stands in `unverified`.
+    pub standing: Option<Standing>,
     pub link: Link,
     /// Printers: what their memory does.
     pub buffer: Option<Buffer>,
@@ -30,6 +32,9 @@ pub struct Profile {
     /// Dialect `commands`: how every command is wrapped.
     #[serde(default)]
     pub frame: Frame,
+    /// Dialect `commands`: other ways of wrapping; the setting `framing` names one.
+    #[serde(default)]
+    pub framings: BTreeMap<String, Framing>,
     /// Dialect `commands`: what may stand in {code}, {message}, {name} and {value}; `code` is needed.
     #[serde(default)]
     pub values: BTreeMap<String, ValueRule>,
@@ -68,6 +73,15 @@ pub struct Profile {
     pub talk: Option<Arc<Talk>>,
 }
 
+/// How much of a profile was ever seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// From memory, or from titles of documents. It puts no code anywhere unless the setting `accept_unverified` is true.
+    Unverified,
+}
+
 /// The conversation that speaks for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -99,6 +113,10 @@ pub struct Link {
     pub who_connects: String,
     /// Connections the device takes at a time.
     pub connections: u32,
+    /// TCP: every request has a connection of its own, which is closed behind its answer. A flag `connect_per_command` of
+    /// `[settings]` says it instead.
+    #[serde(default)]
+    pub per_command: bool,
     /// What is sent first.
     pub first_bytes: String,
     pub retry: String,

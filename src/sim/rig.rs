@@ -5,7 +5,7 @@
 //! belt and the truth speak of) is its 18 digits.
 //!
 //! Invariants: a device without power neither prints nor reads nor talks; a device that may have one connection is
-//! never given a second.
+//! never given a second, unless every request has one of its own.
 
 use super::bench::{Bench, Trouble};
 use super::emul::{Codenet, CodenetHow, Commands, DeviceSide, Emission, Link, Modbus, ModbusHow, Reader, Zpl};
@@ -32,6 +32,8 @@ struct Seat {
     device: Emulated,
     links: BTreeSet<Link>,
     hanging_up: VecDeque<Link>,
+    /// Every request has a connection of its own: the next may come before the last one's end is noticed.
+    per_command: bool,
     /// Nobody gets in before.
     away_until_us: Option<u64>,
     powered: bool,
@@ -81,7 +83,14 @@ impl Rig {
             match profiles.bind(&d.profile, &d.settings) {
                 Ok(bound) => {
                     let device = emulated(plan, d.no, &bound, rng);
-                    let seat = Seat { device, links: BTreeSet::new(), hanging_up: VecDeque::new(), away_until_us: None, powered: true };
+                    let seat = Seat {
+                        device,
+                        links: BTreeSet::new(),
+                        hanging_up: VecDeque::new(),
+                        per_command: bound.connects_per_command(),
+                        away_until_us: None,
+                        powered: true,
+                    };
                     seats.insert(d.no, seat);
                 }
                 Err(complaints) => wrong.extend(complaints.into_iter().map(|c| format!("device {}: {c}", d.id))),
@@ -99,7 +108,7 @@ impl Rig {
         self.seats.get(&device).is_some_and(|s| {
             let away = s.away_until_us.is_some_and(|t| now_us < t);
             let taken = s.links.iter().any(|l| !l.is_aside());
-            !away && (!taken || matches!(s.device, Emulated::Modbus(_)))
+            !away && (!taken || s.per_command || matches!(s.device, Emulated::Modbus(_)))
         })
     }
 

@@ -163,6 +163,10 @@ pub struct PrinterTraits {
     pub label: bool,
     /// Prints the last code again when nothing new came: dangerous.
     pub repeats_on_empty: bool,
+    /// After a lost link it tells which codes were printed and which are still inside.
+    pub tells_after_loss: bool,
+    /// Nothing but a read tells of its prints, and a new code replaces the last: it gets one when that was read, or was not.
+    pub one_by_one: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

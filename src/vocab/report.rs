@@ -43,6 +43,11 @@ pub enum Report {
     Taken { code: CodeRef },
     /// Printer: this many things were printed since the last report, oldest taken first.
     Printed { count: u32 },
+    /// Printer: this code was printed, and all that were taken before it: it says which, not how many.
+    PrintedTo { code: CodeRef },
+    /// Printer: armed again after a lost link or a trouble, and it tells which codes are still inside, oldest first. Those
+    /// that were printed meanwhile were told before.
+    Resumed { inside: Vec<CodeRef> },
     /// Printer: an acknowledged clear; nothing of ours is in it.
     Cleared,
     /// Printer: a reply was lost or came twice; what it holds in which order is no longer known. The conversation

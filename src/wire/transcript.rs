@@ -17,8 +17,8 @@
 //! ! hang-up                            our side drops the link; "! closed" says that it is gone
 //! ```
 //!
-//! Reports: `up [identity]`, `down`, `ready [cleared]`, `not-ready`, `taken N`, `printed N`, `cleared`, `out-of-step`,
-//! `noise N`, `frame no-read`, `frame fault WORD`, `frame data CODE|no-read …`, `polled [in.N=0|1] [cnt.N=V] [safe]`.
+//! Reports: `up [identity]`, `down`, `ready [cleared]`, `not-ready`, `taken N`, `printed N`, `printed-to N`,
+//! `resumed [N …]`, `cleared`, `out-of-step`, `noise N`, `frame no-read`, `frame fault WORD`, `frame data CODE|no-read …`, `polled [in.N=0|1] [cnt.N=V] [safe]`.
 //! A code's grade stands behind it: `ABC:3.0`. Orders: `arm [MESSAGE]`, `print N BYTES`, `clear`, `disarm`,
 //! `output N on|off`, `trigger MS`, `verdict good|bad`. Must never know: clocks, files.
 
@@ -107,6 +107,8 @@ pub fn shown(report: &Report) -> String {
         Report::NotReady { .. } => "not-ready".into(),
         Report::Taken { code } => format!("taken {}", code.ordinal),
         Report::Printed { count } => format!("printed {count}"),
+        Report::PrintedTo { code } => format!("printed-to {}", code.ordinal),
+        Report::Resumed { inside } => inside.iter().fold("resumed".into(), |s, c| format!("{s} {}", c.ordinal)),
         Report::Cleared => "cleared".into(),
         Report::OutOfStep { .. } => "out-of-step".into(),
         Report::Frame(Frame::NoRead) => "frame no-read".into(),

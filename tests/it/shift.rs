@@ -168,13 +168,17 @@ fn children_that_change_places_cost_their_two_boxes() {
 /// The shift with another item printer, described by its profile alone. `repeats`: an empty buffer prints the last code
 /// again, which the auditor rightly calls inked twice; what matters then is that no second carrier passes.
 fn commanded(profile: &str, settings: &str, repeats: bool) {
+    commanded_at(300, 240, profile, settings, repeats);
+}
+
+fn commanded_at(rate_per_min: u32, bottles: u64, profile: &str, settings: &str, repeats: bool) {
     let line = LINE
         .replace("profile = \"domino-codenet\"", &format!("profile = \"{profile}\""))
         .replace("settings = { depth = 8, ack_char = \"A\" }", &format!("settings = {settings}"));
     assert!(line.contains(profile));
     for seed in 1..=2 {
         let (faults, crashes) = if seed % 2 == 1 { (Faults::Normal, 1) } else { (Faults::None, 0) };
-        let how = ShiftHow { seed, bottles: 240, faults, crashes, rate_per_min: 300, line: line.clone(), ..ShiftHow::default() };
+        let how = ShiftHow { seed, bottles, faults, crashes, rate_per_min, line: line.clone(), ..ShiftHow::default() };
         let dir = folder();
         let j = shift::<Sound>(&how, dir.path()).unwrap_or_else(|e| panic!("{profile} seed {seed}: {e}"));
         let grave: Vec<&String> =
@@ -197,6 +201,27 @@ fn a_shift_printed_over_zipher() {
 #[test]
 fn a_shift_printed_one_to_one() {
     commanded("bestcode-one-to-one", "{}", true);
+}
+
+#[test]
+fn a_shift_printed_by_mail_records() {
+    commanded("leibinger-jet", "{ depth = 8 }", false);
+}
+
+#[test]
+fn a_shift_printed_by_keyence() {
+    commanded("keyence-mk", "{}", true);
+}
+
+/// One code at a time: the next one is in place when the last was read, 300 ms behind the head.
+#[test]
+fn a_shift_printed_over_ngpcl() {
+    commanded_at(80, 100, "markem-imaje-ngpcl", "{}", true);
+}
+
+#[test]
+fn a_shift_printed_by_tij() {
+    commanded("tij-66", "{ depth = 4 }", true);
 }
 
 #[test]

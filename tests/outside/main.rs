@@ -60,7 +60,19 @@ fn drive(port: u16, settings: &[(&str, i64)], points: Points) -> (Driven, mpsc::
     let clock: Clock = Arc::new(move || began.elapsed().as_micros() as u64);
     let address = Address::Tcp { host: "127.0.0.1".into(), port };
     let conversation = converse_at(&bound, Place { serial: false, points });
-    (spawn(Device { no: DeviceNo(1), address, aside: None, folder: ".".into(), conversation, clock, reports }), told)
+    (
+        spawn(Device {
+            no: DeviceNo(1),
+            address,
+            aside: None,
+            per_command: bound.connects_per_command(),
+            folder: ".".into(),
+            conversation,
+            clock,
+            reports,
+        }),
+        told,
+    )
 }
 
 async fn next(told: &mut mpsc::Receiver<Told>) -> Report {

@@ -13,6 +13,7 @@ fn places_of(role: Role) -> (&'static [&'static str], &'static [&'static str]) {
         Role::SelectMessage => (&["message", "message.length"], &["message"]),
         Role::SetField => (&["name", "name.length", "value", "value.length"], &["value"]),
         Role::PutCode => (&["code", "code.length", "record"], &["code"]),
+        Role::ReadBack => (&["name"], &[]),
         _ => (&[], &[]),
     }
 }
@@ -23,14 +24,14 @@ fn told_by(role: Role) -> Option<&'static str> {
         Role::Fill => "fill",
         Role::Count => "count",
         Role::LastRecord => "last",
-        Role::LastText => "text",
+        Role::LastText | Role::ReadBack => "text",
         Role::CurrentMessage => "message",
         _ => return None,
     })
 }
 
-struct Build<'a> {
-    p: &'a Profile,
+pub(super) struct Build<'a> {
+    pub p: &'a Profile,
     say: &'a mut Complain<'a>,
 }
 
@@ -44,12 +45,17 @@ pub(super) fn talk(p: &Profile, say: &mut Complain<'_>) -> Option<Talk> {
     let talk = Talk {
         before: b.pattern(&["frame", "before"], &p.frame.before, &[]),
         after: b.pattern(&["frame", "after"], &p.frame.after, &[]),
+        framings: b.framings(),
         checksum: p.frame.checksum.clone(),
+        doubled: b.doubled(),
+        doubled_setting: p.frame.doubled_setting.clone(),
         values: b.values(),
         connect: steps(&mut b, "connect", &s.connect),
         arm: steps(&mut b, "arm", &s.arm),
         disarm: steps(&mut b, "disarm", &s.disarm),
         clear: steps(&mut b, "clear", &s.clear),
+        resume: steps(&mut b, "resume", &s.resume),
+        recover: steps(&mut b, "recover", &s.recover),
         inbound,
         commands,
         events,
@@ -65,12 +71,12 @@ pub(super) fn talk(p: &Profile, say: &mut Complain<'_>) -> Option<Talk> {
 }
 
 impl Build<'_> {
-    fn wrong(&mut self, path: &[&str], what: impl Into<String>) {
+    pub fn wrong(&mut self, path: &[&str], what: impl Into<String>) {
         (self.say)(path, what.into());
     }
 
     /// `allowed`: its places beside settings; `["*"]`: any.
-    fn pattern(&mut self, path: &[&str], text: &str, allowed: &[&str]) -> Pattern {
+    pub fn pattern(&mut self, path: &[&str], text: &str, allowed: &[&str]) -> Pattern {
         let pattern = Pattern::parse(text).unwrap_or_else(|e| {
             self.wrong(path, format!("{}: {e}", path.join(".")));
             Pattern::default()
@@ -90,7 +96,7 @@ impl Build<'_> {
         pattern
     }
 
-    fn literal(&mut self, path: &[&str], text: &str) -> Vec<u8> {
+    pub fn literal(&mut self, path: &[&str], text: &str) -> Vec<u8> {
         let bytes = self.pattern(path, text, &[]).literal();
         if bytes.is_none() {
             self.wrong(path, format!("{}: these bytes stand for themselves; take the place out", path.join(".")));
@@ -136,8 +142,12 @@ impl Build<'_> {
                 }
                 bytes
             };
+            let checked = matches!(form, Inbound::Delimited { checked: true, .. } | Inbound::Counted { checked: true, .. });
+            if checked && self.p.frame.checksum.is_none() {
+                self.wrong(&["inbound", &n, "checked"], "inbound: how its checksum is made is not said; add [frame] checksum");
+            }
             let (name, form) = match form {
-                Inbound::Delimited { name, begin, end } => {
+                Inbound::Delimited { name, begin, end, .. } => {
                     (name, Begin::Delimited { begin: bytes(self, "begin", begin), end: bytes(self, "end", end) })
                 }
                 Inbound::Line { name, end } => (name, Begin::Line { end: bytes(self, "end", end) }),
@@ -146,7 +156,7 @@ impl Build<'_> {
                     (name, Begin::Prefix { begin: bytes(self, "begin", begin), then: *then as usize, of: *of })
                 }
                 Inbound::Fixed { name, begin, then } => (name, Begin::Fixed { begin: bytes(self, "begin", begin), then: *then as usize }),
-                Inbound::Counted { name, begin, length, wide, extra } => {
+                Inbound::Counted { name, begin, length, wide, extra, .. } => {
                     if !(1..=4).contains(wide) {
                         self.wrong(&["inbound", &n, "wide"], "inbound: a length is 1 to 4 wide; correct it");
                     }
@@ -164,7 +174,7 @@ impl Build<'_> {
                     format!("inbound: {name} is never reached, since a line takes everything; put it before the line"),
                 );
             }
-            all.push(InboundForm { name: name.clone(), form });
+            all.push(InboundForm { name: name.clone(), form, checked });
         }
         if all.is_empty() {
             self.wrong(&["inbound"], "how its answers begin and end is not said; add [[inbound]]");
@@ -198,7 +208,7 @@ impl Build<'_> {
                 let is = self.pattern(&[&path[..], &["is"]].concat(), &r.is, &["*"]);
                 let from = self.from(&[&path[..], &["from"]].concat(), r.from.as_ref(), inbound);
                 let not_taken = matches!(r.means, Means::Full | Means::Busy);
-                if not_taken && *role != Role::PutCode {
+                if (not_taken || r.means == Means::TakenFull) && *role != Role::PutCode {
                     self.wrong(&path, format!("commands.{key}: only put-code can be full or busy; say refused"));
                 }
                 if not_taken && !self.p.buffer.as_ref().is_some_and(|b| b.refusal_means_not_taken) {
@@ -221,9 +231,12 @@ impl Build<'_> {
                 self.wrong(&["commands", &key], format!("commands.{key}: no reply means ok; say which one does"));
             }
             let timeout_ms = c.timeout_ms.unwrap_or(self.p.link.reply_timeout_ms);
-            all.insert(*role, CommandForm { send, raw: c.raw, replies, timeout_ms, pause_ms: c.pause_ms });
+            all.insert(
+                *role,
+                CommandForm { send, raw: c.raw, replies, timeout_ms, pause_ms: c.pause_ms, settle_ms: c.settle_ms, read_back: c.read_back },
+            );
         }
-        if !all.contains_key(&Role::PutCode) {
+        if !all.contains_key(&Role::PutCode) && self.p.standing.is_none() {
             self.wrong(&["commands"], "nothing puts a code; add [commands.put-code]");
         }
         all
@@ -266,6 +279,10 @@ impl Build<'_> {
         if self.p.poll.is_none() {
             self.wrong(&["poll"], "how often it is asked is not said; add [poll] with status_ms and confirm_ms");
         }
+        if !t.has(Role::PutCode) {
+            self.status(t);
+            return self.simulated(t);
+        }
         self.confirmation(t, buffer);
         let clears = t.arm.contains(&Step::Do(Role::Clear)) || t.clear.contains(&Step::Do(Role::Clear));
         if clears && !buffer.clear_is_safe {
@@ -284,9 +301,7 @@ impl Build<'_> {
         if (buffer.kind == BufferKind::NumberedRecords) != numbered {
             self.wrong(&["buffer", "kind"], "records are numbered by {record} in put-code: numbered-records with it, another kind without");
         }
-        if numbered && !t.arm.contains(&Step::Do(Role::LastRecord)) {
-            self.wrong(&["sequences", "arm"], "the next record's number is last+1; add the step last-record to sequences.arm");
-        }
+        self.records(t, numbered);
         if buffer.on_empty == OnEmpty::Repeats && t.has_quirk(Quirk::BlankAfterPrint) && !clears {
             self.wrong(&["quirks"], "blank-after-print empties the field by the command clear; add it, or take the quirk out");
         }
@@ -300,7 +315,14 @@ impl Build<'_> {
             self.wrong(&["buffer", "confirmed_by"], "what tells of a print is not said; name at least \"read\"");
         }
         let one = matches!(buffer.kind, BufferKind::Overwrite | BufferKind::ProtectedSingle);
-        if one && matches!(buffer.confirmed_by.first(), Some(Confirmation::Read | Confirmation::Acceptance)) {
+        let read = buffer.kind == BufferKind::Overwrite && buffer.confirmed_by.first() == Some(&Confirmation::Read);
+        if read && buffer.on_empty != OnEmpty::Repeats {
+            self.wrong(
+                &["buffer", "on_empty"],
+                "a text that only a read tells of is printed until the next one comes; say on_empty = \"repeats\"",
+            );
+        }
+        if one && !read && matches!(buffer.confirmed_by.first(), Some(Confirmation::Read | Confirmation::Acceptance)) {
             self.wrong(
                 &["buffer", "confirmed_by"],
                 "a printer that holds one text must tell when it was printed, or the next would replace it; name a counter or an event first",
@@ -321,6 +343,7 @@ impl Build<'_> {
                 Confirmation::LastText => Some(Role::LastText),
                 Confirmation::Readiness => Some(Role::Readiness),
                 Confirmation::Counter => Some(Role::Count),
+                Confirmation::QueueLength => Some(Role::Fill),
                 Confirmation::Event if !t.events.iter().any(|e| e.means == EventMeans::Printed) => {
                     self.wrong(
                         &["buffer", "confirmed_by"],
@@ -357,6 +380,7 @@ impl Build<'_> {
             if ways != 1 {
                 self.wrong(&["status", &n], "status: say one of is, is_not and bit");
             }
+            self.mask(&n, s);
         }
         if t.has(Role::Status) && self.p.status.is_empty() {
             self.wrong(&["commands", "status"], "what its status means is not said; add [[status]]");
@@ -373,8 +397,13 @@ impl Build<'_> {
             if c.send.has(&format!("{place}.length")) {
                 continue;
             }
-            let end = c.send.after(place).or_else(|| if c.raw { None } else { t.after.literal() }).and_then(|b| b.first().copied());
-            if let Some(b) = end.filter(|b| !rule.forbidden.contains(b) && rule.escapes.iter().all(|e| e.0 != *b)) {
+            let afters = std::iter::once(&t.after).chain(t.framings.values().map(|f| &f.1)).filter_map(Pattern::literal);
+            let ends: Vec<u8> = match c.send.after(place) {
+                Some(next) => next.first().copied().into_iter().collect(),
+                None if c.raw => Vec::new(),
+                None => afters.filter_map(|a| a.first().copied()).filter(|b| t.doubled != Some(*b)).collect(),
+            };
+            for b in ends.into_iter().filter(|b| !rule.forbidden.contains(b) && rule.escapes.iter().all(|e| e.0 != *b)) {
                 self.wrong(&["values", place], format!("values.{place}: the byte {b:02X} ends it in {}; forbid or escape it", role.name()));
             }
         }
@@ -382,17 +411,17 @@ impl Build<'_> {
 
     /// The simulated printer must have something to say in every place.
     fn simulated(&mut self, t: &Talk) {
-        const KNOWN: [&str; 9] = ["sum", "fill", "count", "last", "text", "message", "record", "code", "name"];
+        const KNOWN: [&str; 10] = ["sum", "fill", "count", "last", "prints", "text", "message", "record", "code", "name"];
         for (role, c) in &t.commands {
-            for r in c.replies.iter().filter(|r| r.means == Means::Ok) {
-                for place in r.is.places().filter(|p| !KNOWN.contains(p) && !p.starts_with("setting.")) {
-                    if !self.p.simulated.values.contains_key(place) {
-                        let key = role.name();
-                        self.wrong(
-                            &["simulated", "values"],
-                            format!("simulated.values: what stands for {{{place}}} of commands.{key}? add {place}"),
-                        );
-                    }
+            let values = &self.p.simulated.values;
+            let unknown = |p: &str| !KNOWN.contains(&p) && !p.starts_with("setting.") && !p.ends_with(".length") && !values.contains_key(p);
+            let good = c.replies.iter().filter(|r| r.means == Means::Ok);
+            // Of several ways to say yes it needs one.
+            let open: Vec<Vec<&str>> = good.map(|r| r.is.places().filter(|p| unknown(p)).collect()).collect();
+            if let Some(first) = open.first().filter(|_| open.iter().all(|o| !o.is_empty())) {
+                for place in first {
+                    let (key, path) = (role.name(), ["simulated", "values"]);
+                    self.wrong(&path, format!("simulated.values: what stands for {{{place}}} of commands.{key}? add {place}"));
                 }
             }
         }

@@ -7,6 +7,7 @@
 mod commands;
 mod form;
 mod meaning;
+mod records;
 
 use super::{Complaint, Profile};
 use std::ops::Range;

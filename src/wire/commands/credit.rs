@@ -1,6 +1,7 @@
 //! Which codes are inside the printer, and which of them it has printed: by its events, its counter, the last record, the
 //! last text, or its readiness, whichever its profile ranks first.
 
+use super::proof::{Kept, Queue};
 use super::{AGAIN_US, Asked, Commands, EMPTY_REFUSALS, FULL_US, Refused, Stage, said};
 use crate::profile::bytes::Values;
 use crate::profile::printer::{BufferKind, Confirmation, EventMeans, Quirk, Role};
@@ -18,7 +19,7 @@ const GHOSTS_US: u64 = 2_000 * MS;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Inside {
     pub code: CodeRef,
-    pub record: u64,
+    pub record: i64,
     pub bytes: Vec<u8>,
 }
 
@@ -31,7 +32,15 @@ pub(super) struct Credit {
     interval_us: u64,
     blanks: bool,
     repeats: bool,
-    inside: VecDeque<Inside>,
+    pub inside: VecDeque<Inside>,
+    /// What a lost link or a trouble left inside, of a printer that can tell which of it was printed.
+    pub kept: Option<Kept>,
+    /// Its queue was seen to be stopped, or to have lost a record: what is in it is not believed any more.
+    pub stopped: bool,
+    pub uncounted: i64,
+    first_record: i64,
+    /// It said that nothing more goes in until something is printed.
+    pub full: bool,
     /// Codes of an earlier link or adoption that nobody cleared.
     pub ghosts: u32,
     ghosts_until_us: Option<u64>,
@@ -40,7 +49,9 @@ pub(super) struct Credit {
     anchored: bool,
     /// Prints heard while the first code's answer was on its way.
     early: bool,
-    pub next_record: u64,
+    pub next_record: i64,
+    /// The record printed last, as it was last told.
+    pub last: Option<i64>,
     /// The counter when it was last read, and when that was.
     counter: Option<(u64, u64)>,
     due_us: u64,
@@ -65,11 +76,17 @@ impl Credit {
             blanks: talk.is_some_and(|t| t.has_quirk(Quirk::BlankAfterPrint)),
             repeats: buffer.is_some_and(|b| b.on_empty == OnEmpty::Repeats),
             inside: VecDeque::new(),
+            kept: None,
+            stopped: false,
+            uncounted: buffer.map_or(0, |b| i64::from(b.uncounted)),
+            first_record: if bound.has("first_record") { bound.number("first_record") } else { 1 },
+            full: false,
             ghosts: 0,
             ghosts_until_us: None,
             anchored: true,
             early: false,
             next_record: 1,
+            last: None,
             counter: None,
             due_us: 0,
             proving: false,
@@ -85,7 +102,10 @@ impl Credit {
 
     pub fn has_room(&self) -> bool {
         let guessed = matches!(self.source, Confirmation::Acceptance | Confirmation::Read);
-        (guessed && self.refusal_means_not_taken) || self.inside.len() + (self.ghosts as usize) < self.depth
+        // Who offers the next code to a printer that only a reader tells of knows that the last one is out.
+        let asked = self.source == Confirmation::Read && self.kind == BufferKind::Overwrite;
+        let counted = self.inside.len() + (self.ghosts as usize) < self.depth;
+        !self.full && (asked || guessed && self.refusal_means_not_taken || counted)
     }
 
     /// A counter that is to be read right before a code is put.
@@ -102,8 +122,14 @@ impl Credit {
     /// The buffer is empty, or is not ours any more.
     pub fn forget(&mut self) {
         self.inside.clear();
+        (self.full, self.stopped) = (false, false);
         (self.early, self.blank_due, self.bare, self.proving) = (false, false, true, false);
         (self.ghosts, self.ghosts_until_us, self.anchored) = (0, None, true);
+    }
+
+    /// What the counter said was said on a link that is gone.
+    pub fn counter_lost(&mut self) {
+        self.counter = None;
     }
 
     /// The link is gone: what was inside may still be there.
@@ -156,6 +182,15 @@ impl Credit {
         self.ghosts_until_us
     }
 
+    /// What the answer of last-record tells: before the first record where none was printed.
+    pub fn queue(&self, values: &Values) -> Option<Queue> {
+        // Whatever comes: a number that no printer counts to is none.
+        let sane = |n: &i64| (-1..1 << 40).contains(n);
+        let (told, fill) = (values.signed("last").filter(sane)?, values.signed("fill").filter(sane));
+        let none = told == 0 && values.signed("prints").map_or(self.first_record != 0, |p| p == 0);
+        Some(Queue { last: if none { self.first_record - 1 } else { told }, fill })
+    }
+
     /// How many of ours are among `n` prints, oldest first.
     fn take(&mut self, n: u64) -> u32 {
         let old = n.min(u64::from(self.ghosts)) as u32;
@@ -189,6 +224,20 @@ impl Commands {
         if self.credit.anchored {
             self.out.tell(Report::Printed { count: n });
         }
+        self.after_print(now_us);
+    }
+
+    /// So many, oldest first, were printed: the printer says which.
+    pub(super) fn named(&mut self, n: usize, now_us: u64) {
+        let Some(code) = n.checked_sub(1).and_then(|last| self.credit.inside.get(last)).map(|i| i.code) else { return };
+        self.credit.inside.drain(..n);
+        (self.credit.ghosts, self.credit.ghosts_until_us, self.credit.anchored) = (0, None, true);
+        self.out.tell(Report::PrintedTo { code });
+        self.after_print(now_us);
+    }
+
+    fn after_print(&mut self, now_us: u64) {
+        self.credit.full = false;
         if let Some(r) = &mut self.refused {
             *r = Refused { again_us: now_us, count: 0 };
         }
@@ -222,7 +271,8 @@ impl Commands {
         self.credited(n, now_us);
     }
 
-    pub(super) fn taken(&mut self, put: Inside, now_us: u64) {
+    /// `last`: nothing more goes in until something is printed.
+    pub(super) fn taken(&mut self, put: Inside, last: bool, now_us: u64) {
         let refused = self.refused.take().is_some();
         let credit = &mut self.credit;
         let full = matches!(credit.source, Confirmation::Acceptance | Confirmation::Read) && credit.inside.len() >= credit.depth;
@@ -241,6 +291,7 @@ impl Commands {
         credit.blank_due = false;
         let code = put.code;
         credit.inside.push_back(put);
+        credit.full = last;
         self.credited(made_room, now_us);
         self.out.tell(Report::Taken { code });
         if std::mem::take(&mut self.credit.early) {
@@ -275,14 +326,21 @@ impl Commands {
                 Some(count) => return self.counted(count, now_us),
                 None => return self.unready(&said(Some("its print counter says {count}"), values, b""), now_us),
             },
-            Role::LastRecord => {
-                let last = values.number("last").unwrap_or(0);
-                self.credit.inside.iter().take_while(|i| i.record <= last).count() as u64
-            }
+            Role::LastRecord => return self.recorded(values, now_us),
             Role::LastText => {
                 let text = self.talk.decode("code", values.bytes("text").unwrap_or_default());
                 let at = self.credit.inside.iter().position(|i| i.bytes == text);
-                at.map_or(0, |i| i as u64 + 1)
+                return self.named(at.map_or(0, |i| i + 1), now_us);
+            }
+            Role::Fill => {
+                let inside = u64::from(self.credit.ghosts) + self.credit.inside.len() as u64;
+                let Some(left) = values.number("fill") else {
+                    return self.unready(&said(Some("its queue says {fill}"), values, b""), now_us);
+                };
+                if left > inside {
+                    return self.out_of_step(&format!("it says that {left} codes wait, though {inside} were put in"), now_us);
+                }
+                inside.saturating_sub(left + self.credit.uncounted as u64)
             }
             _ => u64::from(!self.credit.inside.is_empty()),
         };
@@ -325,6 +383,7 @@ fn asked_for(source: Confirmation) -> Option<Role> {
         Confirmation::LastText => Some(Role::LastText),
         Confirmation::Readiness => Some(Role::Readiness),
         Confirmation::Counter => Some(Role::Count),
+        Confirmation::QueueLength => Some(Role::Fill),
         Confirmation::Event | Confirmation::Acceptance | Confirmation::Status | Confirmation::Read => None,
     }
 }

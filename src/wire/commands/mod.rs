@@ -9,10 +9,13 @@
 //! - An answer nobody waits for, or counts that cannot be true, are `OutOfStep`: hang up, arm again.
 //! - What may still be in a buffer that nobody cleared takes its room, and its prints are nobody's.
 //!
-//! Sequences and what answers mean are in `steps.rs`, crediting in `credit.rs`.
+//! Sequences and what answers mean are in `steps.rs`, crediting in `credit.rs`, what is read back before it counts and
+//! what is found inside after a lost link in `proof.rs`.
 
 mod credit;
+mod proof;
 mod steps;
+mod trouble;
 mod units;
 
 use super::outbox::{Outbox, earliest};
@@ -22,7 +25,7 @@ use crate::profile::bytes::Values;
 use crate::profile::printer::{EventMeans, Means, Role};
 use crate::profile::talk::Talk;
 use crate::vocab::time::MS;
-use crate::vocab::{CodeRef, Order, Report};
+use crate::vocab::{CodeRef, Order};
 use credit::Inside;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -31,6 +34,8 @@ use units::{Unit, Units};
 
 /// A printer in trouble is looked at, or adopted anew, this often.
 const TROUBLE_US: u64 = 1_000 * MS;
+/// A printer that is not up yet is asked again after so long.
+const SETTLE_US: u64 = 500 * MS;
 /// A refused code is offered again after so long, if nothing tells earlier of a print.
 const AGAIN_US: u64 = 20 * MS;
 const FULL_US: u64 = 250 * MS;
@@ -45,6 +50,10 @@ const EMPTY_REFUSALS: u32 = 50;
 enum Ask {
     Step(Run),
     Put(Inside),
+    /// Reads back what was put, or asks whether the record is in the queue.
+    Proof(Inside),
+    /// Reads back a field that a step has set.
+    FieldProof(Run),
     Status,
     /// What tells of prints.
     Confirm,
@@ -97,8 +106,12 @@ pub struct Commands {
     run: Option<Run>,
     rounds: u32,
     asked: Option<Asked>,
+    /// A code that was put and is taken only when the printer confirms it.
+    proof: Option<proof::Proof>,
     /// Nothing is asked before.
     pause_us: Option<u64>,
+    /// Until when a printer may take to come up.
+    settle_until_us: Option<u64>,
     arm: Option<Arm>,
     identity: Option<String>,
     /// Commands that this one has not.
@@ -119,10 +132,11 @@ impl Commands {
     /// For a profile of another dialect: it has nothing to say.
     pub fn new(bound: &Bound) -> Self {
         let talk = bound.profile.talk.clone().expect("a profile of the dialect commands was read with its talk");
+        let place = |place: &str| bound.place(place);
         Self {
             credit: credit::Credit::new(bound),
             bound: bound.clone(),
-            units: Units::new(talk.inbound.clone()),
+            units: Units::new(talk.inbound.clone(), talk.checking(&place), talk.doubling(&place)),
             talk,
             out: Outbox::default(),
             amidst_us: None,
@@ -130,7 +144,9 @@ impl Commands {
             run: None,
             rounds: 0,
             asked: None,
+            proof: None,
             pause_us: None,
+            settle_until_us: None,
             arm: None,
             identity: None,
             lacking: BTreeSet::new(),
@@ -182,6 +198,10 @@ impl Commands {
                 return;
             }
             self.pause_us = None;
+            if self.proof.is_some() {
+                self.ask_proof(now_us);
+                continue;
+            }
             if self.run.is_none() && self.stage != Stage::Connecting {
                 if self.clear_wanted {
                     self.begin(Seq::Clear, now_us);
@@ -266,8 +286,8 @@ impl Commands {
         if self.answer(form, &bytes, now_us) || self.event(form, &bytes, now_us) {
             return;
         }
-        let puts = self.talk.commands[&Role::PutCode].replies.iter();
-        let another = puts.into_iter().any(|r| r.from.is_none_or(|f| f == form) && r.is.read(&bytes).is_some());
+        let puts = self.talk.commands.get(&Role::PutCode).map(|c| &c.replies);
+        let another = puts.into_iter().flatten().any(|r| r.from.is_none_or(|f| f == form) && r.is.read(&bytes).is_some());
         if another && self.stage == Stage::Ready {
             return self.out_of_step("an answer came that nobody waited for", now_us);
         }
@@ -280,7 +300,8 @@ impl Commands {
         let mut found = None;
         for r in self.talk.commands[&asked.role].replies.iter().filter(|r| r.from.is_none_or(|f| f == form)) {
             let Some(values) = r.is.read(bytes) else { continue };
-            let differs = values.iter().find(|(place, v)| asked.sent.bytes(place).is_some_and(|s| s != *v)).map(|(p, _)| p.to_string());
+            let own = |place: &str| asked.sent.bytes(place).map(<[u8]>::to_vec).or_else(|| self.bound.place(place));
+            let differs = values.iter().find(|(place, v)| own(place).is_some_and(|s| s != *v)).map(|(p, _)| p.to_string());
             match differs.as_deref() {
                 None => found = Some((r.means, values, r.say.clone())),
                 Some("sum") => found = Some((Means::Damaged, values, Some("its checksum of the command is {sum}".into()))),
@@ -316,48 +337,6 @@ impl Commands {
         true
     }
 
-    fn forget_orders(&mut self) {
-        self.queue.clear();
-        self.refused = None;
-    }
-
-    /// It cannot print: told once per reason; adopted anew when that has gone.
-    fn unready(&mut self, why: &str, now_us: u64) {
-        self.stage = Stage::Unready;
-        self.run = None;
-        self.forget_orders();
-        self.status_due_us = now_us + TROUBLE_US;
-        if self.trouble.as_deref() != Some(why) {
-            self.trouble = Some(why.into());
-            self.out.tell(Report::NotReady { why: why.into() });
-        }
-    }
-
-    /// What it holds in which order is not known any more: adopt it anew over a new link.
-    fn out_of_step(&mut self, why: &str, now_us: u64) {
-        self.out.tell_noise(now_us);
-        self.out.tell(Report::OutOfStep { why: why.into() });
-        self.hang_up(why);
-    }
-
-    fn hang_up(&mut self, why: &str) {
-        self.out.hang_up(why);
-        self.stop();
-    }
-
-    /// Nothing is offered, heard or owed on this link any more; what was in the printer may still be there.
-    fn stop(&mut self) {
-        // The code on its way may be there too.
-        if let Some(Asked { ask: Ask::Put(_), .. }) = self.asked.take() {
-            self.credit.ghosts += 1;
-        }
-        self.credit.leave_ghosts();
-        self.stage = Stage::Closed;
-        (self.run, self.pause_us, self.amidst_us, self.trouble) = (None, None, None, None);
-        self.forget_orders();
-        (self.clear_wanted, self.disarm_wanted) = (false, false);
-    }
-
     fn order_print(&mut self, code: CodeRef, bytes: Vec<u8>, now_us: u64) {
         // Before Ready, and while a clear is on its way, the line's order is of a time that is over.
         if self.stage != Stage::Ready || self.clear_wanted {
@@ -381,7 +360,7 @@ fn said(say: Option<&str>, values: &Values, bytes: &[u8]) -> String {
 
 impl Conversation for Commands {
     fn opened(&mut self, now_us: u64) {
-        self.stop();
+        self.stop(true);
         self.units.reset();
         self.lacking.clear();
         self.identity = None;
@@ -392,7 +371,7 @@ impl Conversation for Commands {
     }
 
     fn closed(&mut self, now_us: u64, why: &str) {
-        self.stop();
+        self.stop(true);
         let half = self.units.reset();
         self.out.link_gone(&half, now_us, why);
     }
@@ -418,6 +397,7 @@ impl Conversation for Commands {
         match order {
             Order::Arm { message, fields } => {
                 self.arm = Some(Arm { message, fields });
+                self.let_go();
                 self.disarm_wanted = false;
                 self.trouble = None;
                 if !matches!(self.stage, Stage::Closed | Stage::Connecting) {
@@ -429,11 +409,14 @@ impl Conversation for Commands {
                 self.forget_orders();
                 self.clear_wanted = true;
             }
+            // Nobody waits any more for what is in there.
+            Order::Clear => self.let_go(),
             Order::Disarm => {
                 self.arm = None;
+                self.let_go();
                 self.disarm_wanted = self.is_open();
             }
-            Order::Clear | Order::Output { .. } | Order::Trigger { .. } | Order::Verdict { .. } => {}
+            Order::Output { .. } | Order::Trigger { .. } | Order::Verdict { .. } => {}
         }
         self.advance(now_us);
     }
@@ -480,5 +463,9 @@ impl Conversation for Commands {
 
     fn poll(&mut self) -> Option<Action> {
         self.out.poll()
+    }
+
+    fn between_requests(&self) -> bool {
+        self.asked.is_none() && !self.units.amidst()
     }
 }
