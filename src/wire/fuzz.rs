@@ -69,23 +69,32 @@ fn answer(sent: &[u8], rng: &mut Rng) -> Vec<u8> {
 }
 
 /// The simulated printer of a profile of commands, answering at once and printing as it is asked.
-struct Commanded(crate::sim::emul::Commands);
+struct Commanded {
+    printer: crate::sim::emul::Commands,
+    /// Requests and looks so far.
+    heard: u32,
+    /// A thing without a code stops it.
+    faults_on_empty: bool,
+}
 
 impl Commanded {
     fn of(bound: &crate::profile::Bound, seed: u64) -> Option<Self> {
         bound.profile.talk.as_ref()?;
         let mut p = crate::sim::emul::Commands::new(bound, Vec::new(), Rng::new(seed));
         p.connected(Link::FIRST, 0);
-        Some(Self(p))
+        let faults_on_empty = bound.profile.buffer.as_ref().is_some_and(|b| b.on_empty == crate::profile::OnEmpty::Fault);
+        Some(Self { printer: p, heard: 0, faults_on_empty })
     }
 
     fn answer(&mut self, sent: &[u8], now_us: u64) -> Vec<u8> {
-        if sent.is_empty() {
-            self.0.print(now_us);
+        // Seldom a thing for which there is no code, where that would be the end.
+        self.heard += 1;
+        if sent.is_empty() && (!self.faults_on_empty || self.printer.fill() > 0 || self.heard.is_multiple_of(997)) {
+            self.printer.print(now_us);
         }
-        self.0.received(Link::FIRST, sent, now_us);
-        self.0.due(now_us + 20_000);
-        let said = std::iter::from_fn(|| self.0.poll());
+        self.printer.received(Link::FIRST, sent, now_us);
+        self.printer.due(now_us + 20_000);
+        let said = std::iter::from_fn(|| self.printer.poll());
         said.flat_map(|(_, e)| if let Emission::Send(b) = e { b } else { Vec::new() }).collect()
     }
 }
@@ -121,6 +130,8 @@ struct Watch {
     /// Codes sent again.
     again: u32,
     last_sent: Vec<u8>,
+    /// All that was sent since the last answer is heard, not the last of it.
+    gathers: bool,
     hung_up: bool,
     up: bool,
     frames: u32,
@@ -137,7 +148,11 @@ impl Watch {
                 Action::Send(bytes) | Action::Command(bytes) => {
                     assert!(!self.hung_up, "nothing is sent after a hang-up");
                     self.sent(&bytes);
-                    self.last_sent = bytes;
+                    // What is not answered is followed at once by the next.
+                    if !self.gathers {
+                        self.last_sent.clear();
+                    }
+                    self.last_sent.extend(bytes);
                 }
                 Action::HangUp { .. } => self.hung_up = true,
                 Action::Tell(r) => self.told(r),
@@ -186,12 +201,18 @@ impl Watch {
 }
 
 fn torment(profile: &str, settings: &[(&str, Setting)], seed: u64) -> Watch {
+    torment_calmly(profile, settings, seed, 1)
+}
+
+/// `calm`: so many times rarer is the printer armed, cleared and disarmed; one that takes seconds to come up never would.
+fn torment_calmly(profile: &str, settings: &[(&str, Setting)], seed: u64, calm: u32) -> Watch {
     let given = settings.iter().map(|(k, v)| (k.to_string(), v.clone())).collect();
     let bound = Profiles::load(None).unwrap().bind(profile, &given).unwrap();
     let mut printer = Commanded::of(&bound, seed);
     let points = Points { inputs: vec![0, 4, 5], counters: vec![1, 2, 7, 90] };
     let mut host = converse_at(&bound, Place { serial: false, points });
     let (phrases, mut rng, mut w, mut now_us) = (phrases(profile), Rng::new(seed), Watch::default(), 1_000_000);
+    w.gathers = printer.is_some();
     host.opened(now_us);
     for _ in 0..CHUNKS {
         now_us += rng.below(4_000);
@@ -217,8 +238,8 @@ fn torment(profile: &str, settings: &[(&str, Setting)], seed: u64) -> Watch {
                 w.ordered += 1;
                 host.ordered(Order::Print { code, bytes }, now_us);
             }
-            2 if rng.chance(60_000) => host.ordered([Order::Clear, Order::Disarm][rng.below(2) as usize].clone(), now_us),
-            2 if rng.chance(200_000) => host.ordered(Order::Arm { message: Some("M".into()), fields: vec![] }, now_us),
+            2 if rng.chance(60_000 / calm) => host.ordered([Order::Clear, Order::Disarm][rng.below(2) as usize].clone(), now_us),
+            2 if rng.chance(200_000 / calm) => host.ordered(Order::Arm { message: Some("M".into()), fields: vec![] }, now_us),
             2 => host.ordered(Order::Output { number: rng.below(20) as u16, on: rng.chance(500_000) }, now_us),
             _ => {
                 let mut bytes = match rng.below(20) {
@@ -274,10 +295,15 @@ fn commanded_printers_survive_anything() {
         ("tij-66", &[depth(4)]),
     ];
     for (i, (profile, settings)) in all.iter().enumerate() {
-        let w = torment(profile, settings, 51 + i as u64);
-        // Nothing tells of a print over NGPCL.
-        let printed = if *profile == "markem-imaje-ngpcl" { 0 } else { 50 };
-        assert!(w.taken.len() > 200 && w.printed >= printed, "{profile}: only {} taken, {} printed", w.taken.len(), w.printed);
+        let calm = if *profile == "leibinger-jet" { 50 } else { 1 };
+        let w = torment_calmly(profile, settings, 51 + i as u64, calm);
+        // Nothing tells of a print over NGPCL; an adoption of a Leibinger takes seconds, and every damaged answer brings one.
+        let (taken, printed) = match *profile {
+            "markem-imaje-ngpcl" => (200, 0),
+            "leibinger-jet" => (100, 30),
+            _ => (200, 50),
+        };
+        assert!(w.taken.len() > taken && w.printed >= printed, "{profile}: only {} taken, {} printed", w.taken.len(), w.printed);
         assert_eq!(w.again, 0, "{profile}");
     }
 }
