@@ -165,63 +165,79 @@ fn children_that_change_places_cost_their_two_boxes() {
     assert!(swapped >= 2 && swapped == foreign, "{swapped} swapped, {foreign} boxes refused");
 }
 
-/// The shift with another item printer, described by its profile alone. `repeats`: an empty buffer prints the last code
-/// again, which the auditor rightly calls inked twice; what matters then is that no second carrier passes.
-fn commanded(profile: &str, settings: &str, repeats: bool) {
-    commanded_at(300, 240, profile, settings, repeats);
+/// A shift with another item printer, described by its profile alone.
+struct Commanded {
+    profile: &'static str,
+    settings: &'static str,
+    /// An empty buffer prints the last code again, which the auditor rightly calls inked twice; what matters then is that
+    /// no second carrier passes.
+    repeats: bool,
+    /// What the job selects; empty: it selects nothing over the wire.
+    message: &'static str,
+    rate_per_min: u32,
+    bottles: u64,
 }
 
-fn commanded_at(rate_per_min: u32, bottles: u64, profile: &str, settings: &str, repeats: bool) {
-    let line = LINE
-        .replace("profile = \"domino-codenet\"", &format!("profile = \"{profile}\""))
-        .replace("settings = { depth = 8, ack_char = \"A\" }", &format!("settings = {settings}"));
-    assert!(line.contains(profile));
-    for seed in 1..=2 {
-        let (faults, crashes) = if seed % 2 == 1 { (Faults::Normal, 1) } else { (Faults::None, 0) };
-        let how = ShiftHow { seed, bottles, faults, crashes, rate_per_min, line: line.clone(), ..ShiftHow::default() };
-        let dir = folder();
-        let j = shift::<Sound>(&how, dir.path()).unwrap_or_else(|e| panic!("{profile} seed {seed}: {e}"));
-        let grave: Vec<&String> =
-            j.violations.iter().filter(|v| !(repeats && faults != Faults::None && v.starts_with("once-inked"))).collect();
-        assert!(grave.is_empty(), "{profile} seed {seed}: {grave:?}");
-        assert_eq!((j.stuck, j.codes, j.passages), (None, 0, 0), "{profile} seed {seed}");
+impl Commanded {
+    const fn of(profile: &'static str, settings: &'static str) -> Self {
+        Self { profile, settings, repeats: true, message: "BOTTLE", rate_per_min: 300, bottles: 240 }
+    }
+
+    fn run(self) {
+        let Self { profile, settings, repeats, message, rate_per_min, bottles } = self;
+        let message = if message.is_empty() { String::new() } else { format!("message = \"{message}\"") };
+        let line = LINE
+            .replace("profile = \"domino-codenet\"", &format!("profile = \"{profile}\""))
+            .replace("message = \"BOTTLE\"", &message)
+            .replace("settings = { depth = 8, ack_char = \"A\" }", &format!("settings = {settings}"));
+        assert!(line.contains(profile));
+        for seed in 1..=2 {
+            let (faults, crashes) = if seed % 2 == 1 { (Faults::Normal, 1) } else { (Faults::None, 0) };
+            let how = ShiftHow { seed, bottles, faults, crashes, rate_per_min, line: line.clone(), ..ShiftHow::default() };
+            let dir = folder();
+            let j = shift::<Sound>(&how, dir.path()).unwrap_or_else(|e| panic!("{profile} seed {seed}: {e}"));
+            let grave: Vec<&String> =
+                j.violations.iter().filter(|v| !(repeats && faults != Faults::None && v.starts_with("once-inked"))).collect();
+            assert!(grave.is_empty(), "{profile} seed {seed}: {grave:?}");
+            assert_eq!((j.stuck, j.codes, j.passages), (None, 0, 0), "{profile} seed {seed}");
+        }
     }
 }
 
 #[test]
 fn a_shift_printed_over_wsi() {
-    commanded("videojet-wsi", "{}", true);
+    Commanded::of("videojet-wsi", "{}").run();
 }
 
 #[test]
 fn a_shift_printed_over_zipher() {
-    commanded("videojet-zipher", "{ depth = 4 }", true);
+    Commanded::of("videojet-zipher", "{ depth = 4 }").run();
 }
 
 #[test]
 fn a_shift_printed_one_to_one() {
-    commanded("bestcode-one-to-one", "{}", true);
+    Commanded::of("bestcode-one-to-one", "{}").run();
 }
 
 #[test]
 fn a_shift_printed_by_mail_records() {
-    commanded("leibinger-jet", "{ depth = 8 }", false);
+    Commanded { repeats: false, ..Commanded::of("leibinger-jet", "{ depth = 8 }") }.run();
 }
 
 #[test]
 fn a_shift_printed_by_keyence() {
-    commanded("keyence-mk", "{}", true);
+    Commanded { message: "12", ..Commanded::of("keyence-mk", "{}") }.run();
 }
 
 /// One code at a time: the next one is in place when the last was read, 300 ms behind the head.
 #[test]
 fn a_shift_printed_over_ngpcl() {
-    commanded_at(80, 100, "markem-imaje-ngpcl", "{}", true);
+    Commanded { rate_per_min: 80, bottles: 100, ..Commanded::of("markem-imaje-ngpcl", "{}") }.run();
 }
 
 #[test]
 fn a_shift_printed_by_tij() {
-    commanded("tij-66", "{ depth = 4 }", true);
+    Commanded { message: "", ..Commanded::of("tij-66", "{ depth = 4 }") }.run();
 }
 
 #[test]
