@@ -102,7 +102,7 @@ async fn every_request_has_a_connection_of_its_own() {
             };
             link.write_all(answer.as_bytes()).await.unwrap();
             asked.push(request);
-            if asked.len() % 2 == 0 {
+            if asked.len().is_multiple_of(2) {
                 assert_eq!(timeout(LIMIT, link.read(&mut [0; 16])).await.expect("it is closed").unwrap_or(0), 0);
             }
             if asked.last().is_some_and(|a| a.starts_with("BK")) {

@@ -64,7 +64,8 @@ impl Build<'_> {
         if numbered && !t.arm.contains(&Step::Do(Role::LastRecord)) {
             self.wrong(&["sequences", "arm"], "the next record's number is last+1; add the step last-record to sequences.arm");
         }
-        if !t.resume.is_empty() && !(numbered && t.resume.contains(&Step::Do(Role::LastRecord))) {
+        let told = numbered && t.resume.contains(&Step::Do(Role::LastRecord));
+        if !t.resume.is_empty() && !told {
             self.wrong(
                 &["sequences", "resume"],
                 "sequences.resume: only numbered records tell which codes are inside; take it out, or let it ask last-record",
