@@ -37,8 +37,8 @@
 //! tui → control      sim → wire, profile, line, ledger, intake, config, control      audit → vocab
 //! ```
 //!
-//! `cli` reads beside a daemon without the floor (ledger, profile, config, audit), asks through `control`, and opens `tui`
-//! and `sim`. The demo lives in `floor` and is all of it at once, so `floor` knows `sim`, `audit` and `tui` too.
+//! `cli` reads beside a daemon without the floor (ledger, profile, config, audit), asks through `control`, opens `tui` and
+//! `sim`, and names transcripts (`wire`). The demo lives in `floor` and is all of it at once, so `floor` knows `sim`, `audit` and `tui` too.
 //!
 //! | room | holds | must never know |
 //! |---|---|---|

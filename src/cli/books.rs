@@ -2,6 +2,7 @@
 
 use super::TraceArgs;
 use super::place::{self, print, result};
+use super::remarks::{Remark, remarks};
 use crate::audit::{Account, Judge, Verdict, Violation};
 use crate::config::Config;
 use crate::floor::terms::{Exit, Globals, say};
@@ -30,10 +31,13 @@ pub fn check(g: &Globals) -> Exit {
                 return complaints(g, &wrong);
             }
             let (stations, devices, levels) = (c.plan.stations.len(), c.plan.devices.len(), c.plan.levels.len());
-            let warnings = warnings(&c, file);
+            let (unverified, remarks) = remarks(g, &c, file);
+            let warnings: Vec<place::Wrong> = unverified.iter().map(|w| w.told(g)).chain(warnings(&c, file)).collect();
+            remarks.iter().for_each(|r| eprintln!("{}", r.told(g)));
             if g.json {
                 let warnings: Vec<Value> = warnings.iter().map(place::Wrong::json).collect();
-                return result(&json!({"ok": true, "line": c.plan.line, "complaints": [], "warnings": warnings}));
+                let remarks: Vec<Value> = remarks.iter().map(Remark::json).collect();
+                return result(&json!({"ok": true, "line": c.plan.line, "complaints": [], "warnings": warnings, "remarks": remarks}));
             }
             for w in &warnings {
                 print(format_args!("{}{w}", g.either("warning: ", "警告：")));

@@ -8,9 +8,12 @@ mod deliveries;
 mod label;
 mod packs;
 mod place;
+mod profiles;
+mod remarks;
 mod simulate;
 mod supply;
 mod tokens;
+mod wiring;
 
 use crate::floor::run::RunArgs;
 use crate::floor::terms::{Exit, Globals};
@@ -42,6 +45,9 @@ pub enum Command {
     /// Stations
     #[command(subcommand)]
     Station(StationCommand),
+    /// Firmware profiles, and the tools to make one
+    #[command(subcommand)]
+    Profile(profiles::ProfileCommand),
     /// The clock
     #[command(subcommand)]
     Clock(ClockCommand),
@@ -315,6 +321,7 @@ pub fn main() -> u8 {
         Command::Pack(PackCommand::Return(args)) => packs::withdraw(g, &args, ItemState::Returned),
         Command::Job(job) => ask::job(g, &job),
         Command::Station(StationCommand::Clear { station, key }) => ask::station_clear(g, &station, key),
+        Command::Profile(command) => profiles::run(g, command),
         Command::Supply(command) => supply::supply(g, &command),
         Command::Status { watch } => ask::status(g, watch),
         Command::Tui => ask::tui(g),

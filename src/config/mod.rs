@@ -6,11 +6,13 @@ mod check;
 mod codes;
 mod node;
 mod packs;
+mod peers;
 mod read;
 mod supply;
 mod words;
 
 pub use node::Complaint;
+pub use words::address;
 
 use crate::vocab::Plan;
 use crate::vocab::plan::{Setting, Traits};

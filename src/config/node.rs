@@ -115,6 +115,23 @@ impl<'a> Table<'a> {
         }
     }
 
+    /// A list of texts.
+    pub fn texts(&self, key: &'static str) -> Vec<At<&'a str>> {
+        let Some(v) = self.find(key) else { return Vec::new() };
+        let Some(list) = v.get_ref().as_array() else {
+            self.wrong_type(key, v, "a list of texts, [\"…\"]");
+            return Vec::new();
+        };
+        let one = |v: &'a Spanned<DeValue<'a>>| match v.get_ref().as_str() {
+            Some(value) => Some(At { at: v.span().start, value }),
+            None => {
+                self.wrong_type(key, v, "a text in quotes");
+                None
+            }
+        };
+        list.iter().filter_map(one).collect()
+    }
+
     pub fn needed_text(&self, key: &'static str, example: &str) -> Option<At<&'a str>> {
         if self.find(key).is_none() {
             self.missing(key, example);

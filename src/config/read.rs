@@ -3,6 +3,7 @@
 
 use super::node::{At, Table};
 use super::packs::packs;
+use super::peers::allow;
 use super::words::{address, gtin, is_id, point, point_at};
 use super::{Config, Profiles};
 use crate::vocab::grade::Grade;
@@ -239,6 +240,7 @@ fn devices(root: &Table<'_>, profiles: Profiles<'_>) -> (Vec<Device>, Vec<usize>
             None => Address::Tcp { host: String::new(), port: 0 },
         };
         let command = command(&t, &address);
+        let allow = allow(&t, &address);
         let settings = t.table("settings").map(|s| settings(&s)).unwrap_or_default();
         let traits = match profiles(&profile, &settings) {
             Ok(traits) => traits,
@@ -253,7 +255,7 @@ fn devices(root: &Table<'_>, profiles: Profiles<'_>) -> (Vec<Device>, Vec<usize>
         };
         t.done();
         places.push(t.at);
-        out.push(Device { no: DeviceNo(i as u8), id, profile, address, command, settings, traits });
+        out.push(Device { no: DeviceNo(i as u8), id, profile, address, command, allow, settings, traits });
     }
     (out, places)
 }

@@ -26,7 +26,7 @@ pub(super) fn point_at(device: DeviceNo, kind: PointKind, number: u16) -> Point 
 }
 
 /// The five forms of an address, or what is wrong with it.
-pub(super) fn address(s: &str) -> Result<Address, &'static str> {
+pub fn address(s: &str) -> Result<Address, &'static str> {
     const FORMS: &str = "write tcp://HOST:PORT, listen://HOST:PORT, serial:///dev/X?baud=9600&parity=n, serial://name.tty?baud=9600 or evdev:///dev/input/by-id/X";
     let host_port = |rest: &str| -> Option<(String, u16)> {
         let (h, p) = rest.rsplit_once(':')?;

@@ -2,7 +2,7 @@
 
 use super::port::{Link, Opened, Port};
 use super::timer::Timer;
-use crate::vocab::plan::Address;
+use crate::vocab::plan::{Address, Network};
 use crate::vocab::{DeviceNo, Order, Report};
 use crate::wire::{Action, Conversation};
 use std::path::PathBuf;
@@ -46,6 +46,8 @@ pub struct Device {
     pub aside: Option<Address>,
     /// Every request has a TCP connection of its own, closed behind its answer.
     pub per_command: bool,
+    /// Who may connect, where the device connects to us; none: anybody.
+    pub allow: Vec<Network>,
     /// The folder of the configuration file.
     pub folder: PathBuf,
     pub conversation: Box<dyn Conversation>,
@@ -64,7 +66,7 @@ pub struct Driven {
 pub fn spawn(device: Device) -> Driven {
     let (orders, inbox) = mpsc::channel(ORDERS);
     let per_command = device.per_command && matches!(device.address, Address::Tcp { .. });
-    let port = Port::new(device.address, device.aside, device.folder);
+    let port = Port::new(device.address, device.aside, device.folder).allowing(device.allow);
     let talk = Talk {
         per_command,
         served: false,

@@ -10,6 +10,7 @@ mod port;
 mod timer;
 
 pub use driver::{Clock, Device, Driven, Told, spawn};
+pub use port::{Link, Opened, Port};
 pub use timer::Timer;
 
 #[cfg(test)]

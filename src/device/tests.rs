@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::profile::Profiles;
-use crate::vocab::plan::{Address, Parity, Setting};
+use crate::vocab::plan::{Address, Network, Parity, Setting};
 use crate::vocab::report::{Field, Frame};
 use crate::vocab::{DeviceNo, Order, Report};
 use crate::wire::{Place, Points, converse_at};
@@ -35,7 +35,17 @@ fn drive_as(profile: &str, given: &[(&str, &str)], address: Address, aside: Opti
     let points = Points { inputs: vec![0], counters: vec![] };
     let conversation = converse_at(&bound, Place { serial: false, points });
     let per_command = bound.connects_per_command();
-    let driven = spawn(Device { no: DeviceNo(3), address, aside, per_command, folder: folder.into(), conversation, clock, reports });
+    let driven = spawn(Device {
+        no: DeviceNo(3),
+        address,
+        aside,
+        per_command,
+        allow: Vec::new(),
+        folder: folder.into(),
+        conversation,
+        clock,
+        reports,
+    });
     Rig { driven, told }
 }
 
@@ -157,6 +167,31 @@ async fn a_device_that_is_not_there_is_told_once_and_found_when_it_comes() {
     let _reader = accept(&listener).await;
     rig.up().await;
     rig.end().await;
+}
+
+#[tokio::test]
+async fn who_may_not_connect_is_hung_up_on_and_counted() {
+    let open = async |allow: &str| {
+        let address = Address::Listen { host: "127.0.0.1".into(), port: 0 };
+        let mut port = Port::new(address, None, "".into()).allowing(vec![Network::parse(allow).unwrap()]);
+        let number = port.bind().await.unwrap().unwrap();
+        (port, number)
+    };
+    let (mut port, number) = open("10.0.0.0/8").await;
+    let mut strangers = Vec::new();
+    for _ in 0..3 {
+        strangers.push(TcpStream::connect(("127.0.0.1", number)).await.unwrap());
+    }
+    let nobody = timeout(Duration::from_millis(200), port.open()).await;
+    assert!(nobody.is_err(), "nobody is let in");
+    for mut s in strangers {
+        assert_eq!(s.read(&mut [0]).await.unwrap_or(0), 0, "hung up");
+    }
+    assert_eq!(port.refused(), 3);
+    let (mut port, number) = open("127.0.0.0/8").await;
+    let _reader = TcpStream::connect(("127.0.0.1", number)).await.unwrap();
+    timeout(LIMIT, port.open()).await.unwrap().unwrap();
+    assert_eq!(port.refused(), 0);
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 //! Must never know: rules.
 
 mod board;
+pub mod capture;
 pub mod clock;
 pub mod demo;
 mod devices;
@@ -11,6 +12,7 @@ mod hooks;
 pub mod imports;
 mod inbox;
 mod owner;
+pub mod probe;
 mod requests;
 pub mod run;
 mod supplies;

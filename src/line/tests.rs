@@ -81,6 +81,7 @@ fn plan() -> Plan {
         profile: "test".into(),
         address: Address::Tcp { host: "127.0.0.1".into(), port: 1 },
         command: None,
+        allow: Vec::new(),
         settings: BTreeMap::new(),
         traits,
     };

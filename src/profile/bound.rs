@@ -2,7 +2,7 @@
 
 use super::printer::{BufferKind, Confirmation, Role};
 use super::talk::Step;
-use super::{Dialect, Kind, OnEmpty, Profile, Profiles, SettingRule, reader};
+use super::{Dialect, Kind, OnEmpty, Profile, Profiles, SettingRule, Standing, reader};
 use crate::vocab::plan::{PrinterTraits, Setting, Traits};
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ pub struct Bound {
 impl Profiles {
     /// A profile with these settings, or every complaint about them as "what; what would be right".
     pub fn bind(&self, name: &str, given: &BTreeMap<String, Setting>) -> Result<Bound, Vec<String>> {
-        let Some(profile) = self.0.get(name) else {
+        let Some(profile) = self.all.get(name) else {
             return Err(vec![format!("there is no profile \"{name}\"; use one of {}", self.names().collect::<Vec<_>>().join(", "))]);
         };
         let mut wrong = Vec::new();
@@ -66,6 +66,11 @@ impl Profiles {
 }
 
 impl Bound {
+    /// Every setting, defaults among them.
+    pub fn settings(&self) -> &BTreeMap<String, Setting> {
+        &self.settings
+    }
+
     pub fn number(&self, key: &str) -> i64 {
         match self.settings.get(key) {
             Some(Setting::Number(n)) => *n,
@@ -107,7 +112,9 @@ impl Bound {
     pub fn unfit(&self) -> Option<String> {
         let name = &self.profile.name;
         let talk = self.profile.talk.as_ref()?;
-        self.profile.standing?;
+        if self.profile.standing == Standing::Documented {
+            return None;
+        }
         if !talk.has(Role::PutCode) {
             return Some(format!("is watched only: profile {name} is unverified and has no command that puts a code"));
         }

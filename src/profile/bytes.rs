@@ -218,6 +218,11 @@ impl Pattern {
         }
     }
 
+    /// Bytes that stand in it whatever its places hold.
+    pub fn fixed(&self) -> usize {
+        self.0.iter().map(|p| if let Piece::Bytes(b) = p { b.len() } else { 0 }).sum()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

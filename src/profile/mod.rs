@@ -5,14 +5,17 @@
 //!
 //! The words of the language are the types of `shape.rs` (all profiles), `printer.rs` and `reader.rs`. Their JSON Schema is
 //! `schemas/profile.json`: an editor completes with it, and `read/` refuses with it, so the two cannot differ. What a form
-//! alone does not show (a printer without a buffer, a default that its own limits refuse) is in `read/meaning.rs`.
+//! alone does not show (a printer without a buffer, a default that its own limits refuse) is in `read/meaning.rs`. A file
+//! that says only what differs from another (`extends`) is made whole before either, in `read/extends.rs`.
 
 mod bound;
 pub mod bytes;
+pub mod firmware;
 pub mod printer;
 mod read;
 pub mod reader;
 mod shape;
+mod shelf;
 mod shipped;
 pub mod talk;
 #[cfg(test)]
@@ -21,4 +24,5 @@ mod tests;
 pub use bound::Bound;
 pub use printer::OnEmpty;
 pub use shape::{Dialect, Kind, Link, Profile, SettingRule, Standing};
+pub use shelf::Source;
 pub use shipped::{Complaint, Profiles};

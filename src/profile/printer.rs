@@ -324,20 +324,6 @@ fn yes() -> bool {
     true
 }
 
-/// What some firmware has not.
-#[derive(Clone, Debug, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct FirmwareRule {
-    /// It holds for versions ({identity}, numbers parted by points) from this one …
-    pub from: Option<String>,
-    /// … and below this one.
-    pub below: Option<String>,
-    /// Commands that such a printer does not know.
-    pub lacks: Vec<Role>,
-    pub why: String,
-}
-
 /// An oddity with a name, which the conversation knows.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

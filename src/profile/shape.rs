@@ -1,9 +1,10 @@
 //! What every profile says, as its file says it: the shape of the TOML, with the words an editor shows.
 
+use super::firmware::FirmwareRule;
 use super::printer::*;
 use super::reader;
 use super::talk::Talk;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -14,6 +15,12 @@ use std::sync::Arc;
 pub struct Profile {
     /// The name that a configuration gives as `profile`; also the file's name.
     pub name: String,
+    /// Another profile, from which this file says only what differs: tables are taken over key by key, lists as a whole.
+    /// A file that replaces a shipped one may extend that by its own name.
+    pub extends: Option<String>,
+    /// What is not taken over from it: keys parted by points, as "commands.clear".
+    #[serde(default)]
+    pub without: Vec<String>,
     /// The conversation that speaks for it.
     pub dialect: Dialect,
     pub kind: Kind,
@@ -22,8 +29,9 @@ pub struct Profile {
     /// What nobody has seen on hardware yet, each with its reason.
     #[serde(default)]
     pub unverified: Vec<String>,
-    /// How much of it was ever seen; absent: it follows a document or a capture, but for what stands in `unverified`.
-    pub standing: Option<Standing>,
+    /// How well it is known as a whole.
+    #[serde(default)]
+    pub standing: Standing,
     pub link: Link,
     /// Printers: what their memory does.
     pub buffer: Option<Buffer>,
@@ -71,19 +79,26 @@ pub struct Profile {
     /// Dialect `commands`: all of it, read and checked.
     #[serde(skip)]
     pub talk: Option<Arc<Talk>>,
+    /// The profiles that it extends, the nearest first, each with what is unverified in it.
+    #[serde(skip)]
+    pub bases: Vec<(String, Vec<String>)>,
 }
 
-/// How much of a profile was ever seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+/// How well a profile is known as a whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Standing {
-    /// From memory, or from titles of documents. It puts no code anywhere unless the setting `accept_unverified` is true.
+    /// It follows documents or captures; what they leave open stands under `unverified`.
+    #[default]
+    Documented,
+    /// Nobody vouches for any of it: a line that uses it is told so, and it puts no code anywhere unless its setting
+    /// `accept_unverified` is true.
     Unverified,
 }
 
 /// The conversation that speaks for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Dialect {
@@ -95,7 +110,7 @@ pub enum Dialect {
     Modbus,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {

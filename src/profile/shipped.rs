@@ -1,6 +1,8 @@
 //! The profiles inside the binary, and those of a folder in their place.
 
+use super::shelf::{Shelf, Source, stem};
 use super::{Profile, read};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -50,46 +52,90 @@ impl fmt::Display for Complaint {
 }
 
 #[derive(Clone, Debug)]
-pub struct Profiles(pub(super) BTreeMap<String, Profile>);
+pub struct Profiles {
+    pub(super) all: BTreeMap<String, Profile>,
+    shelf: Shelf,
+}
 
 impl Profiles {
     /// The shipped profiles, and those of a folder in their place.
     pub fn load(dir: Option<&Path>) -> Result<Self, Vec<Complaint>> {
-        let (mut all, mut wrong) = (BTreeMap::new(), Vec::new());
-        for (name, text) in SHIPPED {
-            match read::profile(Path::new(name), text) {
-                Ok(p) => drop(all.insert(p.name.clone(), p)),
-                Err(all) => wrong.extend(all),
+        let (shelf, mut wrong) = shelf(dir);
+        let mut all = BTreeMap::new();
+        for slot in shelf.slots() {
+            match read::named(&shelf, &slot) {
+                Ok(p) => drop(all.insert(slot.name, p)),
+                Err(more) => wrong.extend(more),
             }
         }
-        let entries = dir.and_then(|d| std::fs::read_dir(d).ok());
-        let mut files: Vec<PathBuf> = entries
+        if wrong.is_empty() { Ok(Self { all, shelf }) } else { Err(wrong) }
+    }
+
+    /// Reads these texts, each with its file, as if they stood in that folder beside all others: the profiles among them
+    /// and every complaint, in the order given. A file called `-` may have any name.
+    pub fn check(dir: Option<&Path>, texts: Vec<(PathBuf, String)>) -> (Vec<Profile>, Vec<Complaint>) {
+        // What is wrong with files that nobody asked about is not told here.
+        let (mut shelf, _) = shelf(dir);
+        let (mut good, mut wrong) = (Vec::new(), Vec::new());
+        let slots: Vec<_> = texts
             .into_iter()
-            .flatten()
-            .filter_map(|e| Some(e.ok()?.path()))
-            .filter(|p| p.extension().is_some_and(|x| x == "toml"))
+            .map(|(file, text)| {
+                let (name, same) = (stem(&file), |s: &Source| same_file(&s.file, &file));
+                match shelf.top_slot(&name).filter(|slot| shelf.source(slot).is_some_and(same)) {
+                    Some(there) => there,
+                    None => shelf.put(&name, Source { file, text: Cow::Owned(text), shipped: false }),
+                }
+            })
             .collect();
-        files.sort();
-        for file in files {
-            match std::fs::read_to_string(&file) {
-                Ok(text) => match read::profile(&file, &text) {
-                    Ok(p) if file.file_stem().is_none_or(|s| s != p.name.as_str()) => {
-                        wrong.push(Complaint {
-                            file: file.clone(),
-                            line: 1,
-                            what: format!("name = \"{}\" is not the file's name; make them the same", p.name),
-                        });
-                    }
-                    Ok(p) => drop(all.insert(p.name.clone(), p)),
-                    Err(all) => wrong.extend(all),
-                },
-                Err(e) => wrong.push(Complaint { file, line: 0, what: format!("cannot be read: {e}") }),
+        for slot in slots {
+            match read::named(&shelf, &slot) {
+                Ok(p) => good.push(p),
+                Err(more) => wrong.extend(more),
             }
         }
-        if wrong.is_empty() { Ok(Self(all)) } else { Err(wrong) }
+        (good, wrong)
     }
 
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
+        self.all.keys().map(String::as_str)
     }
+
+    /// The profile of this name, without settings.
+    pub fn get(&self, name: &str) -> Option<&Profile> {
+        self.all.get(name)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Profile> {
+        self.all.values()
+    }
+
+    /// The file that counts for this name.
+    pub fn source(&self, name: &str) -> Option<&Source> {
+        self.shelf.top(name)
+    }
+
+    /// The profile as one file, with everything that it takes over from another; `None`: there is no such profile.
+    pub fn resolved(&self, name: &str) -> Option<String> {
+        read::resolved(&self.shelf, &self.shelf.top_slot(name)?)
+    }
+}
+
+fn same_file(a: &Path, b: &Path) -> bool {
+    a == b || a.canonicalize().ok().zip(b.canonicalize().ok()).is_some_and(|(a, b)| a == b)
+}
+
+/// The shipped files and those of the folder over them, and what of the folder cannot be read.
+fn shelf(dir: Option<&Path>) -> (Shelf, Vec<Complaint>) {
+    let (mut shelf, mut wrong) = (Shelf::of(SHIPPED), Vec::new());
+    let entries = dir.and_then(|d| std::fs::read_dir(d).ok());
+    let mut files: Vec<PathBuf> =
+        entries.into_iter().flatten().filter_map(|e| Some(e.ok()?.path())).filter(|p| p.extension().is_some_and(|x| x == "toml")).collect();
+    files.sort();
+    for file in files {
+        match std::fs::read_to_string(&file) {
+            Ok(text) => drop(shelf.put(&stem(&file), Source { file, text: Cow::Owned(text), shipped: false })),
+            Err(e) => wrong.push(Complaint { file, line: 0, what: format!("cannot be read: {e}") }),
+        }
+    }
+    (shelf, wrong)
 }

@@ -3,6 +3,7 @@
 //! Invariant: every name that one part uses, another part has; nobody who holds a [`Talk`] looks for what is missing.
 
 use super::bytes::{Pattern, Values};
+use super::firmware::CommandChange;
 use super::printer::*;
 use std::collections::BTreeMap;
 
@@ -27,7 +28,7 @@ pub struct Talk {
     pub resume: Vec<Step>,
     pub recover: Vec<Step>,
     pub poll: PollRule,
-    pub firmware: Vec<FirmwareRule>,
+    pub firmware: Vec<FirmwareForm>,
     pub quirks: Vec<Quirk>,
     pub simulated: Simulated,
     /// The simulated printer's answer to what it does not know.
@@ -95,6 +96,19 @@ pub struct EventForm {
     pub means: EventMeans,
     pub answer: Option<Vec<u8>>,
     pub say: Option<String>,
+}
+
+/// What is otherwise in some firmware.
+#[derive(Clone, Debug)]
+pub struct FirmwareForm {
+    pub from: Option<String>,
+    pub below: Option<String>,
+    pub lacks: Vec<Role>,
+    /// Each with the whole command, of which the change takes what it names.
+    pub commands: BTreeMap<Role, (CommandChange, CommandForm)>,
+    pub arm: Option<Vec<Step>>,
+    pub disarm: Option<Vec<Step>>,
+    pub clear: Option<Vec<Step>>,
 }
 
 /// What a printer's status says.
@@ -245,7 +259,7 @@ impl Talk {
     }
 
     /// The rules that hold for a printer that calls itself so.
-    pub fn firmware_of(&self, identity: &str) -> impl Iterator<Item = &FirmwareRule> {
+    pub fn firmware_of(&self, identity: &str) -> impl Iterator<Item = &FirmwareForm> {
         let own = version(identity);
         self.firmware.iter().filter(move |f| {
             let at_least = f.from.as_deref().is_none_or(|v| own >= version(v));
@@ -253,8 +267,44 @@ impl Talk {
         })
     }
 
+    /// How a printer that calls itself so is spoken to; `None`: like any other.
+    pub fn of_firmware(&self, identity: &str) -> Option<Self> {
+        let mut own = None;
+        for f in self.firmware_of(identity).filter(|f| f.changes()) {
+            f.change(own.get_or_insert_with(|| self.clone()));
+        }
+        own
+    }
+
     pub fn has_quirk(&self, quirk: Quirk) -> bool {
         self.quirks.contains(&quirk)
+    }
+}
+
+impl FirmwareForm {
+    /// It does more than to lack commands.
+    fn changes(&self) -> bool {
+        !self.commands.is_empty() || [&self.arm, &self.disarm, &self.clear].iter().any(|s| s.is_some())
+    }
+
+    pub fn change(&self, talk: &mut Talk) {
+        for (role, (change, form)) in &self.commands {
+            let own = talk.commands.entry(*role).or_insert_with(|| form.clone());
+            if change.send.is_some() {
+                own.send.clone_from(&form.send);
+            }
+            if change.replies.is_some() {
+                own.replies.clone_from(&form.replies);
+            }
+            own.raw = change.raw.unwrap_or(own.raw);
+            own.timeout_ms = change.timeout_ms.unwrap_or(own.timeout_ms);
+            own.pause_ms = change.pause_ms.unwrap_or(own.pause_ms);
+        }
+        for (own, other) in [(&mut talk.arm, &self.arm), (&mut talk.disarm, &self.disarm), (&mut talk.clear, &self.clear)] {
+            if let Some(other) = other {
+                own.clone_from(other);
+            }
+        }
     }
 }
 

@@ -266,3 +266,43 @@ fn all_mistakes_of_what_is_said_are_told_at_once_each_with_its_line() {
     ];
     assert_eq!(wrong(&shaped), 4);
 }
+
+#[test]
+fn a_firmware_range_changes_commands_timeouts_and_sequences_and_is_held_to_the_same_rules() {
+    let own = |firmware: &str| {
+        let text = format!("name = \"own\"\nextends = \"videojet-zipher\"\nsource = \"here\"\n{firmware}");
+        Profiles::check(None, vec![("own.toml".into(), text)])
+    };
+    let (good, wrong) = own("[[firmware]]\nbelow = \"1.13\"\nlacks = [\"arm-events\"]\nwhy = \"old\"\nreply_timeout_ms = 3000\n\
+         [firmware.commands.start]\ntimeout_ms = 20000\n[firmware.commands.status]\nsend = '\"STAT\"'\n\
+         [firmware.sequences]\narm = [\"select-message\", \"wait 5ms\", \"start\"]\n\
+         [[firmware]]\nbelow = \"1.5\"\nwhy = \"older\"\n[firmware.commands.status]\nsend = '\"ST\"'\n");
+    assert_eq!(wrong, []);
+    let talk = good[0].talk.as_ref().unwrap();
+    assert!(talk.of_firmware("1.13").is_none() && talk.of_firmware("VER 2.0").is_none());
+    let (old, older) = (talk.of_firmware("1.7").unwrap(), talk.of_firmware("1.04").unwrap());
+    let says = |t: &talk::Talk| t.commands[&printer::Role::Status].send.literal().unwrap();
+    assert_eq!((says(talk), says(&old), says(&older)), (b"GST".to_vec(), b"STAT".to_vec(), b"ST".to_vec()));
+    let ms = |t: &talk::Talk, role| t.commands[&role].timeout_ms;
+    use printer::Role::{Clear, SelectMessage, Start};
+    assert_eq!((ms(&old, Start), ms(&old, Clear), ms(&old, SelectMessage)), (20_000, 3_000, 5_000), "its own timeout stays");
+    assert_eq!((old.arm.len(), old.clear.len(), talk.arm.len()), (3, 1, 6));
+    assert_eq!(old.commands[&Start].replies.len(), talk.commands[&Start].replies.len());
+
+    let (_, wrong) =
+        own("[[firmware]]\nwhy = \"always\"\n[[firmware]]\nfrom = \"2\"\nwhy = \"x\"\n[firmware.commands.reset]\ntimeout_ms = 5\n\
+         [firmware.commands.put-code]\nsend = '\"X\"'\n[firmware.sequences]\narm = [\"fly\"]\n");
+    let told: Vec<&str> = wrong.iter().map(|c| c.what.as_str()).collect();
+    for w in [
+        "firmware.0: it holds for no range",
+        "firmware.1.commands.reset: there is no [commands.reset] to change; add send",
+        "firmware.1.commands.put-code: {code} is not sent",
+        "firmware.1.sequences.arm: fly is no step",
+    ] {
+        assert!(told.iter().any(|t| t.contains(w)), "{w}: {told:?}");
+    }
+    let (_, wrong) = own("[[firmware]]\nfrom = \"2\"\nwhy = \"x\"\n[firmware.sequences]\nclear = [\"status\"]\n");
+    assert!(wrong.len() == 1 && wrong[0].what.contains("firmware.0: clear_is_safe = true, but nothing clears"), "{wrong:?}");
+    let (_, wrong) = own("[[firmware]]\nfrom = \"2\"\nwhy = \"x\"\n[firmware.sequences]\nconnect = [\"status\"]\n");
+    assert!(wrong.len() == 1 && wrong[0].what.contains("no key connect; it has: arm, clear, disarm"), "{wrong:?}");
+}

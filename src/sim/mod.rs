@@ -8,6 +8,7 @@ pub mod emul;
 pub mod example;
 pub mod process;
 pub mod related;
+pub mod replay;
 pub mod rig;
 pub mod shift;
 pub mod world;

@@ -189,6 +189,13 @@ impl Rig {
         }
     }
 
+    /// Sets a printer's print counter, where it has one that the host can read.
+    pub fn set_count(&mut self, device: DeviceNo, count: u64) {
+        if let Some(Emulated::Commands(p)) = self.seat(device) {
+            p.set_count(count);
+        }
+    }
+
     fn seat(&mut self, device: DeviceNo) -> Option<&mut Emulated> {
         self.seats.get_mut(&device).filter(|s| s.powered).map(|s| &mut s.device)
     }

@@ -9,6 +9,7 @@ pub mod grade;
 pub mod gs1;
 pub mod ids;
 pub mod key;
+mod network;
 pub mod plan;
 pub mod report;
 pub mod rng;

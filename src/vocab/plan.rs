@@ -9,6 +9,8 @@ use super::supply::SupplyRule;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+pub use super::network::Network;
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     pub line: String,
@@ -113,6 +115,8 @@ pub struct Device {
     pub address: Address,
     /// A link of its own for commands; none: they go by the only one.
     pub command: Option<Address>,
+    /// Who may connect, where the device connects to us; none: anybody.
+    pub allow: Vec<Network>,
     pub settings: BTreeMap<String, Setting>,
     pub traits: Traits,
 }

@@ -1,5 +1,10 @@
 //! Every conversation and framer against mutated, split and senseless bytes, mixed with orders, silences and lost links:
 //! no panic, bounded buffers, no code told or sent that was not ordered, none sent twice without a refusal.
+//!
+//! Here are printers and modules as they may be set; every shipped profile, as it comes, is in `every.rs` and
+//! `reader/fuzz.rs`.
+
+mod every;
 
 use super::framer::{Codenet as Units, Framer, LONGEST_ECHO, LONGEST_FRAME};
 use super::transcript::{Step, Transcript, code};
@@ -13,6 +18,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Chunks per conversation.
 const CHUNKS: u32 = 200_000;
+
+/// Bytes that a profile hears: as many as are asked for, for a long run.
+pub(super) fn bytes_wanted(usual: usize) -> usize {
+    std::env::var("PACKMARK_FUZZ_BYTES").map_or(usual, |n| n.parse().expect("PACKMARK_FUZZ_BYTES is a number"))
+}
+
 /// Begins every code that is ordered; long enough for no other request to hold it.
 const MARK: &[u8] = b"#code-";
 
@@ -134,6 +145,7 @@ struct Watch {
     gathers: bool,
     hung_up: bool,
     up: bool,
+    ups: u32,
     frames: u32,
     polls: u32,
 }
@@ -191,7 +203,10 @@ impl Watch {
                 assert!(inside.iter().all(|c| self.sent_at.contains_key(&c.ordinal) && !self.named.contains(&c.ordinal)), "{inside:?}");
             }
             Report::Noise { bytes, count } => assert!(bytes.len() <= 256 && bytes.len() as u32 <= count),
-            Report::Up { .. } => self.up = true,
+            Report::Up { .. } => {
+                self.up = true;
+                self.ups += 1;
+            }
             Report::Down { .. } => self.up = false,
             Report::Frame(_) => self.frames += 1,
             Report::Polled(_) => self.polls += 1,

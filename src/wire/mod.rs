@@ -14,6 +14,7 @@ mod fuzz;
 pub mod label;
 mod modbus;
 mod outbox;
+pub mod probe;
 pub mod reader;
 pub mod transcript;
 mod zpl;

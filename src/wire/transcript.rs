@@ -23,14 +23,17 @@
 //! `output N on|off`, `trigger MS`, `verdict good|bad`. Must never know: clocks, files.
 
 mod parse;
+mod walk;
+mod write;
 
-use super::{Action, Conversation};
+use super::Conversation;
 use crate::vocab::plan::Setting;
 use crate::vocab::report::{Field, Frame};
 use crate::vocab::{CodeRef, Order, PackNo, Report};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 pub use parse::Wrong;
+pub use write::{Side, Writer, notation};
 
 /// Where a transcript comes from; `Computed` keeps a profile unverified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,70 +150,42 @@ impl Transcript {
         self.settings.iter().map(|(k, v)| (k.clone(), value(v))).collect()
     }
 
+    /// No line says what our side reports: what was recorded between a device and its host, as it is.
+    pub fn is_bare(&self) -> bool {
+        !self.steps.iter().any(|(_, s)| matches!(s, Step::Expect(_) | Step::HangUp))
+    }
+
     /// Plays the device's part; `Err`: the first line that our side did not keep to, and how.
     pub fn replay(&self, host: &mut dyn Conversation) -> Result<(), Wrong> {
-        let mut done: VecDeque<Action> = VecDeque::new();
-        let mut now_us = 1_000_000;
-        for (line, step) in &self.steps {
-            let wrong = |what: String| Wrong { line: *line, what };
-            let expected = matches!(step, Step::Host(_) | Step::Expect(_) | Step::HangUp | Step::At(_));
-            if let Some(surplus) = done.front().filter(|_| !expected) {
-                return Err(wrong(format!("before this line our side also did: {}", said(surplus))));
-            }
-            match step {
-                Step::At(_) => {}
-                Step::Opened => host.opened(now_us),
-                Step::Closed => host.closed(now_us, "the transcript says so"),
-                Step::Device(bytes) => host.received(bytes, now_us),
-                Step::Order(Order::Verdict { good, .. }) => host.ordered(Order::Verdict { good: *good, frame_us: now_us }, now_us),
-                Step::Order(order) => host.ordered(order.clone(), now_us),
-                Step::Wait { us } => {
-                    let until = now_us + us;
-                    while let Some(due) = host.deadline().filter(|d| *d <= until) {
-                        now_us = now_us.max(due);
-                        host.due(now_us);
-                        let before = done.len();
-                        done.extend(std::iter::from_fn(|| host.poll()));
-                        if done.len() == before && host.deadline().is_some_and(|d| d <= now_us) {
-                            return Err(wrong("our side is due again at once and does nothing".into()));
-                        }
-                    }
-                    now_us = until;
-                }
-                Step::Host(bytes) => match done.pop_front() {
-                    Some(Action::Send(sent) | Action::Command(sent)) if sent == *bytes => {}
-                    other => return Err(wrong(format!("expected bytes \"{}\", got {}", bytes.escape_ascii(), or_nothing(other)))),
-                },
-                Step::Expect(report) => match done.pop_front() {
-                    Some(Action::Tell(told)) if shown(&told) == *report => {}
-                    other => return Err(wrong(format!("expected {report}, got {}", or_nothing(other)))),
-                },
-                Step::HangUp => match done.pop_front() {
-                    Some(Action::HangUp { .. }) => {}
-                    other => return Err(wrong(format!("expected hang-up, got {}", or_nothing(other)))),
-                },
-            }
-            done.extend(std::iter::from_fn(|| host.poll()));
-        }
-        match done.front() {
-            None => Ok(()),
-            Some(a) => {
-                Err(Wrong { line: self.steps.last().map_or(0, |s| s.0), what: format!("after the last line our side did: {}", said(a)) })
-            }
-        }
+        walk::walk(self, host)
+            .into_iter()
+            .find(|l| l.verdict == Verdict::Wrong)
+            .map_or(Ok(()), |l| Err(Wrong { line: l.line, what: l.what }))
+    }
+
+    /// Plays the device's part to the end: what came of each line. Of a bare transcript, reports are told and not judged.
+    pub fn walk(&self, host: &mut dyn Conversation) -> Vec<Line> {
+        walk::walk(self, host)
     }
 }
 
-fn said(action: &Action) -> String {
-    match action {
-        Action::Send(bytes) | Action::Command(bytes) => format!("send \"{}\"", bytes.escape_ascii()),
-        Action::Tell(r) => format!("report {}", shown(r)),
-        Action::HangUp { why } => format!("hang up ({why})"),
-    }
+/// What came of a line of a transcript.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    pub line: usize,
+    pub verdict: Verdict,
+    /// For `Played`: what was done; for `Good`: what was expected and came; else a sentence.
+    pub what: String,
 }
 
-fn or_nothing(action: Option<Action>) -> String {
-    action.map_or_else(|| "nothing".into(), |a| said(&a))
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The other part, played.
+    Played,
+    Good,
+    /// Worth knowing, and not judged.
+    Note,
+    Wrong,
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod label;
 mod outsider;
 mod packs;
 mod played;
+mod profiles;
 mod readme;
 mod refusals;
 mod reject;

@@ -21,7 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sim", &["wire", "profile", "line", "ledger", "intake", "config", "control"]),
     // The demo, in the floor, is simulator, daemon, console and auditor together.
     ("floor", &["device", "wire", "profile", "line", "ledger", "intake", "control", "config", "sim", "audit", "tui", "upstream"]),
-    ("cli", &["floor", "ledger", "intake", "control", "config", "profile", "audit", "sim", "symbol", "tui"]),
+    ("cli", &["floor", "ledger", "intake", "control", "config", "profile", "audit", "sim", "symbol", "tui", "wire"]),
 ];
 
 /// Words and the rooms (or files) where they may stand, outside of tests.

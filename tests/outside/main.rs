@@ -66,6 +66,7 @@ fn drive(port: u16, settings: &[(&str, i64)], points: Points) -> (Driven, mpsc::
             address,
             aside: None,
             per_command: bound.connects_per_command(),
+            allow: Vec::new(),
             folder: ".".into(),
             conversation,
             clock,

@@ -92,6 +92,7 @@ const FILES: &[(&str, &str, &[&str])] = &[
     ("ledger/error.rs", include_str!("../../ledger/error.rs"), &[]),
     ("config/check.rs", include_str!("../../config/check.rs"), &["[[station]] {}: {what}", "[[level]] {}: {what}"]),
     ("config/codes.rs", include_str!("../../config/codes.rs"), &[]),
+    ("config/peers.rs", include_str!("../../config/peers.rs"), &[]),
     ("config/packs.rs", include_str!("../../config/packs.rs"), &[]),
     ("config/read.rs", include_str!("../../config/read.rs"), &["write {code} or {gs1} where the barcode's data stands"]),
     ("config/supply.rs", include_str!("../../config/supply.rs"), &["[[supply]] {} {}"]),

@@ -2,9 +2,10 @@
 
 use super::meaning::Complain;
 use crate::profile::bytes::Pattern;
+use crate::profile::firmware::CommandChange;
 use crate::profile::printer::*;
 use crate::profile::talk::*;
-use crate::profile::{OnEmpty, Profile};
+use crate::profile::{OnEmpty, Profile, Standing};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Places that a command may hold beside settings, and those it must.
@@ -33,14 +34,20 @@ fn told_by(role: Role) -> Option<&'static str> {
 pub(super) struct Build<'a> {
     pub p: &'a Profile,
     say: &'a mut Complain<'a>,
+    /// Complaints so far.
+    told: usize,
+    /// The number of the [[firmware]] whose change is looked at.
+    firmware: Option<String>,
 }
 
 pub(super) fn talk(p: &Profile, say: &mut Complain<'_>) -> Option<Talk> {
-    let mut b = Build { p, say };
+    let mut b = Build { p, say, told: 0, firmware: None };
     let inbound = b.inbound();
     let commands = b.commands(&inbound);
     let events = b.events(&inbound);
-    let steps = |b: &mut Build<'_>, name: &str, texts: &[String]| b.steps(name, texts);
+    let firmware = b.firmware(&inbound, &commands);
+    let none = BTreeMap::new();
+    let steps = |b: &mut Build<'_>, name: &str, texts: &[String]| b.steps(&["sequences", name], texts, &none);
     let s = &p.sequences;
     let talk = Talk {
         before: b.pattern(&["frame", "before"], &p.frame.before, &[]),
@@ -61,18 +68,30 @@ pub(super) fn talk(p: &Profile, say: &mut Complain<'_>) -> Option<Talk> {
         events,
         status: p.status.clone(),
         poll: p.poll.clone().unwrap_or(PollRule { status_ms: 0, confirm_ms: 0, while_armed: true }),
-        firmware: p.firmware.clone(),
+        firmware,
         quirks: p.quirks.iter().map(|q| q.name).collect(),
         unknown: p.simulated.unknown.as_ref().map(|u| b.pattern(&["simulated", "unknown"], u, &["sum"])),
         simulated: p.simulated.clone(),
     };
     b.whole(&talk);
+    // What every other printer is told must hold for each firmware too.
+    let sound = b.told == 0;
+    for (i, f) in talk.firmware.iter().enumerate().filter(|_| sound) {
+        let mut changed = talk.clone();
+        f.change(&mut changed);
+        b.firmware = Some(i.to_string());
+        b.whole(&changed);
+    }
     Some(talk)
 }
 
 impl Build<'_> {
     pub fn wrong(&mut self, path: &[&str], what: impl Into<String>) {
-        (self.say)(path, what.into());
+        self.told += 1;
+        match &self.firmware {
+            Some(n) => (self.say)(&["firmware", n], format!("firmware.{n}: {}", what.into())),
+            None => (self.say)(path, what.into()),
+        }
     }
 
     /// `allowed`: its places beside settings; `["*"]`: any.
@@ -195,49 +214,93 @@ impl Build<'_> {
     fn commands(&mut self, inbound: &[InboundForm]) -> BTreeMap<Role, CommandForm> {
         let mut all = BTreeMap::new();
         for (role, c) in &self.p.commands {
-            let key = role.name();
-            let (may, must) = places_of(*role);
-            let send = self.pattern(&["commands", &key, "send"], &c.send, may);
-            for place in must.iter().filter(|m| !send.has(m)) {
-                self.wrong(&["commands", &key, "send"], format!("commands.{key}: {{{place}}} is not sent; put it into send"));
-            }
-            let mut replies = Vec::new();
-            for (i, r) in c.replies.iter().enumerate() {
-                let n = i.to_string();
-                let path = ["commands", key.as_str(), "replies", &n];
-                let is = self.pattern(&[&path[..], &["is"]].concat(), &r.is, &["*"]);
-                let from = self.from(&[&path[..], &["from"]].concat(), r.from.as_ref(), inbound);
-                let not_taken = matches!(r.means, Means::Full | Means::Busy);
-                if (not_taken || r.means == Means::TakenFull) && *role != Role::PutCode {
-                    self.wrong(&path, format!("commands.{key}: only put-code can be full or busy; say refused"));
-                }
-                if not_taken && !self.p.buffer.as_ref().is_some_and(|b| b.refusal_means_not_taken) {
-                    self.wrong(
-                        &path,
-                        format!("commands.{key}: a code is offered again only where a refusal means not taken; say refused, or set buffer.refusal_means_not_taken"),
-                    );
-                }
-                if is.has("sum") && self.p.frame.checksum.is_none() {
-                    self.wrong(&path, format!("commands.{key}: {{sum}} needs [frame] checksum; add it"));
-                }
-                replies.push(ReplyForm { is, from, means: r.means, when: r.when, say: r.say.clone() });
-            }
-            if let Some(place) = told_by(*role)
-                && !replies.iter().any(|r| r.means == Means::Ok && r.is.has(place))
-            {
-                self.wrong(&["commands", &key], format!("commands.{key}: no reply tells {{{place}}}; put it into one that means ok"));
-            }
-            if !replies.is_empty() && !replies.iter().any(|r| r.means == Means::Ok) {
-                self.wrong(&["commands", &key], format!("commands.{key}: no reply means ok; say which one does"));
-            }
-            let timeout_ms = c.timeout_ms.unwrap_or(self.p.link.reply_timeout_ms);
-            all.insert(
-                *role,
-                CommandForm { send, raw: c.raw, replies, timeout_ms, pause_ms: c.pause_ms, settle_ms: c.settle_ms, read_back: c.read_back },
-            );
+            let form = self.command(&["commands", &role.name()], *role, c, inbound);
+            all.insert(*role, form);
         }
-        if !all.contains_key(&Role::PutCode) && self.p.standing.is_none() {
+        if !all.contains_key(&Role::PutCode) && self.p.standing == Standing::Documented {
             self.wrong(&["commands"], "nothing puts a code; add [commands.put-code]");
+        }
+        all
+    }
+
+    fn command(&mut self, at: &[&str], role: Role, c: &Command, inbound: &[InboundForm]) -> CommandForm {
+        let key = at.join(".");
+        let within = |more: &[&'static str]| [at, more].concat();
+        let (may, must) = places_of(role);
+        let send = self.pattern(&within(&["send"]), &c.send, may);
+        for place in must.iter().filter(|m| !send.has(m)) {
+            self.wrong(&within(&["send"]), format!("{key}: {{{place}}} is not sent; put it into send"));
+        }
+        let mut replies = Vec::new();
+        for (i, r) in c.replies.iter().enumerate() {
+            let n = i.to_string();
+            let path = [at, &["replies", &n]].concat();
+            let is = self.pattern(&[&path[..], &["is"]].concat(), &r.is, &["*"]);
+            let from = self.from(&[&path[..], &["from"]].concat(), r.from.as_ref(), inbound);
+            let not_taken = matches!(r.means, Means::Full | Means::Busy);
+            if (not_taken || r.means == Means::TakenFull) && role != Role::PutCode {
+                self.wrong(&path, format!("{key}: only put-code can be full or busy; say refused"));
+            }
+            if not_taken && !self.p.buffer.as_ref().is_some_and(|b| b.refusal_means_not_taken) {
+                self.wrong(
+                    &path,
+                    format!(
+                        "{key}: a code is offered again only where a refusal means not taken; say refused, or set buffer.refusal_means_not_taken"
+                    ),
+                );
+            }
+            if is.has("sum") && self.p.frame.checksum.is_none() {
+                self.wrong(&path, format!("{key}: {{sum}} needs [frame] checksum; add it"));
+            }
+            replies.push(ReplyForm { is, from, means: r.means, when: r.when, say: r.say.clone() });
+        }
+        if let Some(place) = told_by(role)
+            && !replies.iter().any(|r| r.means == Means::Ok && r.is.has(place))
+        {
+            self.wrong(at, format!("{key}: no reply tells {{{place}}}; put it into one that means ok"));
+        }
+        if !replies.is_empty() && !replies.iter().any(|r| r.means == Means::Ok) {
+            self.wrong(at, format!("{key}: no reply means ok; say which one does"));
+        }
+        let timeout_ms = c.timeout_ms.unwrap_or(self.p.link.reply_timeout_ms);
+        let (pause_ms, settle_ms, read_back) = (c.pause_ms, c.settle_ms, c.read_back);
+        CommandForm { send, raw: c.raw, replies, timeout_ms, pause_ms, settle_ms, read_back }
+    }
+
+    /// What is otherwise in some firmware, each change with the whole command that it makes.
+    fn firmware(&mut self, inbound: &[InboundForm], base: &BTreeMap<Role, CommandForm>) -> Vec<FirmwareForm> {
+        let p = self.p;
+        let mut all = Vec::new();
+        for (i, f) in p.firmware.iter().enumerate() {
+            let n = i.to_string();
+            if f.from.is_none() && f.below.is_none() {
+                self.wrong(&["firmware", &n], format!("firmware.{n}: it holds for no range; say from, below or both"));
+            }
+            let mut commands = BTreeMap::new();
+            for (role, change) in &f.commands {
+                let name = role.name();
+                let at = ["firmware", &n, "commands", &name];
+                match change.over(p.commands.get(role)) {
+                    Some(whole) => {
+                        let form = self.command(&at, *role, &whole, inbound);
+                        commands.insert(*role, (change.clone(), form));
+                    }
+                    None => self.wrong(&at, format!("{}: there is no [commands.{name}] to change; add send", at.join("."))),
+                }
+            }
+            let of_the_link = p.commands.iter().filter(|(_, c)| f.reply_timeout_ms.is_some() && c.timeout_ms.is_none());
+            for (role, _) in of_the_link {
+                let unchanged = || (CommandChange::default(), base[role].clone());
+                let (change, _) = commands.entry(*role).or_insert_with(unchanged);
+                change.timeout_ms = change.timeout_ms.or(f.reply_timeout_ms);
+            }
+            let s = &f.sequences;
+            let mut steps = |name: &str, texts: &Option<Vec<String>>| {
+                texts.as_ref().map(|t| self.steps(&["firmware", &n, "sequences", name], t, &f.commands))
+            };
+            let (arm, disarm, clear) = (steps("arm", &s.arm), steps("disarm", &s.disarm), steps("clear", &s.clear));
+            let (from, below, lacks) = (f.from.clone(), f.below.clone(), f.lacks.clone());
+            all.push(FirmwareForm { from, below, lacks, commands, arm, disarm, clear });
         }
         all
     }
@@ -254,7 +317,9 @@ impl Build<'_> {
         all
     }
 
-    fn steps(&mut self, name: &str, texts: &[String]) -> Vec<Step> {
+    /// `more`: commands that some firmware has beside those of all.
+    fn steps(&mut self, at: &[&str], texts: &[String], more: &BTreeMap<Role, CommandChange>) -> Vec<Step> {
+        let p = self.p;
         let mut steps = Vec::new();
         for (i, text) in texts.iter().enumerate() {
             let n = i.to_string();
@@ -262,11 +327,11 @@ impl Build<'_> {
                 steps.push(Step::Wait { ms });
                 continue;
             }
-            match self.p.commands.keys().find(|r| r.name() == *text) {
+            match p.commands.keys().chain(more.keys()).find(|r| r.name() == *text) {
                 Some(role) => steps.push(Step::Do(*role)),
                 None => self.wrong(
-                    &["sequences", name, &n],
-                    format!("sequences.{name}: {text} is no step; name a command of this file, or \"wait 500ms\""),
+                    &[at, &[n.as_str()]].concat(),
+                    format!("{}: {text} is no step; name a command of this file, or \"wait 500ms\"", at.join(".")),
                 ),
             }
         }
@@ -304,6 +369,10 @@ impl Build<'_> {
         self.records(t, numbered);
         if buffer.on_empty == OnEmpty::Repeats && t.has_quirk(Quirk::BlankAfterPrint) && !clears {
             self.wrong(&["quirks"], "blank-after-print empties the field by the command clear; add it, or take the quirk out");
+        }
+        let asks = |steps: &[Step]| steps.contains(&Step::Do(Role::Identify));
+        if !t.firmware.is_empty() && !asks(&t.connect) && !asks(&t.arm) {
+            self.wrong(&["firmware"], "firmware: nothing asks for the version; put identify into sequences.connect");
         }
         self.status(t);
         self.ends(t);

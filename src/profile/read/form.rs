@@ -15,6 +15,26 @@ pub(super) fn check(r: &mut Reading<'_>, root: &DeTable<'_>) {
     table(r, "the file", 0, root, &SCHEMA);
 }
 
+/// The schema of a whole file.
+pub(super) fn whole() -> &'static Value {
+    &SCHEMA
+}
+
+/// The schema of what stands under a key of a table; null where nothing is known of it.
+pub(super) fn inner(schema: &'static Value, key: &str) -> &'static Value {
+    let schema = resolved(schema);
+    match schema["properties"].get(key) {
+        Some(inner) => inner,
+        None => &schema["additionalProperties"],
+    }
+}
+
+/// Of a table that has several shapes, the key that tells them apart.
+pub(super) fn tag(schema: &'static Value) -> Option<&'static str> {
+    let first = resolved(schema)["oneOf"].as_array()?.first()?;
+    first["properties"].as_object()?.iter().find(|(_, s)| s.get("const").is_some()).map(|(k, _)| k.as_str())
+}
+
 /// What a `$ref` points to; of an optional value, the value.
 fn resolved(schema: &'static Value) -> &'static Value {
     if let Some(to) = schema["$ref"].as_str() {
@@ -56,7 +76,7 @@ fn table(r: &mut Reading<'_>, label: &str, at: usize, t: &DeTable<'_>, schema: &
 /// Of several shapes, the one that the table's tag names.
 fn variant(r: &mut Reading<'_>, label: &str, at: usize, t: &DeTable<'_>, schema: &'static Value) -> Option<&'static Value> {
     let Some(shapes) = schema["oneOf"].as_array() else { return Some(schema) };
-    let tag = shapes[0]["properties"].as_object()?.iter().find(|(_, s)| s.get("const").is_some())?.0;
+    let tag = tag(schema)?;
     let words: Vec<&str> = shapes.iter().filter_map(|s| s["properties"][tag]["const"].as_str()).collect();
     let named = find(t, tag).and_then(|(_, v)| v.as_str());
     let shape = shapes.iter().find(|s| s["properties"][tag]["const"].as_str() == named && named.is_some());

@@ -28,6 +28,9 @@ fn kinds_of(dialect: Dialect) -> &'static [(Kind, &'static str)] {
 }
 
 pub(super) fn check(r: &mut Reading<'_>, p: &mut Profile, root: &DeTable<'_>) {
+    if p.extends.is_none() && !p.without.is_empty() {
+        r.complain(place(root, &["without"]), "without: nothing is taken over here; name what it extends, or take it out".into());
+    }
     if p.source.trim().is_empty() {
         r.complain(place(root, &["source"]), "source is empty; name the document and page, or the capture".into());
     }

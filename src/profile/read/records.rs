@@ -2,10 +2,10 @@
 //! that nobody has seen at work.
 
 use super::commands::Build;
-use crate::profile::SettingRule;
 use crate::profile::bytes::Pattern;
 use crate::profile::printer::*;
 use crate::profile::talk::{Step, Talk};
+use crate::profile::{SettingRule, Standing};
 use std::collections::BTreeMap;
 
 impl Build<'_> {
@@ -92,7 +92,8 @@ impl Build<'_> {
             self.wrong(&["sequences", "recover"], "a status recovers, but nothing is done then; add sequences.recover");
         }
         let flag = |key: &str| matches!(self.p.settings.get(key), None | Some(SettingRule::Flag { default: false, .. }));
-        let (asked, has) = (self.p.standing.is_some() && t.has(Role::PutCode), self.p.settings.contains_key("accept_unverified"));
+        let (asked, has) =
+            (self.p.standing == Standing::Unverified && t.has(Role::PutCode), self.p.settings.contains_key("accept_unverified"));
         if !flag("accept_unverified") || asked && !has {
             self.wrong(
                 &["standing"],

@@ -67,6 +67,9 @@ impl Commands {
     /// For a profile of another dialect.
     pub fn new(bound: &Bound, messages: Vec<String>, rng: Rng) -> Self {
         let talk = bound.profile.talk.clone().expect("a profile of the dialect commands was read with its talk");
+        // It speaks as the firmware that it says it is.
+        let own = talk.simulated.values.get("identity").and_then(|i| talk.of_firmware(i));
+        let talk = own.map_or(talk, Arc::new);
         let buffer = bound.profile.buffer.as_ref();
         let kind = buffer.map_or(BufferKind::Overwrite, |b| b.kind);
         Self {

@@ -30,7 +30,7 @@ use credit::Inside;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use steps::{Run, Seq};
-use units::{Unit, Units};
+pub(super) use units::{Unit, Units};
 
 /// A printer in trouble is looked at, or adopted anew, this often.
 const TROUBLE_US: u64 = 1_000 * MS;
@@ -98,6 +98,7 @@ struct Refused {
 #[derive(Debug)]
 pub struct Commands {
     bound: Bound,
+    /// As this printer is spoken to: its firmware may differ.
     talk: Arc<Talk>,
     out: Outbox,
     units: Units,
@@ -166,6 +167,13 @@ impl Commands {
 
     fn can(&self, role: Role) -> bool {
         self.talk.has(role) && !self.lacking.contains(&role)
+    }
+
+    /// Nobody knows yet which firmware it is.
+    fn talk_of_any(&mut self) {
+        if let Some(talk) = &self.bound.profile.talk {
+            self.talk = talk.clone();
+        }
     }
 
     /// Sends a command. `values` are encoded already.
@@ -364,6 +372,7 @@ impl Conversation for Commands {
         self.units.reset();
         self.lacking.clear();
         self.identity = None;
+        self.talk_of_any();
         self.stage = Stage::Connecting;
         self.status_due_us = now_us + u64::from(self.talk.poll.status_ms) * MS;
         self.begin(Seq::Connect, now_us);

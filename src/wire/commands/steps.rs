@@ -6,6 +6,7 @@ use crate::profile::printer::{Condition, Means, Role};
 use crate::profile::talk::Step;
 use crate::vocab::Report;
 use crate::vocab::time::MS;
+use std::sync::Arc;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Seq {
@@ -214,7 +215,11 @@ impl Commands {
         match role {
             Role::Identify => {
                 let identity = values.text("identity");
+                self.talk_of_any();
                 self.lacking = identity.iter().flat_map(|i| self.talk.firmware_of(i)).flat_map(|f| f.lacks.clone()).collect();
+                if let Some(own) = identity.as_deref().and_then(|i| self.talk.of_firmware(i)) {
+                    self.talk = Arc::new(own);
+                }
                 self.identity = identity;
             }
             Role::Clear => {

@@ -9,7 +9,7 @@ use crate::profile::talk::{Begin, InboundForm, single};
 pub(super) const LONGEST: usize = 4_096;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Unit {
+pub(in crate::wire) enum Unit {
     /// The number of its form, and its bytes without what the form takes off.
     Is {
         form: usize,
@@ -19,7 +19,7 @@ pub(super) enum Unit {
 }
 
 #[derive(Debug)]
-pub(super) struct Units {
+pub(in crate::wire) struct Units {
     forms: Vec<InboundForm>,
     /// Of the forms that are checked.
     sum: Option<Checksum>,

@@ -1,7 +1,7 @@
 //! Every reader profile against random, mutated, glued and split bytes: no panic, bounded memory, at most one answer a frame,
 //! and no code that was not in the stream.
 //!
-//! `PACKMARK_FUZZ_BYTES=10000000 cargo test --release --lib reader::fuzz` is the long run.
+//! `PACKMARK_FUZZ_BYTES=10000000 cargo test --lib fuzz` is the long run.
 
 use crate::profile::Profiles;
 use crate::profile::reader::{Charset, Handshake};
@@ -9,16 +9,13 @@ use crate::vocab::plan::Setting;
 use crate::vocab::report::{Field, Frame};
 use crate::vocab::rng::Rng;
 use crate::vocab::{Order, Report};
+use crate::wire::fuzz::bytes_wanted;
 use crate::wire::transcript::{Step, Transcript};
 use crate::wire::{Action, Place, converse_at};
 use std::collections::BTreeMap;
 
 /// The stream's newest bytes, where a code must have stood.
 const REMEMBERED: usize = 96 * 1024;
-
-fn bytes_wanted() -> usize {
-    std::env::var("PACKMARK_FUZZ_BYTES").ok().and_then(|n| n.parse().ok()).unwrap_or(200_000)
-}
 
 fn mutate(bytes: &mut Vec<u8>, rng: &mut Rng) {
     for _ in 0..1 + rng.below(3) {
@@ -49,7 +46,8 @@ fn torment(profile: &str, given: &BTreeMap<String, Setting>, phrases: &[Vec<u8>]
     if let Some(p) = phrases.first().filter(|_| rules.probe.is_some()) {
         host.received(p, now_us);
     }
-    while fed < bytes_wanted() {
+    let wanted = bytes_wanted(200_000);
+    while fed < wanted {
         now_us += if rng.chance(100_000) { rng.below(1_500_000) } else { rng.below(3_000) };
         let mut hung_up = false;
         for _ in 0..50 {
@@ -163,4 +161,6 @@ fn every_reader_profile_survives_anything() {
         *all_codes.entry(profile).or_insert(0) += codes;
     }
     assert!(all_codes.values().all(|n| *n > 15), "{all_codes:?}");
+    let readers = all.iter().filter(|p| p.reader.is_some()).map(|p| &p.name);
+    assert!(readers.eq(all_codes.into_keys()), "every shipped reader is tormented");
 }

@@ -17,6 +17,9 @@ impl fmt::Display for Wrong {
     }
 }
 
+/// Time that may go by on one line.
+const LONGEST_MS: u64 = 3_600_000;
+
 pub(super) fn transcript(text: &str) -> Result<Transcript, Vec<Wrong>> {
     let mut t = Transcript {
         profile: String::new(),
@@ -100,7 +103,8 @@ fn step(line: &str) -> Result<Step, String> {
         ">" => bytes(rest).map(Step::Host),
         "<" => bytes(rest).map(Step::Device),
         "+" => {
-            let ms = rest.strip_suffix("ms").and_then(|n| n.parse::<u64>().ok()).ok_or("time is +250ms")?;
+            let ms = rest.strip_suffix("ms").and_then(|n| n.parse::<u64>().ok()).filter(|ms| *ms <= LONGEST_MS);
+            let ms = ms.ok_or("time is +250ms, an hour at most")?;
             Ok(Step::Wait { us: ms * 1_000 })
         }
         "!" => match rest.split_once(' ').unwrap_or((rest, "")) {

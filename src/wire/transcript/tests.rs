@@ -61,3 +61,20 @@ fn a_broken_transcript_names_all_its_mistakes() {
     let wrong = Transcript::parse("# from: nowhere\n> 1B4\n? x\n< \"open\n+5s\n! order fly\n").unwrap_err();
     assert_eq!(wrong.iter().map(|w| w.line).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6, 1, 1], "{wrong:?}");
 }
+
+/// The very bytes that a printer of an older firmware is told, and those of any other.
+#[test]
+fn a_firmware_is_spoken_to_as_its_range_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = "name = \"own\"\nextends = \"videojet-zipher\"\nsource = \"here\"\n[[firmware]]\nbelow = \"1.13\"\nwhy = \"old\"\n\
+                [firmware.commands.clear]\nsend = '\"OLDCQI\"'\ntimeout_ms = 4000\n[firmware.sequences]\narm = [\"clear\"]\n";
+    std::fs::write(dir.path().join("own.toml"), text).unwrap();
+    let bound = Profiles::load(Some(dir.path())).unwrap().bind("own", &BTreeMap::new()).unwrap();
+    let head = "# profile: own\n# source: here\n# from: computed\n";
+    let begin = |version: &str| format!("! opened\n> 0D\n> \"VER\\r\"\n< \"VER|{version}|A|\\r\"\n! up {version}\n");
+    let old = begin("1.04") + "! order arm\n> \"OLDCQI\\r\"\n+3900ms\n< \"ACK\\r\"\n! ready cleared\n! closed\n! down\n";
+    // The same conversation with a newer one afterwards, armed still: nothing of the old is left.
+    let new = begin("1.28") + "> \"CQI\\r\"\n< \"ACK\\r\"\n> \"QLN\\r\"\n";
+    let t = Transcript::parse(&format!("{head}{old}{new}")).unwrap_or_else(|e| panic!("{e:?}"));
+    t.replay(&mut *converse_at(&bound, Place::default())).unwrap_or_else(|e| panic!("{e}"));
+}
