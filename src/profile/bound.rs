@@ -118,8 +118,9 @@ impl Bound {
         if !talk.has(Role::PutCode) {
             return Some(format!("is watched only: profile {name} is unverified and has no command that puts a code"));
         }
+        let how = if self.has("accept_unverified") { "" } else { " (add [settings.accept_unverified] to it, a flag)" };
         (!self.flag("accept_unverified")).then(|| {
-            format!("is not fed: profile {name} is unverified, written from memory; set accept_unverified = true to try it where prints may be spoilt")
+            format!("is not fed: profile {name} is unverified; set accept_unverified = true to try it where prints may be spoilt{how}")
         })
     }
 

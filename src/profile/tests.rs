@@ -226,7 +226,10 @@ fn an_unverified_profile_feeds_only_where_somebody_says_so() {
     let shipped_one = Profiles::load(None).unwrap().bind("linx-rci", &[("accept_unverified".into(), Setting::Flag(true))].into()).unwrap();
     assert!(shipped_one.unfit().is_some_and(|w| w.contains("watched only")), "it has nothing that puts a code");
     std::fs::write(&file, text.replace("[settings.accept_unverified]", "[settings.accept]")).unwrap();
-    assert!(Profiles::load(Some(dir.path())).unwrap_err()[0].what.contains("accept_unverified"));
+    let without = Profiles::load(Some(dir.path())).unwrap().bind("linx-rci", &BTreeMap::new()).unwrap();
+    assert!(without.unfit().is_some_and(|w| w.contains("add [settings.accept_unverified]")));
+    std::fs::write(&file, text.replace("default = false\nwhat = \"feed", "default = true\nwhat = \"feed")).unwrap();
+    assert!(Profiles::load(Some(dir.path())).unwrap_err()[0].what.contains("default = false"));
 }
 
 #[test]

@@ -316,6 +316,8 @@ fn commanded_printers_survive_anything() {
         let (taken, printed) = match *profile {
             "markem-imaje-ngpcl" => (200, 0),
             "leibinger-jet" => (100, 30),
+            // What it repeats counts too: a code on whose way something was printed is nobody's.
+            "keyence-mk" => (200, 10),
             _ => (200, 50),
         };
         assert!(w.taken.len() > taken && w.printed >= printed, "{profile}: only {} taken, {} printed", w.taken.len(), w.printed);

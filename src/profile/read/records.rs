@@ -2,10 +2,10 @@
 //! that nobody has seen at work.
 
 use super::commands::Build;
+use crate::profile::SettingRule;
 use crate::profile::bytes::Pattern;
 use crate::profile::printer::*;
 use crate::profile::talk::{Step, Talk};
-use crate::profile::{SettingRule, Standing};
 use std::collections::BTreeMap;
 
 impl Build<'_> {
@@ -91,13 +91,10 @@ impl Build<'_> {
         if self.p.status.iter().any(|s| s.recovers) && t.recover.is_empty() {
             self.wrong(&["sequences", "recover"], "a status recovers, but nothing is done then; add sequences.recover");
         }
-        let flag = |key: &str| matches!(self.p.settings.get(key), None | Some(SettingRule::Flag { default: false, .. }));
-        let (asked, has) =
-            (self.p.standing == Standing::Unverified && t.has(Role::PutCode), self.p.settings.contains_key("accept_unverified"));
-        if !flag("accept_unverified") || asked && !has {
+        if !matches!(self.p.settings.get("accept_unverified"), None | Some(SettingRule::Flag { default: false, .. })) {
             self.wrong(
-                &["standing"],
-                "an unverified profile feeds a printer only where somebody says so; add [settings.accept_unverified], a flag with default = false",
+                &["settings", "accept_unverified"],
+                "an unverified profile feeds a printer only where somebody says so; make it a flag with default = false",
             );
         }
         if !matches!(self.p.settings.get("connect_per_command"), None | Some(SettingRule::Flag { .. })) {
