@@ -112,7 +112,7 @@ fn into_store(dir: &Path, config: Option<&Config>, files: &[PathBuf], wish: &Wis
     };
     let mut answer = object(json!({"pack": pack.id, "count": pack.count, "sha256": sha}));
     let after = delivery.aftercare(plan.is_some_and(|p| p.packs.delete_plaintext));
-    let notes = after.notes.clone();
+    let notes: Vec<String> = after.notes.iter().cloned().chain(pack.skipped.note()).collect();
     let lie: Vec<String> = after.settle().iter().map(|p| p.display().to_string()).collect();
     for (name, texts) in [("plaintext", lie), ("notes", notes)].into_iter().filter(|f| !f.1.is_empty()) {
         answer.insert(name.into(), texts.into());

@@ -4,6 +4,7 @@ use super::Config;
 use super::node::Report;
 use super::read::Places;
 use crate::vocab::plan::*;
+use crate::vocab::sscc::RangeRule;
 
 pub(super) fn check(c: &Config, at: &Places, report: &Report<'_>) {
     let p = &c.plan;
@@ -178,6 +179,17 @@ fn labels(p: &Plan, s: &Station, say: &dyn Fn(&str, &str)) {
             say("only a print station of a generated level has a label", "remove label");
         }
         return;
+    }
+    if let Some(Traits::Printer(t)) = s.device.map(|d| &p.device(d).traits) {
+        let rules = t.labels.clone().unwrap_or_default();
+        for (what, right) in s.label.iter().flat_map(|l| rules.complaints(l)) {
+            say(&what, right);
+        }
+        if let Some(prefix) = p.level(s.level).range.as_ref().and_then(RangeRule::text_prefix)
+            && let Some(why) = rules.text.refuses(prefix.as_bytes()).or_else(|| rules.symbol.refuses(prefix.as_bytes()))
+        {
+            say(&format!("its printer cannot print numbers that begin with {prefix}: {why}"), "take another prefix, or another printer");
+        }
     }
     let reads = |x: &Station| (x.role == Role::Verify && x.trigger.is_some()) || x.gather == Some(Gather::ParentLast);
     let read = p.stations.iter().any(|x| x.level == s.level && reads(x));

@@ -442,15 +442,7 @@ fn minimum_grade(t: &Table<'_>) -> Option<Grade> {
 fn label(t: &Table<'_>, base: &Path) -> Option<String> {
     let At { at, value } = t.text("label")?;
     match std::fs::read_to_string(base.join(value)) {
-        Ok(text) if text.contains("{code}") || text.contains("{gs1}") => Some(text),
-        Ok(_) => {
-            t.complain(
-                at,
-                format_args!("label \"{value}\" has no place for the code"),
-                "write {code} or {gs1} where the barcode's data stands",
-            );
-            None
-        }
+        Ok(text) => Some(text),
         Err(e) => {
             t.complain(at, format_args!("label \"{value}\" cannot be read: {e}"), "put the template beside the configuration");
             None

@@ -106,6 +106,12 @@ impl Devices {
         self.grades.get(&device).copied()
     }
 
+    /// The bytes that make a label printer print this code; `Err`: what cannot stand on its labels.
+    pub fn label_bytes(&self, device: DeviceNo, code: &[u8], label: &Label) -> Result<Vec<u8>, String> {
+        let fill = wire::label::Fill { code, sscc: label.sscc, lot: &label.lot, count: label.count };
+        wire::label::render(&self.bound[&device], label.template.as_deref(), &fill)
+    }
+
     /// Takes no more orders; drivers have `patience` to get the last ones out.
     pub async fn close(self, patience: Duration) {
         let mut tasks: Vec<JoinHandle<()>> = self.driven.into_values().map(|d| d.task).collect();
@@ -118,10 +124,4 @@ impl Devices {
             tasks.iter().for_each(JoinHandle::abort);
         }
     }
-}
-
-/// The bytes that make a label printer print this code.
-pub fn label_bytes(code: &[u8], label: &Label) -> Vec<u8> {
-    let fill = wire::label::Fill { code, sscc: label.sscc, lot: &label.lot, count: label.count };
-    wire::label::render(label.template.as_deref(), &fill)
 }

@@ -206,7 +206,9 @@ fn prepare(
             let id = names.choose(delivery.pack.as_deref()).map_err(no_good)?;
             let how = ImportHow { pace: Some(pace), ..ImportHow::of(&delivery, Some(plan), names.next, id, wall_us) };
             let pack = import::prepare(codebook, &mut *delivery.rows, &how).map_err(no_good)?;
-            (pack, delivery.aftercare(plan.packs.delete_plaintext))
+            let mut after = delivery.aftercare(plan.packs.delete_plaintext);
+            after.notes.extend(pack.skipped.note());
+            (pack, after)
         }
     };
     for row in pack.rows() {

@@ -11,7 +11,7 @@
 
 use super::board::{Board, Gauge};
 use super::clock::Clock;
-use super::devices::{self, Devices};
+use super::devices::Devices;
 use super::gs::GsWatch;
 use super::imports::{Asker, Imported, Imports, Ready, Turn};
 use super::requests::{self, ReplyTo, Wanted};
@@ -300,9 +300,11 @@ impl Owner {
                     }
                 }
                 Effect::Label { device, code, label } => {
-                    if let Some(bytes) = self.bytes(code) {
-                        let bytes = devices::label_bytes(&bytes, &label);
-                        self.order(device, Order::Print { code, bytes });
+                    let Some(bytes) = self.bytes(code) else { continue };
+                    match self.devices.label_bytes(device, &bytes, &label) {
+                        Ok(bytes) => self.order(device, Order::Print { code, bytes }),
+                        // Looked at when the job was made: told all the same, and its number becomes void by itself.
+                        Err(why) => self.step(Input::Report { device, report: Report::NotReady { why } }),
                     }
                 }
                 Effect::Reply { id, answer } => {

@@ -1,11 +1,14 @@
 //! Lines of a byte stream in a buffer that is used again: no allocation a line, no line longer than its limit.
 
+use super::plain::{self, Span};
 use std::io::Read;
 
 /// A longer line is refused before it is read whole; no code and no row of a table comes near it.
 pub const MAX_LINE: usize = 64 * 1024;
 /// Several lines of the greatest length, so that moving a cut line to the front is seldom.
 const BUFFER: usize = 4 * MAX_LINE;
+/// Bytes of plain lines that are handed out at once.
+const WINDOW: usize = MAX_LINE;
 
 pub struct Lines<R> {
     from: R,
@@ -13,6 +16,8 @@ pub struct Lines<R> {
     at: usize,
     end: usize,
     over: bool,
+    /// What stands before it is no plain lines, and read one by one.
+    single: usize,
     /// Number of the line given last, from 1.
     pub line: u64,
 }
@@ -26,7 +31,7 @@ pub enum LineFault {
 
 impl<R: Read> Lines<R> {
     pub fn new(from: R) -> Self {
-        Self { from, buffer: vec![0; BUFFER], at: 0, end: 0, over: false, line: 0 }
+        Self { from, buffer: vec![0; BUFFER], at: 0, end: 0, over: false, single: 0, line: 0 }
     }
 
     /// The next line without its LF; a CR before it stays. `None` at the end.
@@ -59,10 +64,31 @@ impl<R: Read> Lines<R> {
         }
     }
 
+    /// The plain lines that come next and stand in memory whole, passed with this; none: the next line wants a look.
+    pub fn plain(&mut self, spans: &mut Vec<Span>) -> std::io::Result<&[u8]> {
+        spans.clear();
+        if self.at < self.single {
+            return Ok(&[]);
+        }
+        if self.at == self.end && !self.over {
+            self.fill()?;
+        }
+        let from = self.at;
+        let to = self.end.min(from + WINDOW);
+        let n = plain::codes(&self.buffer[from..to], spans);
+        if n == 0 {
+            self.single = to;
+        }
+        self.at += n;
+        self.line += spans.len() as u64;
+        Ok(&self.buffer[from..from + n])
+    }
+
     fn fill(&mut self) -> std::io::Result<()> {
         if self.at > 0 {
             self.buffer.copy_within(self.at..self.end, 0);
             self.end -= self.at;
+            self.single = self.single.saturating_sub(self.at);
             self.at = 0;
         }
         loop {

@@ -12,6 +12,7 @@ mod encoding;
 mod form;
 mod lines;
 mod manifest;
+mod plain;
 mod seal;
 mod sealed;
 mod shape;
@@ -23,6 +24,7 @@ mod unpack;
 pub use delivery::{Aftercare, Delivery, Terms, Wish, lines, open, product};
 pub use form::{Form, printable};
 pub use manifest::Manifest;
+pub use plain::{Plain, Span};
 pub use seal::{Made, Seal, seal};
 pub use sealed::{is_sealed, signature_of};
 
@@ -87,6 +89,11 @@ pub trait Rows {
     /// Reads the next row; `false` after the last, when everything that only the end can tell (count and hash of a
     /// manifest, a cut stream) has been held against what came.
     fn next_row(&mut self, row: &mut Row) -> Result<bool, Fault>;
+
+    /// The next rows at once, where they are plain lines of one code each; `None`: go on with `next_row`.
+    fn plain(&mut self) -> Result<Option<Plain<'_>>, Fault> {
+        Ok(None)
+    }
 
     /// SHA-256 of the delivered files' bytes in order; known after the last row.
     fn sha256(&self) -> [u8; 32];

@@ -10,7 +10,7 @@ use super::manifest::Manifest;
 use super::shape::Shape;
 use super::texts::{From, Hashed, Running, Texts, fault};
 use super::unpack::Unpack;
-use super::{Column, Fault, Row, Rows};
+use super::{Column, Fault, Plain, Row, Rows};
 use crate::vocab::plan::{PacksPlan, Signer};
 use minisign_verify::{PublicKey, Signature};
 use sha2::{Digest, Sha256};
@@ -203,6 +203,9 @@ impl<R: Read> Read for Decrypted<R> {
     }
 }
 
+/// More rows than come at once.
+const MANY: u64 = super::lines::MAX_LINE as u64;
+
 /// Rows that are held against the manifest.
 struct SealedRows {
     rows: Box<dyn Rows>,
@@ -254,6 +257,16 @@ impl Rows for SealedRows {
             )),
             _ => Ok(true),
         }
+    }
+
+    fn plain(&mut self) -> Result<Option<Plain<'_>>, Fault> {
+        // The last rows one by one, so that the first one too many is named.
+        if self.manifest.count.is_some_and(|said| said < self.count + MANY) {
+            return Ok(None);
+        }
+        let plain = self.rows.plain()?;
+        self.count += plain.as_ref().map_or(0, |p| p.spans.len() as u64);
+        Ok(plain)
     }
 
     fn sha256(&self) -> [u8; 32] {

@@ -29,13 +29,25 @@ fn file(dir: &Path, bytes: &[u8]) -> PathBuf {
     p
 }
 
-/// The rows of a text, fields joined by `|`, each with its line; or the sentence of its fault.
+/// The rows of a text, fields joined by `|`, each with its line; or the sentence of its fault. The same whether its plain
+/// lines are asked for at once or not.
 fn read(bytes: &[u8], says: &str) -> Result<Vec<(u64, String)>, String> {
+    let rows = read_by(bytes, says, false);
+    assert_eq!(rows, read_by(bytes, says, true));
+    rows
+}
+
+fn read_by(bytes: &[u8], says: &str, at_once: bool) -> Result<Vec<(u64, String)>, String> {
     let dir = tempfile::tempdir().unwrap();
     let files = [file(dir.path(), bytes)];
     let mut d = open(&files, &wish(says), &Terms { plan: None, wall_us: WALL }).map_err(|e| e.to_string())?;
     let (mut row, mut out) = (Row::default(), Vec::new());
     loop {
+        if at_once && let Some(plain) = d.rows.plain().unwrap() {
+            let code = |(from, to): &Span| String::from_utf8_lossy(&plain.bytes[*from as usize..*to as usize]).into_owned();
+            out.extend(plain.spans.iter().zip(plain.line..).map(|(s, line)| (line, code(s))));
+            continue;
+        }
         match d.rows.next_row(&mut row) {
             Ok(true) => {
                 let codes: Vec<_> = (0..row.len()).map(|n| String::from_utf8_lossy(row.code(n)).into_owned()).collect();
@@ -200,6 +212,37 @@ fn forms_of_codes() {
 }
 
 /// Lines across the buffer's edge, of every length up to the limit's neighbourhood.
+/// Windows of plain lines end anywhere, and what is not plain stands anywhere between them.
+#[test]
+fn plain_lines_at_once_are_the_same_rows() {
+    let mut rng = crate::vocab::rng::Rng::new(7);
+    for strange in [0, 3, 20_000] {
+        let mut bytes = Vec::new();
+        let mut kinds = [0; 4];
+        while bytes.len() < 700_000 {
+            let line = rng.below(1_000_000_000).to_string();
+            match rng.below(strange.max(1)) {
+                0 if strange > 0 => {
+                    let what = rng.below(4) as usize;
+                    kinds[what] += 1;
+                    bytes.extend([&b""[..], b"0106901234567892\x1d21A", "\u{9152}1".as_bytes(), &[b'x'; 500]][what]);
+                }
+                _ => bytes.extend(line.as_bytes()),
+            }
+            bytes.extend(if rng.below(5) == 0 { &b"\r\n"[..] } else { b"\n" });
+        }
+        bytes.extend(b"no end");
+        assert!(strange == 0 || kinds.iter().all(|n| *n > 0) || strange > 1_000);
+        let rows = read(&bytes, "").unwrap();
+        assert!(rows.len() > 10_000 && rows.last().unwrap().1 == "no end", "{}", rows.len());
+        assert_eq!(rows.last().unwrap().0, 1 + memchr::memchr_iter(b'\n', &bytes).count() as u64);
+        // The first fault is said with the same line.
+        bytes.extend(b"\nA\rB\nC\n");
+        let said = read(&bytes, "").unwrap_err();
+        assert!(said.contains(&format!("line {}: a carriage return", rows.last().unwrap().0 + 1)), "{said}");
+    }
+}
+
 #[test]
 fn lines_are_cut_where_they_end() {
     struct Dribble<'a>(&'a [u8], usize);

@@ -3,7 +3,7 @@
 use super::form::{self, Form};
 use super::lines::without_cr;
 use super::texts::{Running, Texts};
-use super::{Column, Fault, Row, Rows};
+use super::{Column, Fault, Plain, Row, Rows, Span};
 use sha2::Digest;
 use std::path::PathBuf;
 
@@ -16,11 +16,13 @@ pub struct TextRows {
     /// The next line is a file's first.
     first: bool,
     columns: [Column; 1],
+    /// Where the codes of plain lines stand.
+    spans: Vec<Span>,
 }
 
 impl TextRows {
     pub fn new(texts: Texts, sha: Running, form: Form, gtin: Option<String>, header: bool) -> Self {
-        Self { texts, sha, form, gtin, header, first: true, columns: [Column::default()] }
+        Self { texts, sha, form, gtin, header, first: true, columns: [Column::default()], spans: Vec::new() }
     }
 }
 
@@ -62,6 +64,19 @@ impl Rows for TextRows {
                 Err(what) => Err(Fault::Line { path: self.texts.path().into(), line: row.line, what }),
             };
         }
+    }
+
+    fn plain(&mut self) -> Result<Option<Plain<'_>>, Fault> {
+        // A code without control bytes holds no separator: whatever the product's GTIN, there is nothing to hold against it.
+        if self.form != Form::Any || self.first && self.header {
+            return Ok(None);
+        }
+        let (bytes, file, line) = self.texts.plain(&mut self.spans)?;
+        if self.spans.is_empty() {
+            return Ok(None);
+        }
+        self.first = false;
+        Ok(Some(Plain { bytes, spans: &self.spans, file, line }))
     }
 
     fn sha256(&self) -> [u8; 32] {

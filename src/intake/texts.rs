@@ -3,6 +3,7 @@
 use super::Fault;
 use super::encoding::{Begins, Encoding, Judge, Utf16, begins};
 use super::lines::{LineFault, Lines};
+use super::plain::Span;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -104,6 +105,19 @@ impl Texts {
             }
             Err(LineFault::Read(e)) => Err(fault(path, e)),
         }
+    }
+
+    /// The plain lines that come next in this file: their bytes, the file, the first line's number.
+    pub fn plain(&mut self, spans: &mut Vec<Span>) -> Result<(&[u8], u32, u64), Fault> {
+        let file = self.begun.saturating_sub(1);
+        let path = &self.paths[file];
+        let Some((lines, _)) = &mut self.now else {
+            spans.clear();
+            return Ok((&[], 0, 0));
+        };
+        let line = lines.line + 1;
+        let bytes = lines.plain(spans).map_err(|e| fault(path, e))?;
+        Ok((bytes, file as u32, line))
     }
 
     /// Opens the next file; `false` after the last.

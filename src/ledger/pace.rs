@@ -1,11 +1,14 @@
-//! Bulk writing that leaves the disk to the line: at most so many bytes a second, synced in small portions.
+//! Bulk writing that leaves the disk to the line: at most so many bytes a second, in small portions that set out for the disk
+//! at once, without a sync of their own.
 //!
-//! A commit of the line that meets a sync waits for it. Measured beside 1,000 commits a second (`benches/interference.rs`,
-//! legs of 15 s): with 4 MB/s in portions of 64 KiB the line's p99 is twice that of a quiet line; with 12 MB/s, and with few
-//! large portions (2 MiB), about three times. The p99.9 of these legs was the disk's own. On a prototype a commit beside an
-//! unpaced import, or one that syncs at its end, waited ten times as long.
+//! A commit of the line that meets a sync waits for it, whatever the sync's size: with 64 syncs a second of 64 KiB each the
+//! line's p99 was twice that of a quiet line, with two a second of 2 MiB nearly three times. Bytes that are merely on their way
+//! (the kernel's write-back, begun for every portion by `fadvise`) reach the disk between two commits, and a commit takes
+//! the few that are left along. Little is left to sync at a file's end. See `benches/interference.rs`.
 
+use rustix::fs::{Advice, fadvise};
 use std::fs::File;
+use std::num::NonZeroU64;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -14,11 +17,14 @@ use std::time::{Duration, Instant};
 /// Beside a daemon whose line runs no job.
 pub const IDLE: BytesPerSecond = BytesPerSecond(40_000_000);
 /// Beside a running job.
-pub const LINE: BytesPerSecond = BytesPerSecond(4_000_000);
-/// Bytes of a file that may wait for their sync, at least and at most.
-const PORTION: std::ops::RangeInclusive<u64> = BUFFER as u64..=1 << 20;
-/// Bytes after which a file that stays is synced on the way.
+pub const LINE: BytesPerSecond = BytesPerSecond(2_000_000);
+/// Bytes that set out for the disk together, at least; at most a full buffer.
+const PORTION: usize = 1 << 14;
+/// Bytes after which a file is synced on the way: where write-back was begun for each portion there is little to do, and
+/// where a file system begins none, no more than these wait.
 const AHEAD: u64 = 32 << 20;
+/// What a file is shortened by before it is removed, and what that counts as written.
+const CUT: (u64, u64) = (16 << 20, 1 << 20);
 /// A stream's buffer.
 const BUFFER: usize = 1 << 16;
 
@@ -55,9 +61,9 @@ impl Pace {
         }
     }
 
-    /// Bytes that may wait for their sync: what is written in a 64th of a second.
-    fn portion(&self) -> u64 {
-        self.limit.map_or(*PORTION.end(), |BytesPerSecond(limit)| (limit / 64).clamp(*PORTION.start(), *PORTION.end()))
+    /// Bytes that set out together: what is written in a 256th of a second.
+    fn portion(&self) -> usize {
+        self.limit.map_or(BUFFER, |BytesPerSecond(limit)| (limit as usize / 256).clamp(PORTION, BUFFER))
     }
 
     /// Removes a large file in steps: giving back all its blocks at once holds up whoever syncs.
@@ -65,17 +71,17 @@ impl Pace {
         if self.limit.is_some() {
             let mut len = file.metadata()?.len();
             while len > 0 {
-                len = len.saturating_sub(16 << 20);
+                len = len.saturating_sub(CUT.0);
                 file.set_len(len)?;
-                self.wrote(*PORTION.end());
+                self.wrote(CUT.1);
             }
         }
         std::fs::remove_file(path)
     }
 }
 
-/// Buffered writing from one place of a file on. Without a pace a file that is kept is synced on the way by another thread,
-/// so that little is left to sync at its end.
+/// Buffered writing from one place of a file on. Without a pace a file that is kept is synced on the way by another thread:
+/// either way little is left to sync at its end.
 pub struct Stream {
     file: Arc<File>,
     at: u64,
@@ -98,13 +104,13 @@ impl Stream {
 
     pub fn put(&mut self, bytes: &[u8], pace: &mut Pace) -> std::io::Result<()> {
         self.buffer.extend_from_slice(bytes);
-        if self.buffer.len() >= BUFFER { self.flush(pace) } else { Ok(()) }
+        if self.buffer.len() >= pace.portion() { self.flush(pace) } else { Ok(()) }
     }
 
     /// Lets `fill` append.
     pub fn with(&mut self, pace: &mut Pace, fill: impl FnOnce(&mut Vec<u8>)) -> std::io::Result<()> {
         fill(&mut self.buffer);
-        if self.buffer.len() >= BUFFER { self.flush(pace) } else { Ok(()) }
+        if self.buffer.len() >= pace.portion() { self.flush(pace) } else { Ok(()) }
     }
 
     /// What was flushed can be read from it.
@@ -129,8 +135,12 @@ impl Stream {
         self.at += n;
         self.buffer.clear();
         self.unsynced += n;
-        if pace.limit.is_some() {
-            if self.unsynced >= pace.portion() {
+        if pace.limited() {
+            if let Some(len) = NonZeroU64::new(n) {
+                // "Not needed" begins write-back, and leaves the page cache to the line.
+                fadvise(&*self.file, self.at - n, Some(len), Advice::DontNeed)?;
+            }
+            if self.unsynced >= AHEAD {
                 self.file.sync_data()?;
                 self.unsynced = 0;
             }

@@ -175,6 +175,17 @@ pub struct Skipped {
     pub named: Vec<String>,
 }
 
+impl Skipped {
+    /// A sentence for whoever asked for it; `None`: nothing was left out.
+    pub fn note(&self) -> Option<String> {
+        let Self { within, earlier, .. } = self;
+        let all = within + earlier;
+        (all > 0).then(|| {
+            format!("{all} codes were left out: {within} stood in the delivery before, {earlier} were here before; the journal names the first of them")
+        })
+    }
+}
+
 impl NewPack {
     /// A pack of which nothing is said but its codes.
     pub fn new(no: PackNo, count: u32, origin: Origin) -> Self {

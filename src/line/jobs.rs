@@ -5,7 +5,7 @@ use super::input::{Answer, Effect, NewPack, Op};
 use super::law::Law;
 use super::live::{Line, Pending};
 use crate::vocab::event::Event;
-use crate::vocab::plan::{CodeSource, Role};
+use crate::vocab::plan::{CodeSource, Device, PrinterTraits, Role, Traits};
 use crate::vocab::{DeviceNo, JobNo, JobState, Order, PackMl, ParentNo};
 
 /// The event that creates a job, or why it may not be. `known_by` ends the sentence "product X is not …".
@@ -119,6 +119,9 @@ impl<L: Law> Line<L> {
     fn create(&mut self, id: String, product: String, lot: String, target: Option<u32>, expiry: Option<String>) -> Answer {
         let products: Vec<String> = self.plan.products.iter().map(|p| p.id.clone()).collect();
         match new_job(&self.book, &products, "in the configuration", &id, &product, &lot, target, expiry) {
+            Ok(_) if !self.lot_refused(&lot).is_empty() => {
+                return Answer::refused("bad-lot", self.lot_refused(&lot).join("\n"), "give a lot that every label printer can print");
+            }
             Ok(event) => self.emit(event),
             Err(answer) => return answer,
         }
@@ -140,7 +143,9 @@ impl<L: Law> Line<L> {
         if job.state != JobState::Created {
             return Answer::refused("job-over", format!("job {id} is {}", job.state), "create a new job");
         }
-        let missing = self.missing_to_start(&job.product);
+        let mut missing = self.missing_to_start(&job.product);
+        // A job that was made without the configuration.
+        missing.extend(self.lot_refused(&job.lot));
         if !missing.is_empty() {
             return Answer::refused("not-ready", missing.join("\n"), "mend each point, then start again");
         }
@@ -148,6 +153,18 @@ impl<L: Law> Line<L> {
         self.move_line(PackMl::Starting, None);
         self.arm_printers();
         Answer::ok().with("job", id)
+    }
+
+    /// One plain sentence per label printer that cannot print this lot.
+    fn lot_refused(&self, lot: &str) -> Vec<String> {
+        let refused = |d: &Device| match &d.traits {
+            Traits::Printer(PrinterTraits { labels: Some(l), .. }) => {
+                let why = l.text.refuses(lot.as_bytes())?;
+                Some(format!("printer {} cannot print lot {lot}: {why}", d.id))
+            }
+            _ => None,
+        };
+        self.plan.devices.iter().filter_map(refused).collect()
     }
 
     /// One plain sentence per thing that is missing.

@@ -94,6 +94,7 @@ fn plan() -> Plan {
             repeats_on_empty: false,
             tells_after_loss: false,
             one_by_one: false,
+            labels: None,
         })
     };
     let reader = || Traits::Reader(ReaderTraits::default());

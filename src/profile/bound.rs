@@ -1,5 +1,6 @@
 //! A profile with one device's settings, and what the line must know of the device.
 
+use super::label::LabelForm;
 use super::printer::{BufferKind, Confirmation, Role};
 use super::talk::Step;
 use super::{Dialect, Kind, OnEmpty, Profile, Profiles, SettingRule, Standing, reader};
@@ -148,6 +149,7 @@ impl Bound {
                     repeats_on_empty: repeats,
                     tells_after_loss: talk.is_some_and(|t| !t.resume.is_empty()),
                     one_by_one: overwrites && sources.first() == Some(&Confirmation::Read),
+                    labels: None,
                 })
             }
             Kind::Printer => Traits::Printer(PrinterTraits {
@@ -159,6 +161,7 @@ impl Bound {
                 repeats_on_empty: repeats,
                 tells_after_loss: false,
                 one_by_one: false,
+                labels: None,
             }),
             Kind::LabelPrinter => Traits::Printer(PrinterTraits {
                 depth: 1,
@@ -168,6 +171,7 @@ impl Bound {
                 repeats_on_empty: repeats,
                 tells_after_loss: false,
                 one_by_one: false,
+                labels: self.profile.talk.as_ref().and_then(|t| t.label.as_ref()).map(LabelForm::traits),
             }),
             Kind::Reader => Traits::Reader(self.reader.traits()),
             Kind::Io => Traits::Io,

@@ -5,8 +5,9 @@
 //! the same notation: what a host renders, a simulated printer recognises, and the other way round.
 //!
 //! Places: `{name}` bytes up to whatever follows it; `{name:4}` exactly four characters (numbers padded with zeros, texts
-//! with spaces); `{name:u8}`, `{name:u16be}`, `{name:u16le}`, `{name:u32be}` a binary number; `{name.length:4}`, `{name.length:u16be}` the
-//! length of another place of the same pattern.
+//! with spaces); `{name:d}` digits, as many as there are, `{name:6d}` exactly six; `{name:yn}` the letter Y or N;
+//! `{name:u8}`, `{name:u16be}`, `{name:u16le}`, `{name:u32be}` a binary number; `{name.length:4}`, `{name.length:u16be}` the length of
+//! another place of the same pattern.
 //!
 //! Invariants: reading never panics and never takes less than all bytes; a pattern that can be read in two ways is
 //! refused when it is parsed.
@@ -25,8 +26,14 @@ enum Piece {
 enum Form {
     /// As many bytes as come before the next literal.
     Open,
+    /// As `Open`, digits only.
+    Digits,
     /// Exactly so many characters.
     Wide(usize),
+    /// Exactly so many digits.
+    WideDigits(usize),
+    /// The letter Y or N.
+    YesNo,
     U8,
     U16be,
     U16le,
@@ -176,13 +183,20 @@ impl Pattern {
         }
         let form = match form {
             "" => Form::Open,
+            "d" => Form::Digits,
+            "yn" => Form::YesNo,
             "u8" => Form::U8,
             "u16be" => Form::U16be,
             "u16le" => Form::U16le,
             "u32be" => Form::U32be,
-            n => match n.parse() {
-                Ok(n @ 1..=4096) => Form::Wide(n),
-                _ => return Err(format!("{{{inside}}}: a place is as wide as a number from 1 to 4096 says, or u8, u16be, u16le, u32be")),
+            n => match (n.trim_end_matches('d').parse(), n.matches('d').count()) {
+                (Ok(n @ 1..=4096), 0) => Form::Wide(n),
+                (Ok(n @ 1..=4096), 1) => Form::WideDigits(n),
+                _ => {
+                    return Err(format!(
+                        "{{{inside}}}: a place is as wide as a number from 1 to 4096 says, or d, 6d, yn, u8, u16be, u16le, u32be"
+                    ));
+                }
             },
         };
         self.0.push(Piece::Place { name: name.into(), form });
@@ -192,7 +206,7 @@ impl Pattern {
     /// An open place ends where the next literal begins, so something must follow it, or nothing.
     fn one_reading(&self) -> Result<(), String> {
         for pair in self.0.windows(2) {
-            if let [Piece::Place { name, form: Form::Open }, Piece::Place { name: next, .. }] = pair {
+            if let [Piece::Place { name, form: Form::Open | Form::Digits }, Piece::Place { name: next, .. }] = pair {
                 return Err(format!(
                     "nobody knows where {{{name}}} ends and {{{next}}} begins; give the first a width, or put a byte between"
                 ));
@@ -221,6 +235,16 @@ impl Pattern {
     /// Bytes that stand in it whatever its places hold.
     pub fn fixed(&self) -> usize {
         self.0.iter().map(|p| if let Piece::Bytes(b) = p { b.len() } else { 0 }).sum()
+    }
+
+    /// Six of its bytes or more must be digits, or Y or N: hardly another text would fit.
+    pub fn is_narrow(&self) -> bool {
+        let narrow = |p: &Piece| match p {
+            Piece::Place { form: Form::Digits | Form::YesNo, .. } => 1,
+            Piece::Place { form: Form::WideDigits(n), .. } => *n,
+            _ => 0,
+        };
+        self.0.iter().map(narrow).sum::<usize>() >= 6
     }
 
     pub fn is_empty(&self) -> bool {
@@ -257,12 +281,15 @@ impl Pattern {
             let long = || format!("{} does not fit into {{{name}}}", String::from_utf8_lossy(&value));
             match form {
                 Form::Open => out.extend(&value),
-                Form::Wide(n) if value.len() > n => return Err(long()),
-                Form::Wide(n) if !value.is_empty() && value.iter().all(u8::is_ascii_digit) => {
+                Form::Digits | Form::WideDigits(_) if !value.iter().all(u8::is_ascii_digit) || value.is_empty() => return Err(long()),
+                Form::YesNo if !is_yes_or_no(&value) => return Err(long()),
+                Form::Digits | Form::YesNo => out.extend(&value),
+                Form::Wide(n) | Form::WideDigits(n) if value.len() > n => return Err(long()),
+                Form::Wide(n) | Form::WideDigits(n) if !value.is_empty() && value.iter().all(u8::is_ascii_digit) => {
                     out.extend(std::iter::repeat_n(b'0', n - value.len()));
                     out.extend(&value);
                 }
-                Form::Wide(n) => {
+                Form::Wide(n) | Form::WideDigits(n) => {
                     out.extend(&value);
                     out.extend(std::iter::repeat_n(b' ', n - value.len()));
                 }
@@ -288,18 +315,23 @@ impl Pattern {
                 Piece::Place { name, form } => (name, *form),
             };
             let take = match form {
-                Form::Open => match self.0.get(i + 1) {
+                Form::Open | Form::Digits => match self.0.get(i + 1) {
                     Some(Piece::Bytes(next)) if i + 2 == self.0.len() => rest.len().checked_sub(next.len())?,
                     Some(Piece::Bytes(next)) => rest.windows(next.len()).position(|w| w == next.as_slice())?,
                     _ => rest.len(),
                 },
-                Form::Wide(n) => n,
-                Form::U8 => 1,
+                Form::Wide(n) | Form::WideDigits(n) => n,
+                Form::U8 | Form::YesNo => 1,
                 Form::U16be | Form::U16le => 2,
                 Form::U32be => 4,
             };
             let (value, after) = rest.split_at_checked(take)?;
             rest = after;
+            match form {
+                Form::Digits | Form::WideDigits(_) if value.is_empty() || !value.iter().all(u8::is_ascii_digit) => return None,
+                Form::YesNo if !is_yes_or_no(value) => return None,
+                _ => {}
+            }
             let value = match (form, value) {
                 (Form::U8, [b]) => b.to_string().into_bytes(),
                 (Form::U16be, [a, b]) => u16::from_be_bytes([*a, *b]).to_string().into_bytes(),
@@ -317,6 +349,10 @@ impl Pattern {
         let agree = lengths.into_iter().all(|(of, n)| values.bytes(of).is_none_or(|v| v.len() as u64 == n));
         (rest.is_empty() && agree).then_some(values)
     }
+}
+
+fn is_yes_or_no(value: &[u8]) -> bool {
+    matches!(value, b"Y" | b"N")
 }
 
 #[cfg(test)]
@@ -340,6 +376,7 @@ mod tests {
         round("\"QLN|{fill}|{full}|\"", &[("fill", "12"), ("full", "3")], b"QLN|12|3|");
         round("ESC {unit:u8} {n:u16be} {m:u16le}", &[("unit", "7"), ("n", "258"), ("m", "258")], b"\x1b\x07\x01\x02\x02\x01");
         round("33 {n:u32be}", &[("n", "66051")], b"\x33\x00\x01\x02\x03");
+        round("{a:d} \",\" {b:1d} {c:yn} {d:3d}", &[("a", "1024"), ("b", "0"), ("c", "Y"), ("d", "017")], b"1024,0Y017");
         round("\"{{~JN0|{job}|}}\"", &[("job", "a")], b"{~JN0|a|}");
         round("\"a\\\"\\\\\\x1d\\t\"", &[], b"a\"\\\x1d\t");
     }
@@ -349,14 +386,18 @@ mod tests {
         assert_eq!(Pattern::parse("\"OE\" {code.length:4} {code}").unwrap().read(b"OE0003ABCD"), None);
         assert_eq!(Pattern::parse("\"A\" {x:2}").unwrap().read(b"A1"), None);
         assert_eq!(Pattern::parse("\"A\" {x:2}").unwrap().read(b"A123"), None);
+        for (pattern, bytes) in [("{a:d} \",\" {b:d}", "1,2,3"), ("{a:d}", ""), ("{a:2d}", "1x"), ("{a:yn}{b:yn}", "YX"), ("{a:yn}", "YN")]
+        {
+            assert_eq!(Pattern::parse(pattern).unwrap().read(bytes.as_bytes()), None, "{pattern} {bytes}");
+        }
         assert_eq!(Pattern::parse("{a} \"|\" {a}").unwrap().read(b"1|2"), None);
     }
 
     #[test]
     fn wrong_notation_says_what_would_be_right() {
-        for wrong in ["1B4", "FOO", "\"open", "{open", "{a}{b}", "{A}", "{a:0}", "\"\\q\""] {
+        for wrong in ["1B4", "FOO", "\"open", "{open", "{a}{b}", "{A}", "{a:0}", "{a:dd}", "{a:d}{b}", "\"\\q\""] {
             let e = Pattern::parse(wrong).unwrap_err();
-            assert!(e.contains("; ") || e.contains("write") || e.contains("or u8"), "{wrong}: {e}");
+            assert!(e.contains("; ") || e.contains("write") || e.contains("or d,"), "{wrong}: {e}");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The printer's half of the language: what its memory does, and, for the dialect `commands`, what is said to it and what
-//! its answers mean. Bytes are in the notation of `bytes.rs`.
+//! The printer's half of the language: what its memory does, and, for the dialects `commands` and `label`, what is said to
+//! it and what its answers mean. Bytes are in the notation of `bytes.rs`; what stands on labels is in `label.rs`.
 
 mod frame;
 
@@ -169,6 +169,9 @@ pub struct Command {
 pub struct Reply {
     /// Its bytes, without what its `[[inbound]]` form takes off.
     pub is: String,
+    /// Dialect `label`: the further units of an answer that comes in several, in order.
+    #[serde(default)]
+    pub then: Vec<String>,
     /// The name of the `[[inbound]]` form it comes in; any when absent.
     pub from: Option<String>,
     pub means: Means,
@@ -259,6 +262,8 @@ pub struct StatusRule {
     pub base: Option<u32>,
     /// … of the bits (in hex) that count; the place is then compared as the decimal number that they make.
     pub mask: Option<String>,
+    /// … or is a decimal number above this one.
+    pub over: Option<u64>,
     pub becomes: Condition,
     /// Places of the answer may stand in it.
     pub say: String,
@@ -272,6 +277,7 @@ pub struct StatusRule {
 #[serde(rename_all = "kebab-case")]
 pub enum Condition {
     Ready,
+    /// It prints. Of a label printer: it has something of a label still before it.
     Printing,
     /// It prints, and wants something soon.
     Warning,

@@ -1,6 +1,7 @@
 //! What every profile says, as its file says it: the shape of the TOML, with the words an editor shows.
 
 use super::firmware::FirmwareRule;
+use super::label::LabelRule;
 use super::printer::*;
 use super::reader;
 use super::talk::Talk;
@@ -37,7 +38,9 @@ pub struct Profile {
     pub buffer: Option<Buffer>,
     /// Readers: what they send, and what they want to hear.
     pub reader: Option<reader::Rules>,
-    /// Dialect `commands`: how every command is wrapped.
+    /// Dialect `label`: what stands on its labels.
+    pub label: Option<LabelRule>,
+    /// Dialects `commands` and `label`: how every command is wrapped.
     #[serde(default)]
     pub frame: Frame,
     /// Dialect `commands`: other ways of wrapping; the setting `framing` names one.
@@ -46,23 +49,23 @@ pub struct Profile {
     /// Dialect `commands`: what may stand in {code}, {message}, {name} and {value}; `code` is needed.
     #[serde(default)]
     pub values: BTreeMap<String, ValueRule>,
-    /// Dialect `commands`: how what the printer says begins and ends.
+    /// Dialects `commands` and `label`: how what the printer says begins and ends.
     #[serde(default)]
     pub inbound: Vec<Inbound>,
-    /// Dialect `commands`: what is said to it, by what it is for.
+    /// Dialects `commands` and `label`: what is said to it, by what it is for.
     #[serde(default)]
     #[cfg_attr(test, schemars(extend("propertyNames" = {"$ref": "#/$defs/Role"})))]
     pub commands: BTreeMap<Role, Command>,
-    /// Dialect `commands`: what it says unasked.
+    /// Dialects `commands` and `label`: what it says unasked.
     #[serde(default)]
     pub events: Vec<EventRule>,
-    /// Dialect `commands`: what its status means.
+    /// Dialects `commands` and `label`: what its status means.
     #[serde(default)]
     pub status: Vec<StatusRule>,
-    /// Dialect `commands`: what is done in order.
+    /// Dialects `commands` and `label`: what is done in order (of a label printer only `connect`).
     #[serde(default)]
     pub sequences: Sequences,
-    /// Dialect `commands`: how often it is asked.
+    /// Dialects `commands` and `label`: how often it is asked.
     pub poll: Option<PollRule>,
     /// Dialect `commands`: what some firmware has not.
     #[serde(default)]
@@ -76,7 +79,7 @@ pub struct Profile {
     /// What may differ from device to device, by name.
     #[serde(default)]
     pub settings: BTreeMap<String, SettingRule>,
-    /// Dialect `commands`: all of it, read and checked.
+    /// Dialects `commands` and `label`: all of it, read and checked.
     #[serde(skip)]
     pub talk: Option<Arc<Talk>>,
     /// The profiles that it extends, the nearest first, each with what is unverified in it.
@@ -104,8 +107,9 @@ pub enum Standing {
 pub enum Dialect {
     /// Everything it says and hears stands in the profile.
     Commands,
+    /// The same of a label printer: one label at a time, followed by its status.
+    Label,
     Codenet,
-    Zpl,
     Reader,
     Modbus,
 }

@@ -1,10 +1,13 @@
-//! A printer's profile of the dialect `commands`, read and checked: patterns instead of texts, steps instead of words.
+//! A printer's profile of the dialects `commands` and `label`, read and checked: patterns instead of texts, steps instead
+//! of words.
 //!
 //! Invariant: every name that one part uses, another part has; nobody who holds a [`Talk`] looks for what is missing.
 
 use super::bytes::{Pattern, Values};
 use super::firmware::CommandChange;
+use super::label::LabelForm;
 use super::printer::*;
+use crate::vocab::plan::TextRule;
 use std::collections::BTreeMap;
 
 #[derive(Clone, Debug)]
@@ -33,6 +36,8 @@ pub struct Talk {
     pub simulated: Simulated,
     /// The simulated printer's answer to what it does not know.
     pub unknown: Option<Pattern>,
+    /// Dialect `label`: what stands on its labels, and how.
+    pub label: Option<LabelForm>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +88,8 @@ pub struct CommandForm {
 #[derive(Clone, Debug)]
 pub struct ReplyForm {
     pub is: Pattern,
+    /// Further units of the same answer.
+    pub then: Vec<Pattern>,
     pub from: Option<usize>,
     pub means: Means,
     pub when: Option<When>,
@@ -122,6 +129,14 @@ pub struct Verdict {
 
 /// What stands for a place, as bytes on the wire.
 pub type Places<'p> = &'p dyn Fn(&str) -> Option<Vec<u8>>;
+/// What a label printer's status says of it and of the label it was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// Why it does not print.
+    pub trouble: Option<String>,
+    /// Something of a label is still before it.
+    pub busy: bool,
+}
 
 impl Talk {
     pub fn has(&self, role: Role) -> bool {
@@ -200,47 +215,12 @@ impl Talk {
 
     /// How a value is written in a place; `Err`: what it may not hold.
     pub fn encode(&self, place: &str, value: &[u8]) -> Result<Vec<u8>, String> {
-        let Some(rule) = self.values.get(place) else { return Ok(value.to_vec()) };
-        if value.is_empty() || value.len() > rule.longest {
-            return Err(format!("it has {} bytes, and this printer takes 1 to {}", value.len(), rule.longest));
-        }
-        let plain: Vec<u8> = match rule.charset {
-            Charset::Bytes => value.to_vec(),
-            Charset::Ascii if value.is_ascii() => value.to_vec(),
-            Charset::Ascii => return Err("it is not ASCII".into()),
-            Charset::Utf8 => std::str::from_utf8(value).map_err(|_| "it is not UTF-8")?.into(),
-            Charset::Latin1 => {
-                let text = std::str::from_utf8(value).map_err(|_| "it is not UTF-8")?;
-                text.chars().map(|c| u8::try_from(u32::from(c)).map_err(|_| format!("Latin-1 has no {c}"))).collect::<Result<_, _>>()?
-            }
-        };
-        if let Some(b) = plain.iter().find(|b| rule.forbidden.contains(b)) {
-            return Err(format!("it holds the byte {b:02X}, which this printer cannot take"));
-        }
-        let escaped = |b: &u8| rule.escapes.iter().find(|e| e.0 == *b).map_or_else(|| vec![*b], |e| e.1.clone());
-        Ok(plain.iter().flat_map(escaped).collect())
+        self.values.get(place).map_or_else(|| Ok(value.to_vec()), |rule| rule.encode(value))
     }
 
     /// What was written so.
     pub fn decode(&self, place: &str, written: &[u8]) -> Vec<u8> {
-        let Some(rule) = self.values.get(place) else { return written.to_vec() };
-        let (mut plain, mut rest) = (Vec::new(), written);
-        while let Some(first) = rest.first() {
-            match rule.escapes.iter().find(|e| rest.starts_with(&e.1)) {
-                Some((byte, as_bytes)) => {
-                    plain.push(*byte);
-                    rest = &rest[as_bytes.len()..];
-                }
-                None => {
-                    plain.push(*first);
-                    rest = &rest[1..];
-                }
-            }
-        }
-        match rule.charset {
-            Charset::Latin1 => plain.iter().map(|b| char::from(*b)).collect::<String>().into_bytes(),
-            _ => plain,
-        }
+        self.values.get(place).map_or_else(|| written.to_vec(), |rule| rule.decode(written))
     }
 
     /// What the places of a status mean.
@@ -256,6 +236,18 @@ impl Talk {
         let said: Vec<String> = told.iter().map(|s| filled(&s.say)).collect();
         let recovers = holding.iter().any(|s| s.recovers);
         Verdict { condition, say: said.join(", "), recovers }
+    }
+
+    /// The same of a label printer.
+    pub fn look(&self, values: &Values) -> Look {
+        let v = self.judge(values);
+        let busy = self.status.iter().any(|s| s.becomes == Condition::Printing && s.holds(values));
+        Look { trouble: (v.condition >= Condition::Fault).then_some(v.say), busy }
+    }
+
+    /// Its status counts labels, so that "nothing left" is true of a printer in trouble too.
+    pub fn counts_labels(&self) -> bool {
+        self.has(Role::Fill) || self.status.iter().any(|s| s.becomes == Condition::Printing && s.over.is_some())
     }
 
     /// The rules that hold for a printer that calls itself so.
@@ -278,6 +270,58 @@ impl Talk {
 
     pub fn has_quirk(&self, quirk: Quirk) -> bool {
         self.quirks.contains(&quirk)
+    }
+}
+
+impl ValueForm {
+    /// How a value is written; `Err`: what it may not hold.
+    pub fn encode(&self, value: &[u8]) -> Result<Vec<u8>, String> {
+        if value.is_empty() || value.len() > self.longest {
+            return Err(format!("it has {} bytes, and this printer takes 1 to {}", value.len(), self.longest));
+        }
+        let plain: Vec<u8> = match self.charset {
+            Charset::Bytes => value.to_vec(),
+            Charset::Ascii if value.is_ascii() => value.to_vec(),
+            Charset::Ascii => return Err("it is not ASCII".into()),
+            Charset::Printable if value.iter().all(|b| (0x20..0x7f).contains(b)) => value.to_vec(),
+            Charset::Printable => return Err("it holds more than the printable characters of ASCII".into()),
+            Charset::Utf8 => std::str::from_utf8(value).map_err(|_| "it is not UTF-8")?.into(),
+            Charset::Latin1 => {
+                let text = std::str::from_utf8(value).map_err(|_| "it is not UTF-8")?;
+                text.chars().map(|c| u8::try_from(u32::from(c)).map_err(|_| format!("Latin-1 has no {c}"))).collect::<Result<_, _>>()?
+            }
+        };
+        if let Some(b) = plain.iter().find(|b| self.forbidden.contains(b)) {
+            return Err(format!("it holds the byte {b:02X}, which this printer cannot take"));
+        }
+        let escaped = |b: &u8| self.escapes.iter().find(|e| e.0 == *b).map_or_else(|| vec![*b], |e| e.1.clone());
+        Ok(plain.iter().flat_map(escaped).collect())
+    }
+
+    /// What was written so.
+    pub fn decode(&self, written: &[u8]) -> Vec<u8> {
+        let (mut plain, mut rest) = (Vec::new(), written);
+        while let Some(first) = rest.first() {
+            match self.escapes.iter().find(|e| rest.starts_with(&e.1)) {
+                Some((byte, as_bytes)) => {
+                    plain.push(*byte);
+                    rest = &rest[as_bytes.len()..];
+                }
+                None => {
+                    plain.push(*first);
+                    rest = &rest[1..];
+                }
+            }
+        }
+        match self.charset {
+            Charset::Latin1 => plain.iter().map(|b| char::from(*b)).collect::<String>().into_bytes(),
+            _ => plain,
+        }
+    }
+
+    /// What it lets in, for those who must know before it is written.
+    pub fn as_rule(&self) -> TextRule {
+        TextRule { printable_only: self.charset == Charset::Printable, forbidden: self.forbidden.clone(), longest: self.longest }
     }
 }
 
@@ -374,6 +418,9 @@ impl StatusRule {
         {
             text = (n & mask).to_string();
         }
+        if let Some(over) = self.over {
+            return text.parse::<u64>().is_ok_and(|n| n > over);
+        }
         match self.bit {
             Some(bit) => {
                 let n = u64::from_str_radix(&text, radix);
@@ -386,6 +433,17 @@ impl StatusRule {
 }
 
 impl Begin {
+    /// CR or LF at its beginning is its own.
+    pub fn begins_with_line_end(&self) -> bool {
+        match self {
+            Self::Delimited { begin, .. } | Self::Prefix { begin, .. } | Self::Fixed { begin, .. } | Self::Counted { begin, .. } => {
+                begin.first().is_some_and(|b| b"\r\n".contains(b))
+            }
+            Self::Byte { bytes } => bytes.iter().any(|b| b"\r\n".contains(b)),
+            Self::Line { .. } | Self::Idle { .. } => false,
+        }
+    }
+
     /// It takes whatever no other form takes.
     pub fn takes_all(&self) -> bool {
         matches!(self, Self::Line { .. } | Self::Idle { .. })

@@ -30,6 +30,35 @@ pub enum Trouble {
     DoubleFrame,
     /// A printer stands with a fault for `ms`: paper out, ink system.
     Fault { ms: u32 },
+    /// A label printer stands for `ms` for this reason.
+    Stands { how: Stand, ms: u32 },
+}
+
+/// Why a label printer does not print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stand {
+    MediaOut,
+    RibbonOut,
+    HeadOpen,
+    Paused,
+    Offline,
+    BufferFull,
+}
+
+impl Stand {
+    pub const ALL: [Self; 6] = [Self::MediaOut, Self::RibbonOut, Self::HeadOpen, Self::Paused, Self::Offline, Self::BufferFull];
+
+    /// As a transcript writes it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::MediaOut => "media-out",
+            Self::RibbonOut => "ribbon-out",
+            Self::HeadOpen => "head-open",
+            Self::Paused => "paused",
+            Self::Offline => "offline",
+            Self::BufferFull => "buffer-full",
+        }
+    }
 }
 
 /// The devices of one line, as the things on its belt meet them. Times are the world's µs.

@@ -47,6 +47,7 @@ pub fn simulated(t: &Transcript, profiles: &Profiles) -> Result<Option<Vec<Line>
         said: Vec::new(),
         lines: Vec::new(),
     };
+    stand.rig.by_hand(stand.device);
     stand.play(t);
     Ok(Some(stand.lines))
 }
@@ -155,12 +156,19 @@ impl Stand {
     fn made_to(&mut self, what: AtDevice) {
         let (device, now_us) = (self.device, self.now_us);
         let trouble = match what {
-            AtDevice::Thing => return drop(self.rig.print(device, now_us)),
+            AtDevice::Thing => {
+                self.rig.come_out(device, now_us);
+                return drop(self.rig.print(device, now_us));
+            }
             AtDevice::Count(n) => return self.rig.set_count(device, n),
             AtDevice::Refuse => Trouble::Refuse,
             AtDevice::Silence => Trouble::Silence,
             AtDevice::Double => Trouble::DoubleAck,
             AtDevice::Fault { ms } => Trouble::Fault { ms },
+            AtDevice::Stands { how, ms } => match super::bench::Stand::ALL.into_iter().find(|s| s.word() == how) {
+                Some(how) => Trouble::Stands { how, ms },
+                None => Trouble::Fault { ms },
+            },
         };
         self.rig.trouble(device, trouble, now_us);
     }

@@ -8,7 +8,7 @@
 //! never given a second, unless every request has one of its own.
 
 use super::bench::{Bench, Trouble};
-use super::emul::{Codenet, CodenetHow, Commands, DeviceSide, Emission, Link, Modbus, ModbusHow, Reader, Zpl};
+use super::emul::{Codenet, CodenetHow, Commands, DeviceSide, Emission, LabelPrinter, Link, Modbus, ModbusHow, Reader};
 use crate::profile::{Bound, Dialect, Profiles};
 use crate::vocab::plan::{Address, After, Plan, Point, Role};
 use crate::vocab::rng::Rng;
@@ -43,7 +43,7 @@ struct Seat {
 enum Emulated {
     Commands(Box<Commands>),
     Codenet(Codenet),
-    Zpl(Zpl),
+    Label(Box<LabelPrinter>),
     Reader(Box<Reader>),
     Modbus(Modbus),
 }
@@ -53,7 +53,7 @@ impl Emulated {
         match self {
             Self::Commands(d) => &mut **d,
             Self::Codenet(d) => d,
-            Self::Zpl(d) => d,
+            Self::Label(d) => &mut **d,
             Self::Reader(d) => &mut **d,
             Self::Modbus(d) => d,
         }
@@ -63,7 +63,7 @@ impl Emulated {
         match self {
             Self::Commands(d) => d.deadline(),
             Self::Codenet(d) => d.deadline(),
-            Self::Zpl(d) => d.deadline(),
+            Self::Label(d) => d.deadline(),
             Self::Reader(d) => d.deadline(),
             Self::Modbus(d) => d.deadline(),
         }
@@ -196,6 +196,19 @@ impl Rig {
         }
     }
 
+    /// A label printer's labels come out from now on when [`Self::come_out`] says so.
+    pub fn by_hand(&mut self, device: DeviceNo) {
+        if let Some(Emulated::Label(p)) = self.seat(device) {
+            p.by_hand();
+        }
+    }
+
+    pub fn come_out(&mut self, device: DeviceNo, now_us: u64) {
+        if let Some(Emulated::Label(p)) = self.seat(device) {
+            p.come_out(now_us);
+        }
+    }
+
     fn seat(&mut self, device: DeviceNo) -> Option<&mut Emulated> {
         self.seats.get_mut(&device).filter(|s| s.powered).map(|s| &mut s.device)
     }
@@ -218,7 +231,7 @@ impl Bench for Rig {
 
     fn label(&mut self, printer: DeviceNo, now_us: u64) -> Option<Vec<u8>> {
         match self.seat(printer)? {
-            Emulated::Zpl(p) => p.take_label(now_us).map(|l| l.code().to_vec()),
+            Emulated::Label(p) => p.take_label(now_us).map(|l| l.code().to_vec()),
             _ => None,
         }
     }
@@ -274,10 +287,15 @@ fn emulated(plan: &Plan, no: DeviceNo, bound: &Bound, rng: Rng) -> Emulated {
     match bound.profile.dialect {
         Dialect::Codenet => Emulated::Codenet(Codenet::new(codenet_how(plan, no, bound), rng)),
         Dialect::Commands => Emulated::Commands(Box::new(Commands::new(bound, messages(plan, no), rng))),
-        Dialect::Zpl => Emulated::Zpl(Zpl::new(rng)),
+        Dialect::Label => Emulated::Label(Box::new(LabelPrinter::new(bound, templates(plan, no), rng))),
         Dialect::Reader => Emulated::Reader(Box::new(Reader::new(bound.reader.clone(), rng))),
         Dialect::Modbus => Emulated::Modbus(Modbus::new(modbus_how(plan, no, bound), rng)),
     }
+}
+
+/// The labels that a label printer's stations have, beside its built-in one.
+fn templates(plan: &Plan, no: DeviceNo) -> Vec<String> {
+    plan.stations_of(no).filter(|s| s.role == Role::Print).filter_map(|s| s.label.clone()).collect()
 }
 
 /// What the stations of a printer have it select.

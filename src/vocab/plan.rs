@@ -171,6 +171,73 @@ pub struct PrinterTraits {
     pub tells_after_loss: bool,
     /// Nothing but a read tells of its prints, and a new code replaces the last: it gets one when that was read, or was not.
     pub one_by_one: bool,
+    /// What its labels can hold, of a label printer.
+    pub labels: Option<LabelTraits>,
+}
+
+/// What the labels of a printer can hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LabelTraits {
+    /// What every template has in it: how a label begins, what prints it.
+    pub must_have: Vec<String>,
+    pub text: TextRule,
+    pub symbol: TextRule,
+}
+
+/// What a text may hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TextRule {
+    /// Bytes 20 to 7E only.
+    pub printable_only: bool,
+    pub forbidden: Vec<u8>,
+    /// Most bytes; 0: nobody counts.
+    pub longest: usize,
+}
+
+impl TextRule {
+    /// Why a text cannot stand there: "it …".
+    pub fn refuses(&self, text: &[u8]) -> Option<String> {
+        if self.longest > 0 && text.len() > self.longest {
+            return Some(format!("it is longer than {} bytes", self.longest));
+        }
+        let control = |b: &&u8| self.printable_only && !(0x20..0x7f).contains(*b);
+        let bad = text.iter().find(|b| control(b) || self.forbidden.contains(b))?;
+        Some(match bad {
+            0x21..=0x7e => format!("it holds the character {}", char::from(*bad)),
+            0x80.. => "it holds more than printable ASCII".into(),
+            _ => format!("it holds the byte {bad:02X}"),
+        })
+    }
+}
+
+impl LabelTraits {
+    /// The places of a template.
+    pub const PLACES: [&str; 4] = ["code", "gs1", "lot", "count"];
+
+    /// What is wrong with a template: what, and what would be right.
+    pub fn complaints(&self, template: &str) -> Vec<(String, &'static str)> {
+        let mut wrong = Vec::new();
+        // A template may hold the characters themselves.
+        let named = [('\u{1}', "<SOH>"), ('\u{2}', "<STX>"), ('\u{3}', "<ETX>"), ('\u{1b}', "<ESC>")];
+        let named = named.iter().fold(template.to_string(), |t, (c, name)| t.replace(*c, name));
+        for missing in self.must_have.iter().filter(|m| !named.contains(m.as_str())) {
+            wrong.push((
+                format!("the label has no {}", missing.trim()),
+                "write it in the language of its printer, from its beginning to what prints it",
+            ));
+        }
+        if !template.contains("{code}") && !template.contains("{gs1}") {
+            wrong.push(("the label shows no code".into(), "write {gs1} where a barcode's data stands, or {code}"));
+        }
+        for part in template.split('{').skip(1) {
+            let Some((name, _)) = part.split_once('}') else { continue };
+            let word = !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+            if word && !Self::PLACES.contains(&name) {
+                wrong.push((format!("the label has no place {{{name}}}"), "use {code}, {gs1}, {lot} or {count}"));
+            }
+        }
+        wrong
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -30,6 +30,15 @@ impl RangeRule {
         }
     }
 
+    /// What its numbers begin with, where they are plain text.
+    pub fn text_prefix(&self) -> Option<&str> {
+        match self {
+            Self::Sscc { .. } => None,
+            Self::Serial { prefix, .. } => Some(prefix),
+            Self::Block { of, .. } => of.text_prefix(),
+        }
+    }
+
     /// Are its numbers SSCCs (else plain text)?
     pub fn is_sscc(&self) -> bool {
         match self {

@@ -1,89 +1,16 @@
-//! Where a printer's bytes begin and end: STX … ETX, and Codenet's mixture of ESC … EOT frames, acknowledgements and single
-//! bytes. Readers have their own (`reader/frames.rs`).
+//! Where a Codenet printer's bytes begin and end: a mixture of ESC … EOT frames, acknowledgements and single bytes. Other
+//! printers have their forms in their profiles (`commands/units.rs`), readers their own (`reader/frames.rs`).
 //!
 //! Invariants: what is held is bounded, whatever comes; after nonsense the next good frame is found; no byte is lost
 //! without being named as junk (but line ends and what stands for "nothing").
 
-const STX: u8 = 0x02;
-const ETX: u8 = 0x03;
 const EOT: u8 = 0x04;
 const ACK: u8 = 0x06;
 const NAK: u8 = 0x15;
 const ESC: u8 = 0x1b;
-const CR: u8 = 0x0d;
-const LF: u8 = 0x0a;
 
-/// Longest frame between STX and ETX.
-pub const LONGEST_FRAME: usize = 8_192;
 /// Longest frame of a Codenet printer that we ask for.
 pub const LONGEST_ECHO: usize = 256;
-
-/// What one more byte made of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
-    More,
-    Frame(Vec<u8>),
-    /// These bytes are no part of any frame.
-    Junk(Vec<u8>),
-}
-
-/// Frames between STX and ETX.
-#[derive(Debug, Default)]
-pub struct Framer {
-    buf: Vec<u8>,
-    /// Inside STX … ETX.
-    inside: bool,
-    /// Dropping an endless frame up to its end.
-    skipping: bool,
-}
-
-impl Framer {
-    /// Forgets a half frame and answers its bytes.
-    pub fn reset(&mut self) -> Vec<u8> {
-        (self.inside, self.skipping) = (false, false);
-        std::mem::take(&mut self.buf)
-    }
-
-    #[cfg(test)]
-    pub fn held(&self) -> usize {
-        self.buf.len()
-    }
-
-    pub fn push(&mut self, byte: u8) -> Step {
-        match (byte, self.inside) {
-            (STX, false) => {
-                self.inside = true;
-                Step::More
-            }
-            // A frame that begins anew: the first beginning was none.
-            (STX, true) => {
-                self.skipping = false;
-                junk(std::mem::take(&mut self.buf))
-            }
-            (ETX, true) => {
-                self.inside = false;
-                let frame = std::mem::take(&mut self.buf);
-                if std::mem::take(&mut self.skipping) { junk(frame) } else { Step::Frame(frame) }
-            }
-            (CR | LF, false) => Step::More,
-            (_, false) => Step::Junk(vec![byte]),
-            (_, true) => self.keep(byte),
-        }
-    }
-
-    fn keep(&mut self, byte: u8) -> Step {
-        self.buf.push(byte);
-        if self.buf.len() < LONGEST_FRAME {
-            return Step::More;
-        }
-        self.skipping = true;
-        Step::Junk(std::mem::take(&mut self.buf))
-    }
-}
-
-fn junk(bytes: Vec<u8>) -> Step {
-    if bytes.is_empty() { Step::More } else { Step::Junk(bytes) }
-}
 
 /// What a Codenet printer says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -188,35 +115,6 @@ impl Codenet {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn frames(bytes: &[u8]) -> (Vec<Vec<u8>>, usize) {
-        let (mut f, mut got, mut lost) = (Framer::default(), Vec::new(), 0);
-        for b in bytes {
-            match f.push(*b) {
-                Step::More => {}
-                Step::Frame(x) => got.push(x),
-                Step::Junk(x) => lost += x.len(),
-            }
-        }
-        (got, lost)
-    }
-
-    #[test]
-    fn an_envelope_names_what_stands_outside_it() {
-        let (got, lost) = frames(b"xx\x02A\rB\x03\r\ny\x02half\x02whole\x03");
-        assert_eq!(got, [b"A\rB".to_vec(), b"whole".to_vec()]);
-        assert_eq!(lost, 3 + 4);
-    }
-
-    #[test]
-    fn an_endless_frame_is_dropped_and_the_next_one_found() {
-        let mut bytes = vec![STX];
-        bytes.extend(vec![b'x'; 3 * LONGEST_FRAME]);
-        bytes.extend([ETX, STX]);
-        bytes.extend(b"good\x03\r\n");
-        let (got, lost) = frames(&bytes);
-        assert_eq!((got, lost), (vec![b"good".to_vec()], 3 * LONGEST_FRAME));
-    }
 
     fn units(fixed: bool, bytes: &[u8]) -> Vec<Unit> {
         let (mut f, mut out) = (Codenet::new(fixed), Vec::new());

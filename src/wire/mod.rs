@@ -12,12 +12,12 @@ pub mod framer;
 #[cfg(test)]
 mod fuzz;
 pub mod label;
+mod labelling;
 mod modbus;
 mod outbox;
 pub mod probe;
 pub mod reader;
 pub mod transcript;
-mod zpl;
 
 pub use modbus::Points;
 
@@ -82,7 +82,7 @@ pub fn converse_at(bound: &Bound, place: Place) -> Box<dyn Conversation> {
     match bound.profile.dialect {
         Dialect::Codenet => Box::new(codenet::Codenet::new(bound, place.serial)),
         Dialect::Commands => Box::new(commands::Commands::new(bound)),
-        Dialect::Zpl => Box::new(zpl::Zpl::new(bound)),
+        Dialect::Label => Box::new(labelling::Labelling::new(bound)),
         Dialect::Reader => Box::new(reader::Reader::new(bound)),
         Dialect::Modbus => Box::new(modbus::Modbus::new(bound, place.points)),
     }

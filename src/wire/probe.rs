@@ -5,7 +5,7 @@
 //! that prints, clears, selects, starts or sets anything is ever among them.
 
 use super::commands::{Unit, Units};
-use super::framer::{Codenet as CodenetUnits, Framer, Step as FramerStep, Unit as CodenetUnit};
+use super::framer::{Codenet as CodenetUnits, Unit as CodenetUnit};
 use super::reader::{Frames, Piece};
 use super::transcript::shown;
 use super::{Action, Place, converse_at};
@@ -17,9 +17,8 @@ use crate::vocab::time::MS;
 
 /// What a printer may be asked without harm.
 const SAFE: [Role; 3] = [Role::Identify, Role::Status, Role::CurrentMessage];
-/// Who it is (EPT033760, `A`), and its state (ZPL II, `~HS`).
+/// Who it is (EPT033760, `A`).
 const CODENET_IDENTIFY: &[u8] = b"\x1bA?\x04";
-const ZPL_STATUS: &[u8] = b"~HS\r\n";
 /// Longer than any silence that ends a frame.
 const SILENCE_US: u64 = 60_000 * MS;
 /// Answers that a Modbus module may give: so many bytes stand before the function code.
@@ -50,9 +49,8 @@ pub fn questions(bound: &Bound) -> Vec<Question> {
     let timeout_ms = bound.profile.link.reply_timeout_ms.max(1);
     let one = |what: &str, bytes: &[u8]| vec![Question { what: what.into(), bytes: bytes.into(), timeout_ms, role: None }];
     match bound.profile.dialect {
-        Dialect::Commands => bound.profile.talk.as_deref().map_or_else(Vec::new, |talk| of_commands(bound, talk)),
+        Dialect::Commands | Dialect::Label => bound.profile.talk.as_deref().map_or_else(Vec::new, |talk| of_commands(bound, talk)),
         Dialect::Codenet => one("identify", CODENET_IDENTIFY),
-        Dialect::Zpl => one("status", ZPL_STATUS),
         Dialect::Reader => {
             let probe = bound.profile.reader.iter().filter_map(|r| r.probe.as_ref());
             let ask = |p: &reader::Probe| Question {
@@ -87,7 +85,7 @@ pub fn understood(bound: &Bound, question: &Question, answer: &[u8]) -> Option<U
         return None;
     }
     match bound.profile.dialect {
-        Dialect::Commands => commands_answer(bound, bound.profile.talk.as_deref()?, question.role?, answer),
+        Dialect::Commands | Dialect::Label => commands_answer(bound, bound.profile.talk.as_deref()?, question.role?, answer),
         Dialect::Codenet => {
             let mut units = Vec::new();
             let mut f = CodenetUnits::new(false);
@@ -96,15 +94,6 @@ pub fn understood(bound: &Bound, question: &Question, answer: &[u8]) -> Option<U
                 CodenetUnit::Echo(inside) if inside.starts_with(b"A") => Some(certain(format!("identity {}", text(&inside[1..])))),
                 _ => None,
             })
-        }
-        Dialect::Zpl => {
-            let mut f = Framer::default();
-            let frames = answer.iter().filter_map(|b| if let FramerStep::Frame(f) = f.push(*b) { Some(f) } else { None });
-            let frames: Vec<Vec<u8>> = frames.collect();
-            let fields = |f: &Vec<u8>| f.split(|b| *b == b',').count();
-            // Three strings of 12, 11 and 2 fields (ZPL II, ~HS).
-            let told = frames.windows(3).find(|w| w.iter().map(fields).eq([12, 11, 2]))?;
-            Some(certain(format!("status {}", text(&told[0]))))
         }
         Dialect::Reader => probe_answer(bound.profile.reader.as_ref()?, answer),
         Dialect::Modbus => {
@@ -124,19 +113,24 @@ pub fn understood(bound: &Bound, question: &Question, answer: &[u8]) -> Option<U
 fn commands_answer(bound: &Bound, talk: &Talk, role: Role, answer: &[u8]) -> Option<Understood> {
     let mut all = Vec::new();
     let place = |place: &str| bound.place(place);
-    let mut units = Units::new(talk.inbound.clone(), talk.checking(&place), talk.doubling(&place));
+    let mut units = Units::new(talk.inbound.clone()).checked(talk.checking(&place), talk.doubling(&place));
     answer.iter().for_each(|b| units.push(*b, &mut all));
     all.extend(units.quiet());
     let replies = &talk.commands.get(&role)?.replies;
-    all.iter().find_map(|unit| {
-        let Unit::Is { form, bytes } = unit else { return None };
-        let fits = replies.iter().filter(|r| r.means == Means::Ok && r.from.is_none_or(|f| f == *form));
-        fits.into_iter().find_map(|r| {
-            let values = r.is.read(bytes)?;
-            let said: Vec<String> = values.iter().map(|(place, v)| format!("{place} {}", text(v))).collect();
+    (0..all.len()).find_map(|at| {
+        let good = replies.iter().filter(|r| r.means == Means::Ok);
+        good.into_iter().find_map(|r| {
+            let mut said: Vec<String> = Vec::new();
+            let mut units = all[at..].iter();
+            for pattern in std::iter::once(&r.is).chain(&r.then) {
+                let Some(Unit::Is { form, bytes }) = units.next() else { return None };
+                let values = pattern.read(bytes).filter(|_| r.from.is_none_or(|f| f == *form))?;
+                said.extend(values.iter().map(|(place, v)| format!("{place} {}", text(v))));
+            }
+            let Unit::Is { form, .. } = &all[at] else { return None };
             let says = if said.is_empty() { format!("{} is answered", role.name()) } else { said.join(", ") };
             let framed = !talk.inbound[*form].form.takes_all();
-            Some(Understood { says, certain: r.is.fixed() > 1 || (framed && r.is.fixed() > 0) })
+            Some(Understood { says, certain: r.is.fixed() > 1 || (framed && r.is.fixed() > 0) || r.is.is_narrow() })
         })
     })
 }
@@ -245,7 +239,17 @@ mod tests {
                 }
             }
         }
-        for p in ["domino-codenet", "videojet-zipher", "keyence-sr", "sick-lector", "zebra-zpl"] {
+        for p in [
+            "domino-codenet",
+            "videojet-zipher",
+            "keyence-sr",
+            "sick-lector",
+            "zebra-zpl",
+            "sato-sbpl",
+            "tsc-tspl",
+            "cab-jscript",
+            "honeywell-dpl",
+        ] {
             assert!(met.contains(p), "{p}: {met:?}");
         }
     }

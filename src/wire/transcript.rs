@@ -13,7 +13,7 @@
 //! ! up 01560670600                     a report
 //! ! order arm BOTTLE                   an order
 //! +250ms                               time goes by (a verdict is over the newest frame)
-//! ! sim thing                          at a simulated printer: thing, count N, refuse, silence, double, fault MS
+//! ! sim thing                          at a simulated printer: thing, count N, refuse, silence, double, fault MS [HOW]
 //! ! hang-up                            our side drops the link; "! closed" says that it is gone
 //! ```
 //!
@@ -79,7 +79,7 @@ pub enum Step {
 /// What a simulated device is made to do, so that it says what the transcript says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AtDevice {
-    /// A thing passes the head.
+    /// A thing passes the head; of a label printer: the label comes out.
     Thing,
     /// Its print counter stands here.
     Count(u64),
@@ -90,8 +90,17 @@ pub enum AtDevice {
     Fault {
         ms: u32,
     },
+    /// A label printer stands for this reason, one of [`AtDevice::STANDS`]; 0: no more.
+    Stands {
+        how: &'static str,
+        ms: u32,
+    },
     /// The next acknowledgement comes twice.
     Double,
+}
+
+impl AtDevice {
+    pub const STANDS: [&str; 6] = ["media-out", "ribbon-out", "head-open", "paused", "offline", "buffer-full"];
 }
 
 /// The code that `print N` and `taken N` mean.

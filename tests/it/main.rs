@@ -10,6 +10,7 @@ mod halfway;
 mod handheld;
 mod inbox;
 mod label;
+mod labels;
 mod outsider;
 mod packs;
 mod played;

@@ -240,6 +240,37 @@ fn codes_on_the_market_already_are_known_and_never_used() {
     assert_eq!(exit, Some(2));
 }
 
+/// Whoever asks for duplicates to be left out is told how many were, offline and by the daemon, in either language.
+#[test]
+fn what_is_left_out_is_said() {
+    let root = tempfile::tempdir().unwrap();
+    let (first, more) = (root.path().join("a.txt"), root.path().join("b.txt"));
+    std::fs::write(&first, "A1\nA2\nA3\n").unwrap();
+    std::fs::write(&more, "A2\nB1\nB2\nB1\nA3\n").unwrap();
+    let note = "3 codes were left out: 1 stood in the delivery before, 2 were here before; the journal names the first of them";
+    let s = root.path().join("s");
+    let s = text(&s);
+    let import =
+        |file: &Path, more: &[&str]| on(s, &[&["pack", "import", text(file), "--level", "bottle", "--product", "P1"], more].concat());
+    import(&first, &[]);
+    let answer = import(&more, &["--skip-duplicates"]);
+    assert_eq!((&answer["count"], &answer["notes"]), (&json!(2), &json!([note])));
+    in_order(s);
+    let place = Place::bare();
+    let daemon = place.start();
+    let store = place.path("store");
+    let ask = |file: &Path, words: &[&str]| {
+        let args = [&["--store", text(&store), "pack", "import", text(file), "--level", "bottle", "--product", "P1"], words].concat();
+        let out = Command::new(env!("CARGO_BIN_EXE_packmark")).args(args).output().unwrap();
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        String::from_utf8(out.stderr).unwrap()
+    };
+    ask(&first, &[]);
+    let said = ask(&more, &["--lang", "zh", "--skip-duplicates"]);
+    assert!(said.contains("略去 3 个码"), "{said}");
+    daemon.stop();
+}
+
 #[test]
 fn an_expiry_is_kept_or_refused() {
     let root = tempfile::tempdir().unwrap();

@@ -112,6 +112,20 @@ macro_rules! thirty {
 
 thirty!(seeds_0 = 0, seeds_1 = 1, seeds_2 = 2, seeds_3 = 3, seeds_4 = 4, seeds_5 = 5, seeds_6 = 6, seeds_7 = 7, seeds_8 = 8, seeds_9 = 9);
 
+/// The example with each other label printer in the place of its own, on ordinary and on hard days.
+#[test]
+fn every_label_printer() {
+    let mut wrong = Vec::new();
+    for (i, profile) in ["sato-sbpl", "tsc-tspl", "cab-jscript", "honeywell-dpl", "godex-ezpl"].iter().enumerate() {
+        for (seed, faults) in [(2, Faults::Normal), (4, Faults::Hard)] {
+            let line = LINE.replace("profile = \"zebra-zpl\"", &format!("profile = \"{profile}\""));
+            let how = ShiftHow { seed: 7_000 + 10 * i as u64 + seed, faults, line, ..ShiftHow::default() };
+            wrong.extend(run_sound(&how, "cargo test --test it shift::every_label_printer").err().map(|e| format!("{profile}: {e}")));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 /// The kill test's line (`tests/kill.rs`) on virtual time: 15 items a second, no faults but the crashes, one after another.
 fn battered(seed: u64) -> ShiftHow {
     let polarity = if seed.is_multiple_of(2) { "pass" } else { "reject" };

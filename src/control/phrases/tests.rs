@@ -94,7 +94,7 @@ const FILES: &[(&str, &str, &[&str])] = &[
     ("config/codes.rs", include_str!("../../config/codes.rs"), &[]),
     ("config/peers.rs", include_str!("../../config/peers.rs"), &[]),
     ("config/packs.rs", include_str!("../../config/packs.rs"), &[]),
-    ("config/read.rs", include_str!("../../config/read.rs"), &["write {code} or {gs1} where the barcode's data stands"]),
+    ("config/read.rs", include_str!("../../config/read.rs"), &[]),
     ("config/supply.rs", include_str!("../../config/supply.rs"), &["[[supply]] {} {}"]),
     ("config/words.rs", include_str!("../../config/words.rs"), &[]),
     ("vocab/key/pattern.rs", include_str!("../../vocab/key/pattern.rs"), &[]),

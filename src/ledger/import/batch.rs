@@ -5,8 +5,8 @@
 
 use super::ImportError;
 use super::build::Shop;
-use crate::intake::{Fault, Row, Rows};
-use crate::ledger::segment::{Hasher, Run, key};
+use crate::intake::{Fault, Plain, Row, Rows, Span};
+use crate::ledger::segment::{Codes, Hasher, Run, key};
 use crate::vocab::KeyRule;
 use crate::vocab::code::MAX_CODE_LEN;
 use std::path::PathBuf;
@@ -23,51 +23,59 @@ const AHEAD: usize = 3;
 pub struct Batch {
     columns: usize,
     bytes: Vec<u8>,
-    ends: Vec<u32>,
+    /// Where each code stands in `bytes`.
+    spans: Vec<Span>,
     hashes: Vec<u64>,
     /// Where its rows came from, by their number in it.
     runs: Vec<Run>,
     rows: u32,
 }
 
-/// A row of a batch, or of a segment that is read again.
+/// Rows of a batch, or of a segment that is read again, that came from lines one after the other.
 #[derive(Clone, Copy)]
 pub struct Taken<'a> {
-    codes: Codes<'a>,
-    /// Hashes of its codes' match keys.
+    columns: usize,
+    pub codes: Codes<'a>,
+    /// Hashes of the codes' match keys.
     pub hashes: &'a [u64],
     pub file: u32,
+    /// Of the first row.
     pub line: u64,
 }
 
-#[derive(Clone, Copy)]
-struct Codes<'a> {
-    bytes: &'a [u8],
-    /// Where the first code begins, and where each ends.
-    from: u32,
-    ends: &'a [u32],
-}
-
 impl<'a> Taken<'a> {
+    pub fn rows(&self) -> u32 {
+        (self.hashes.len() / self.columns) as u32
+    }
+
+    /// A code of the first row.
     pub fn code(&self, column: usize) -> &'a [u8] {
-        let from = if column == 0 { self.codes.from } else { self.codes.ends[column - 1] };
-        &self.codes.bytes[from as usize..self.codes.ends[column] as usize]
+        let (from, to) = self.codes.spans[column];
+        &self.codes.bytes[from as usize..to as usize]
     }
 
-    pub fn codes(&self) -> impl Iterator<Item = &'a [u8]> + Clone + use<'a> {
-        let Codes { bytes, mut from, ends } = self.codes;
-        ends.iter().map(move |end| {
-            let code = &bytes[from as usize..*end as usize];
-            from = *end;
-            code
+    /// Only one column of the first row.
+    pub fn only(&self, column: usize) -> Self {
+        let codes = Codes { spans: &self.codes.spans[column..=column], ..self.codes };
+        Self { columns: 1, codes, hashes: &self.hashes[column..=column], ..*self }
+    }
+
+    /// The first rows, at most so many, and the others.
+    pub fn split(&self, rows: u32) -> (Self, Self) {
+        let n = rows.min(self.rows());
+        let (spans, hashes) = (self.codes.spans.split_at(n as usize * self.columns), self.hashes.split_at(n as usize * self.columns));
+        let of = |spans, hashes, line| Self { codes: Codes { spans, ..self.codes }, hashes, line, ..*self };
+        (of(spans.0, hashes.0, self.line), of(spans.1, hashes.1, self.line + u64::from(n)))
+    }
+
+    /// Row by row.
+    pub fn singly(self) -> impl Iterator<Item = Self> {
+        let mut rest = self;
+        std::iter::from_fn(move || {
+            let (row, later) = (rest.rows() > 0).then(|| rest.split(1))?;
+            rest = later;
+            Some(row)
         })
-    }
-
-    /// Only one of its columns.
-    pub fn only(self, column: usize) -> Self {
-        let from = if column == 0 { self.codes.from } else { self.codes.ends[column - 1] };
-        let codes = Codes { from, ends: &self.codes.ends[column..column + 1], ..self.codes };
-        Self { codes, hashes: &self.hashes[column..column + 1], ..self }
     }
 }
 
@@ -75,7 +83,7 @@ impl Batch {
     fn clear(&mut self, columns: usize) {
         self.columns = columns;
         self.bytes.clear();
-        self.ends.clear();
+        self.spans.clear();
         self.hashes.clear();
         self.runs.clear();
         self.rows = 0;
@@ -88,34 +96,42 @@ impl Batch {
     pub fn push<'c>(&mut self, codes: impl Iterator<Item = &'c [u8]>, file: u32, line: u64) {
         for code in codes {
             assert!((1..=MAX_CODE_LEN).contains(&code.len()), "a delivery hands out printable codes");
+            let from = self.bytes.len() as u32;
             self.bytes.extend_from_slice(code);
-            self.ends.push(self.bytes.len() as u32);
+            self.spans.push((from, self.bytes.len() as u32));
         }
+        self.came(1, file, line);
+    }
+
+    /// Rows of one code each.
+    fn push_plain(&mut self, plain: &Plain<'_>) {
+        let from = self.bytes.len() as u32;
+        self.bytes.extend_from_slice(plain.bytes);
+        self.spans.extend(plain.spans.iter().map(|(a, b)| (from + a, from + b)));
+        self.came(plain.spans.len() as u32, plain.file, plain.line);
+    }
+
+    /// The next rows came from lines one after the other.
+    fn came(&mut self, rows: u32, file: u32, line: u64) {
         if !self.runs.last().is_some_and(|r| r.goes_on(self.rows, file, line)) {
             self.runs.push(Run { first: self.rows, file, line });
         }
-        self.rows += 1;
+        self.rows += rows;
     }
 
     /// Hashes the match keys of its codes, if that was not done.
     pub fn hash(&mut self, hashing: &Hashing) {
-        let mut from = self.hashes.len().checked_sub(1).map_or(0, |n| self.ends[n] as usize);
-        for end in &self.ends[self.hashes.len()..] {
-            let code = &self.bytes[from..*end as usize];
-            self.hashes.push(hashing.hasher.hash(&key(hashing.rule, code)));
-            from = *end as usize;
-        }
+        let codes = Codes { bytes: &self.bytes, spans: &self.spans[self.hashes.len()..] };
+        self.hashes.extend(codes.iter().map(|c| hashing.hasher.hash(&key(hashing.rule, c))));
     }
 
-    /// Its rows; it must have been hashed.
-    pub fn rows(&self) -> impl Iterator<Item = Taken<'_>> {
+    /// Its rows, those that came from lines one after the other together; it must have been hashed.
+    pub fn taken(&self) -> impl Iterator<Item = Taken<'_>> {
         let ends = self.runs.iter().skip(1).map(|r| r.first).chain([self.rows]);
-        let places = self.runs.iter().zip(ends).flat_map(|(r, end)| (r.first..end).map(|row| (row as usize, r.file, r.line_of(row))));
-        places.map(|(row, file, line)| {
-            let (a, b) = (row * self.columns, (row + 1) * self.columns);
-            let from = if a == 0 { 0 } else { self.ends[a - 1] };
-            let codes = Codes { bytes: &self.bytes, from, ends: &self.ends[a..b] };
-            Taken { codes, hashes: &self.hashes[a..b], file, line }
+        self.runs.iter().zip(ends).map(|(r, end)| {
+            let these = r.first as usize * self.columns..end as usize * self.columns;
+            let codes = Codes { bytes: &self.bytes, spans: &self.spans[these.clone()] };
+            Taken { columns: self.columns, codes, hashes: &self.hashes[these], file: r.file, line: r.line }
         })
     }
 
@@ -141,6 +157,12 @@ fn fill(batch: &mut Batch, rows: &mut dyn Rows, row: &mut Row, files: &[PathBuf]
     let columns = rows.columns().len();
     batch.clear(columns);
     while !batch.is_full() {
+        if columns == 1
+            && let Some(plain) = rows.plain().map_err(ImportError::Delivery)?
+        {
+            batch.push_plain(&plain);
+            continue;
+        }
         if !rows.next_row(row).map_err(ImportError::Delivery)? {
             return Ok(false);
         }
@@ -170,7 +192,7 @@ pub fn read(
     if shop.pace.limited() || !matches!(more, Ok(true)) {
         loop {
             batch.hash(&hashing);
-            batch.rows().try_for_each(|r| take(shop, &r))?;
+            batch.taken().try_for_each(|r| take(shop, &r))?;
             if !more? {
                 return Ok(());
             }
@@ -183,7 +205,7 @@ pub fn read(
         let building = s.spawn(move || {
             for mut batch in arriving {
                 batch.hash(&hashing);
-                batch.rows().try_for_each(|r| take(shop, &r))?;
+                batch.taken().try_for_each(|r| take(shop, &r))?;
                 // Nobody reads any more: there is nothing to fill.
                 let _ = used.send(batch);
             }

@@ -26,6 +26,8 @@ pub struct Shop<'a> {
     pub hasher: Hasher,
     pub rule: KeyRule,
     pub pace: Pace,
+    /// Chunks of index entries that may still be held in memory.
+    pub room: usize,
     /// Most rows of a segment.
     pub capacity: u32,
     pub files: Vec<PathBuf>,
@@ -123,18 +125,58 @@ impl Build {
     }
 
     pub fn push(&mut self, shop: &mut Shop<'_>, taken: &Taken<'_>) -> Result<(), ImportError> {
+        let mut rest = *taken;
+        while rest.rows() > 0 {
+            // As many as the segment in the making holds; the sample ends where it ends.
+            let room = shop.capacity - (self.rows - self.first);
+            let room = if self.rows < SAMPLE { room.min(SAMPLE - self.rows) } else { room };
+            let (now, later) = rest.split(room);
+            self.push_some(shop, &now)?;
+            rest = later;
+        }
+        Ok(())
+    }
+
+    /// Rows for which there is room.
+    fn push_some(&mut self, shop: &mut Shop<'_>, taken: &Taken<'_>) -> Result<(), ImportError> {
         let row = self.rows;
+        let rows = row.checked_add(taken.rows()).ok_or_else(|| ImportError::Shape("a pack holds at most 2^32 - 1 codes".into()))?;
         self.origins.put(row, taken.file, taken.line, &mut shop.pace).map_err(ImportError::Write)?;
         if self.writer.is_none() {
             self.writer = Some(self.begin_segment(shop).map_err(ImportError::Write)?);
         }
         let writer = self.writer.as_mut().expect("just begun");
-        writer.row(taken.codes(), &mut shop.pace).map_err(ImportError::Write)?;
-        for hash in taken.hashes {
-            self.buckets.put(*hash, row - self.first, &mut shop.pace).map_err(ImportError::Write)?;
+        writer.rows(taken.codes, &mut shop.pace).map_err(ImportError::Write)?;
+        for (hashes, ordinal) in taken.hashes.chunks_exact(self.columns.len()).zip(row - self.first..) {
+            for hash in hashes {
+                self.buckets.put(*hash, ordinal, &mut shop.pace, &mut shop.room).map_err(ImportError::Write)?;
+            }
         }
+        if !shop.ranges.is_empty() {
+            for (taken, row) in taken.singly().zip(row..) {
+                self.against_ranges(shop, row, &taken)?;
+                if self.verdict.named.len() >= NAMED {
+                    return self.refuse();
+                }
+            }
+        }
+        self.rows = rows;
+        if row < SAMPLE && !shop.skip {
+            self.sample.extend(taken.codes.iter().map(<[u8]>::to_vec));
+            if rows == SAMPLE {
+                self.look_at_sample(shop)?;
+            }
+        }
+        if self.verdict.named.len() >= NAMED {
+            return self.refuse();
+        }
+        if rows - self.first == shop.capacity { self.end_segment(shop) } else { Ok(()) }
+    }
+
+    /// A row that holds a number which the line makes itself.
+    fn against_ranges(&mut self, shop: &Shop<'_>, row: u32, taken: &Taken<'_>) -> Result<(), ImportError> {
         for (id, rule, key_rule, count) in &shop.ranges {
-            if taken.codes().any(|c| rule.ordinal(&key(*key_rule, c)).is_some_and(|o| o < *count)) {
+            if taken.codes.iter().any(|c| rule.ordinal(&key(*key_rule, c)).is_some_and(|o| o < *count)) {
                 let what = format!("{} is a number of {id}", self.place(shop, row)?);
                 match shop.skip {
                     true => self.verdict.dropped.put(row, false, || Ok(what))?,
@@ -142,17 +184,7 @@ impl Build {
                 }
             }
         }
-        self.rows = row.checked_add(1).ok_or_else(|| ImportError::Shape("a pack holds at most 2^32 - 1 codes".into()))?;
-        if row < SAMPLE && !shop.skip {
-            self.sample.extend(taken.codes().map(<[u8]>::to_vec));
-            if row + 1 == SAMPLE {
-                self.look_at_sample(shop)?;
-            }
-        }
-        if self.verdict.named.len() >= NAMED {
-            return self.refuse();
-        }
-        if self.rows - self.first == shop.capacity { self.end_segment(shop) } else { Ok(()) }
+        Ok(())
     }
 
     fn begin_segment(&self, shop: &Shop<'_>) -> std::io::Result<SegmentWriter> {
@@ -210,6 +242,7 @@ impl Build {
         if self.rows > self.first {
             self.end_segment(shop)?;
         }
+        self.buckets.rewind(&mut shop.room);
         self.buckets.remove(&mut shop.pace).map_err(ImportError::Write)?;
         if self.verdict.named.is_empty() { Ok(()) } else { self.refuse() }
     }
@@ -232,7 +265,7 @@ impl Build {
         shop.done.push(Placed { no: self.no, id: self.id.clone(), first: self.first, segment: Arc::new(segment) });
         self.first = self.rows;
         self.segments += 1;
-        self.buckets.rewind();
+        self.buckets.rewind(&mut shop.room);
         Ok(())
     }
 
@@ -376,7 +409,7 @@ impl Build {
                 batch.empty();
                 batch.push(reading.codes(), file, line);
                 batch.hash(&hashing);
-                batch.rows().try_for_each(|r| into.push(shop, &r))?;
+                batch.taken().try_for_each(|r| into.push(shop, &r))?;
             }
         }
         Ok(())

@@ -2,7 +2,7 @@
 //! a run of equal hashes is held against every other, for a run may hold several strangers.
 
 use super::super::codebook::Placed;
-use super::super::segment::{BLOCK, Hasher, ORDINAL, SegmentError, key};
+use super::super::segment::{BLOCK, Hasher, ORDINAL, PAGE_BLOCKS, SegmentError, key};
 use super::ImportError;
 use crate::vocab::KeyRule;
 
@@ -79,7 +79,7 @@ impl Cursor {
     pub fn new(placed: Placed, entries: u64, cursors: usize) -> Self {
         // Few entries: the blocks between them are not worth reading. Many cursors: their buffers share 4 MiB.
         let dense = entries >= placed.segment.blocks() as u64;
-        let ahead = if dense { ((4 << 20) / (cursors.max(1) * BLOCK * 8)).clamp(1, 16) } else { 1 };
+        let ahead = if dense { ((4 << 20) / (cursors.max(1) * BLOCK * 8)).clamp(1, PAGE_BLOCKS) } else { 1 };
         Self { placed, next: 0, ahead, dense, buffer: Vec::new(), at: 0 }
     }
 

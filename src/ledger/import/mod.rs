@@ -26,6 +26,7 @@ use crate::vocab::time::{day, day_of, iso_date};
 use crate::vocab::{KeyRule, PackNo};
 use build::{Build, Shop};
 use family::{Family, Made};
+use spool::CHUNKS_KEPT;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -199,6 +200,7 @@ pub(super) fn prepare_with(
         hasher,
         rule,
         pace: Pace::new(how.pace),
+        room: CHUNKS_KEPT,
         capacity,
         files: rows.files().to_vec(),
         ranges: book.ranges(),
@@ -214,7 +216,7 @@ pub(super) fn prepare_with(
     let (made, relations, skipped) = match Family::is_meant(&columns) {
         true => {
             let mut family = Family::new(&shop, &columns, how)?;
-            batch::read(&mut shop, rows, |shop, row| family.push(shop, row))?;
+            batch::read(&mut shop, rows, |shop, taken| taken.singly().try_for_each(|row| family.push(shop, &row)))?;
             let (made, relations) = family.finish(&mut shop)?;
             (made, relations, Skipped::default())
         }
@@ -252,7 +254,7 @@ fn new_pack(made: &[Made], sha256: [u8; 32], skipped: Skipped, how: &ImportHow) 
 /// An ordinary pack: one code a row, or several of one item.
 fn single(shop: &mut Shop<'_>, rows: &mut dyn Rows, purposes: Vec<String>, how: &ImportHow) -> Result<(Made, Skipped), ImportError> {
     let mut build = Build::new(shop, how.no, &how.id, &how.id, purposes.clone());
-    batch::read(shop, rows, |shop, row| build.push(shop, row))?;
+    batch::read(shop, rows, |shop, taken| build.push(shop, taken))?;
     build.finish(shop)?;
     let dropped = build.dropped();
     let mut skipped = Skipped::default();

@@ -125,53 +125,72 @@ impl Origins {
     }
 }
 
-/// Entries of a bucket that stay in memory before they are written; all buckets together stay in a processor's cache.
-const CHUNK: usize = 512;
+/// Entries of a chunk. All chunks being filled stay in a processor's cache: together they are small enough, and as no power of
+/// two lies between them, their ends do not crowd one place of it.
+const CHUNK: usize = 504;
+/// Fewer entries are sorted sooner without counting them first.
+const FEW: usize = 512;
 /// Buckets: one for each first byte of an entry.
 pub const BUCKETS: usize = 256;
+
+/// Full chunks of all packs of an import that stay in memory (64 MiB); a larger pack's go to disk.
+pub const CHUNKS_KEPT: usize = (64 << 20) / (CHUNK * 8);
 
 /// Index entries of one segment, by their first byte: each bucket is sorted by itself, so no merge is needed.
 #[derive(Default)]
 pub struct Buckets {
     dir: PathBuf,
     id: String,
-    /// What is in memory: a chunk a bucket, and how much of it is used.
+    /// The chunk of each bucket that is being filled, and how much of it is used.
     held: Vec<[u64; CHUNK]>,
     used: Vec<u16>,
-    /// Where the full chunks of each bucket stand in the file.
-    written: Vec<Vec<u64>>,
+    /// Where the full chunks of each bucket are.
+    full: Vec<Vec<Place>>,
+    kept: Vec<Box<[u64; CHUNK]>>,
     spilled: Option<(Aside, Stream)>,
+}
+
+#[derive(Clone, Copy)]
+enum Place {
+    Memory(usize),
+    File(u64),
 }
 
 impl Buckets {
     pub fn new(dir: &Path, id: &str) -> Self {
-        let (held, used, written) = (vec![[0; CHUNK]; BUCKETS], vec![0; BUCKETS], vec![Vec::new(); BUCKETS]);
-        Self { dir: dir.into(), id: id.into(), held, used, written, spilled: None }
+        let (held, used, full) = (vec![[0; CHUNK]; BUCKETS], vec![0; BUCKETS], vec![Vec::new(); BUCKETS]);
+        Self { dir: dir.into(), id: id.into(), held, used, full, kept: Vec::new(), spilled: None }
     }
 
+    /// `room`: chunks that may still be held in memory.
     #[inline]
-    pub fn put(&mut self, hash: u64, ordinal: u32, pace: &mut Pace) -> std::io::Result<()> {
+    pub fn put(&mut self, hash: u64, ordinal: u32, pace: &mut Pace, room: &mut usize) -> std::io::Result<()> {
         debug_assert!(ordinal < MAX_ROWS);
         let entry = hash << 24 | u64::from(ordinal);
         let b = (entry >> 56) as usize;
         let at = usize::from(self.used[b]);
         self.held[b][at] = entry;
         self.used[b] = at as u16 + 1;
-        if at + 1 < CHUNK { Ok(()) } else { self.spill(b, pace) }
+        if at + 1 < CHUNK { Ok(()) } else { self.put_away(b, pace, room) }
     }
 
-    fn spill(&mut self, b: usize, pace: &mut Pace) -> std::io::Result<()> {
+    fn put_away(&mut self, b: usize, pace: &mut Pace, room: &mut usize) -> std::io::Result<()> {
+        self.used[b] = 0;
+        if *room > 0 {
+            *room -= 1;
+            self.full[b].push(Place::Memory(self.kept.len()));
+            self.kept.push(Box::new(self.held[b]));
+            return Ok(());
+        }
         if self.spilled.is_none() {
             let aside = Aside::create(&self.dir, &format!("{}.index", self.id))?;
             let out = Stream::new(aside.file.clone(), 0);
             self.spilled = Some((aside, out));
         }
         let (_, out) = self.spilled.as_mut().expect("just made");
-        self.written[b].push(out.position());
+        self.full[b].push(Place::File(out.position()));
         let entries = &self.held[b];
-        out.with(pace, |bytes| entries.iter().for_each(|e| bytes.extend_from_slice(&e.to_le_bytes())))?;
-        self.used[b] = 0;
-        Ok(())
+        out.with(pace, |bytes| entries.iter().for_each(|e| bytes.extend_from_slice(&e.to_le_bytes())))
     }
 
     pub fn flush(&mut self, pace: &mut Pace) -> std::io::Result<()> {
@@ -182,19 +201,32 @@ impl Buckets {
     pub fn take(&mut self, b: usize, out: &mut Vec<u64>) -> std::io::Result<()> {
         out.clear();
         let mut bytes = [0; CHUNK * 8];
-        for at in self.written[b].drain(..) {
-            let (aside, _) = self.spilled.as_ref().expect("chunks stand in the file");
-            aside.file.read_exact_at(&mut bytes, at)?;
-            out.extend(bytes.chunks_exact(8).map(|c| u64::from_le_bytes(c.try_into().expect("eight bytes"))));
+        for place in self.full[b].drain(..) {
+            match place {
+                Place::Memory(n) => out.extend_from_slice(&self.kept[n][..]),
+                Place::File(at) => {
+                    let (aside, _) = self.spilled.as_ref().expect("chunks stand in the file");
+                    aside.file.read_exact_at(&mut bytes, at)?;
+                    out.extend(bytes.chunks_exact(8).map(|c| u64::from_le_bytes(c.try_into().expect("eight bytes"))));
+                }
+            }
         }
         out.extend_from_slice(&self.held[b][..usize::from(self.used[b])]);
         self.used[b] = 0;
-        out.sort_unstable();
+        if out.len() < FEW {
+            out.sort_unstable();
+        } else {
+            // They came in the order of their ordinals and share their first byte: sorted by the rest of the hash, and those of
+            // one hash left as they stand, they ascend.
+            radsort::sort_by_key(out, |e| (*e >> 24) as u32);
+        }
         Ok(())
     }
 
-    /// For the next segment: the file's blocks are used again.
-    pub fn rewind(&mut self) {
+    /// For the next segment: memory is given back, and the file's blocks are used again.
+    pub fn rewind(&mut self, room: &mut usize) {
+        *room += self.kept.len();
+        self.kept.clear();
         if let Some((_, out)) = &mut self.spilled {
             out.seek(0);
         }
@@ -232,14 +264,20 @@ mod tests {
         std::fs::create_dir(dir.path().join("packs")).unwrap();
         let mut pace = Pace::new(None);
         let mut b = Buckets::new(dir.path(), "x");
-        for r in 0..20_000 {
-            b.put(u64::from(r % 3) << 32, r, &mut pace).unwrap();
-        }
-        b.flush(&mut pace).unwrap();
-        let mut out = Vec::new();
-        for (n, want) in [(0, 6_667), (1, 6_667), (2, 6_666), (3, 0)] {
-            b.take(n, &mut out).unwrap();
-            assert!(out.len() == want && out.is_sorted() && out.iter().all(|e| e >> 56 == n as u64), "{n}");
+        // Some of it stays in memory; the second time with no room at all, then with room for everything.
+        for mut room in [10, 0, 1_000] {
+            let had = room;
+            for r in 0..20_000 {
+                b.put(u64::from(r % 3) << 32, r, &mut pace, &mut room).unwrap();
+            }
+            b.flush(&mut pace).unwrap();
+            let mut out = Vec::new();
+            for (n, want) in [(0, 6_667), (1, 6_667), (2, 6_666), (3, 0)] {
+                b.take(n, &mut out).unwrap();
+                assert!(out.len() == want && out.is_sorted() && out.iter().all(|e| e >> 56 == n as u64), "{n}");
+            }
+            b.rewind(&mut room);
+            assert_eq!(room, had);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The import against its promises: every duplicate, every byte, nothing left behind.
 
-use super::super::segment::{Hasher, Segment};
+use super::super::segment::{BLOCK, Hasher, Segment};
 use super::*;
 use crate::intake::{Column, Row, printable};
 use crate::ledger::{Core, OpenHow, Opened, Submission};
@@ -389,7 +389,7 @@ fn damage_is_met_and_said() {
         b
     };
     let about = u64::from_le_bytes(whole[48..56].try_into().unwrap()) as usize + 5;
-    let sparse = whole.len() - 5_000usize.div_ceil(512) * 12;
+    let sparse = whole.len() - 5_000usize.div_ceil(BLOCK) * 12;
     for (bytes, says) in [
         (whole[..100].to_vec(), "its header is short"),
         (whole[..whole.len() - 1].to_vec(), "its length does not agree"),
@@ -407,8 +407,8 @@ fn damage_is_met_and_said() {
         b[124..128].copy_from_slice(&crc);
         b
     };
-    assert!(refusal(&versions(2)).unwrap().contains("from before the first release"));
-    assert!(refusal(&versions(4)).unwrap().contains("newer packmark"));
+    assert!(refusal(&versions(3)).unwrap().contains("from before the first release"));
+    assert!(refusal(&versions(5)).unwrap().contains("newer packmark"));
     // In the index: found when it is read, so that no duplicate slips through.
     assert_eq!(refusal(&flipped(sparse - 4_000)), None);
     s.reopen();

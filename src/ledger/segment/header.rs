@@ -1,7 +1,7 @@
 //! Header and description of a segment, little-endian.
 //!
-//! Header, 128 bytes: magic (8) · version 3 (2) · form of the rows (2) · encryption, 0 (2) · key rule (2) · store (16) ·
-//! number within the pack (4) · rows (4) · columns (2) · hash, 1 = SipHash-2-4 (2) · length of the description (4) · where
+//! Header, 128 bytes: magic (8) · version 4 (2) · form of the rows (2) · encryption, 0 (2) · key rule (2) · store (16) ·
+//! number within the pack (4) · rows (4) · columns (2) · hash, 2 = SipHash-1-3 (2) · length of the description (4) · where
 //! it begins (8) · index at (8) · index entries (8) · sparse index at (8) · CRC-32 of the description (4) · of the sparse
 //! index (4) · zeros · CRC-32 of the header (4).
 //!
@@ -15,8 +15,8 @@ use crate::vocab::KeyRule;
 
 const MAGIC: &[u8; 8] = b"PMSEG\0\0\x01";
 pub const HEADER: usize = 128;
-const VERSION: u16 = 3;
-const SIPHASH_2_4: u16 = 1;
+const VERSION: u16 = 4;
+const SIPHASH_1_3: u16 = 2;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
@@ -57,7 +57,7 @@ impl Header {
         put(32, &self.n.to_le_bytes());
         put(36, &self.rows.to_le_bytes());
         put(40, &self.columns.to_le_bytes());
-        put(42, &SIPHASH_2_4.to_le_bytes());
+        put(42, &SIPHASH_1_3.to_le_bytes());
         put(44, &self.about_len.to_le_bytes());
         put(48, &self.about_at.to_le_bytes());
         put(56, &self.index_at.to_le_bytes());
@@ -79,10 +79,10 @@ impl Header {
         }
         match n16(8) {
             VERSION => {}
-            0..=2 => return Err(Unfit::Early),
+            0..=3 => return Err(Unfit::Early),
             _ => return Err(Unfit::Newer),
         }
-        if n16(10) > 1 || n16(12) != 0 || n16(42) != SIPHASH_2_4 {
+        if n16(10) > 1 || n16(12) != 0 || n16(42) != SIPHASH_1_3 {
             return Err(Unfit::Newer);
         }
         Ok(Self {

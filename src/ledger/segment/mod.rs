@@ -1,7 +1,7 @@
 //! Segments: immutable files of codes in pack order with a sorted index of keyed hashes.
 //!
 //! `packs/<id>-<n>.seg`: header · codes, row by row · description · index of `hash40 << 24 | ordinal24`, ascending,
-//! one entry a row and column · sparse index (the first entry of every 512, then a CRC-32 of each such block). Written
+//! one entry a row and column · sparse index (the first entry of every 128, then a CRC-32 of each such block). Written
 //! aside, synced, renamed, folder synced; read-only for ever. Codes of one row share one ordinal.
 //!
 //! Invariants: what is read from the index has been held against its block's checksum, and a code against the index, so
@@ -33,9 +33,23 @@ pub const MAX_ROWS: u32 = 1 << 24;
 /// Most columns of a row.
 pub const MAX_COLUMNS: usize = 16;
 /// Index entries of a block.
-pub const BLOCK: usize = 512;
+pub const BLOCK: usize = 128;
 /// The ordinal's part of an index entry.
 pub const ORDINAL: u64 = 0xff_ffff;
+
+/// Codes of several rows, one column after the other.
+#[derive(Clone, Copy)]
+pub struct Codes<'a> {
+    pub bytes: &'a [u8],
+    /// From where to where each stands in `bytes`.
+    pub spans: &'a [(u32, u32)],
+}
+
+impl<'a> Codes<'a> {
+    pub fn iter(self) -> impl ExactSizeIterator<Item = &'a [u8]> + Clone {
+        self.spans.iter().map(move |(from, to)| &self.bytes[*from as usize..*to as usize])
+    }
+}
 
 pub struct Segment {
     file: Arc<File>,
@@ -249,7 +263,7 @@ impl Segment {
 }
 
 /// Blocks of the index that are read at once.
-const PAGE_BLOCKS: usize = 16;
+pub const PAGE_BLOCKS: usize = 64;
 
 fn entry(bytes: &[u8]) -> u64 {
     u64::from_le_bytes(bytes.try_into().expect("eight bytes"))

@@ -2,6 +2,7 @@
 //! that takes. What is the same in every code (a URL's beginning, a GTIN, a `GS91`) takes none: the template of a pack is
 //! stored once. A code that is shorter than the longest of its column ends in the symbol *end*.
 
+use super::Codes;
 use crate::vocab::code::MAX_CODE_LEN;
 
 /// The symbol after a code's last byte.
@@ -107,6 +108,7 @@ pub struct Packer {
     columns: Vec<Places>,
     /// Alphabets that differ; most positions of a code share one.
     tables: Vec<Table>,
+    row_bytes: usize,
 }
 
 /// The index of each symbol.
@@ -119,6 +121,8 @@ struct Places {
     /// Where a position has one symbol only, and that is a byte: its byte; and 0xff there, else 0.
     template: Vec<u8>,
     mask: Vec<u8>,
+    /// There is such a position.
+    fixed: bool,
     /// The positions that take bits, those that follow each other with one alphabet together.
     varying: Vec<Varying>,
 }
@@ -128,6 +132,45 @@ struct Varying {
     len: usize,
     bits: u32,
     table: usize,
+}
+
+impl Varying {
+    /// The indexes of its symbols, the first one lowest, and all bits of any of them.
+    #[inline]
+    fn gather(&self, table: &Table, code: &[u8]) -> (u64, u16) {
+        // The widths of digits, hex, letters and digits, base 64, and the GS1 character set: known when this is compiled, so
+        // that the symbols do not wait for each other.
+        match self.bits {
+            4 => gather::<4>(table, code),
+            5 => gather::<5>(table, code),
+            6 => gather::<6>(table, code),
+            7 => gather::<7>(table, code),
+            bits => code.iter().zip((0..).step_by(bits as usize)).fold((0, 0), |(acc, any), (b, at)| {
+                let index = table[usize::from(*b)];
+                (acc | u64::from(index) << (at & 63), any | index)
+            }),
+        }
+    }
+}
+
+#[inline]
+fn gather<const BITS: u32>(table: &Table, code: &[u8]) -> (u64, u16) {
+    let (fours, rest) = code.as_chunks::<4>();
+    let (mut acc, mut any, mut at) = (0, 0, 0);
+    for four in fours {
+        let [a, b, c, d] = four.map(|b| table[usize::from(b)]);
+        any |= a | b | c | d;
+        let (low, high) = (u64::from(a) | u64::from(b) << BITS, u64::from(c) | u64::from(d) << BITS);
+        acc |= (low | high << (2 * BITS)) << at;
+        at += 4 * BITS;
+    }
+    for b in rest {
+        let index = table[usize::from(*b)];
+        any |= index;
+        acc |= u64::from(index) << (at & 63);
+        at += BITS;
+    }
+    (acc, any)
 }
 
 impl Packer {
@@ -154,7 +197,8 @@ impl Packer {
             let fixed = |a: &Alphabet| (a.len() == 1 && !a.end).then(|| a.bytes[0]);
             let template = c.alphabets.iter().map(|a| fixed(a).unwrap_or(0)).collect();
             let mask = c.alphabets.iter().map(|a| if fixed(a).is_some() { 0xff } else { 0 }).collect();
-            columns.push(Places { all, template, mask, varying });
+            let fixed = c.alphabets.iter().any(|a| fixed(a).is_some());
+            columns.push(Places { all, template, mask, fixed, varying });
         }
         let table = |a: &&Alphabet| {
             let mut index = [UNKNOWN; SYMBOLS];
@@ -164,7 +208,13 @@ impl Packer {
             }
             index
         };
-        Self { columns, tables: known.iter().map(table).collect() }
+        Self { columns, tables: known.iter().map(table).collect(), row_bytes: packing.row_bytes }
+    }
+
+    /// Appends rows until one does not fit; answers how many were appended.
+    pub fn pack_all(&self, codes: Codes<'_>, out: &mut Vec<u8>) -> usize {
+        let rows = codes.spans.chunks_exact(self.columns.len());
+        rows.take_while(|row| self.pack(Codes { spans: row, ..codes }.iter(), out)).count()
     }
 
     /// Appends a row. `false`: it does not fit, and nothing was appended.
@@ -173,18 +223,14 @@ impl Packer {
         let (mut bits, mut unknown) = (Bits { acc: 0, have: 0, out }, 0);
         for (places, code) in self.columns.iter().zip(codes) {
             if code.len() == places.all.len() {
-                let template = places.template.iter().zip(&places.mask);
-                let strange = code.iter().zip(template).fold(0, |any, (b, (is, mask))| any | ((b ^ is) & mask));
-                unknown |= if strange == 0 { 0 } else { UNKNOWN };
+                if places.fixed {
+                    let template = places.template.iter().zip(&places.mask);
+                    let strange = code.iter().zip(template).fold(0, |any, (b, (is, mask))| any | ((b ^ is) & mask));
+                    unknown |= if strange == 0 { 0 } else { UNKNOWN };
+                }
                 for v in &places.varying {
-                    let table = &self.tables[v.table];
-                    let (mut acc, mut at) = (0, 0);
-                    for b in &code[v.at..v.at + v.len] {
-                        let index = table[usize::from(*b)];
-                        unknown |= index;
-                        acc |= u64::from(index) << (at & 63);
-                        at += v.bits;
-                    }
+                    let (acc, any) = v.gather(&self.tables[v.table], &code[v.at..v.at + v.len]);
+                    unknown |= any;
                     bits.put(acc, v.len as u32 * v.bits);
                 }
             } else if code.len() < places.all.len() {
@@ -198,33 +244,38 @@ impl Packer {
                 unknown = UNKNOWN;
             }
         }
-        let (acc, have) = (bits.acc, bits.have);
+        let rest = bits.acc;
         if unknown >= UNKNOWN {
             out.truncate(before);
             return false;
         }
-        out.extend_from_slice(&acc.to_le_bytes()[..have.div_ceil(8) as usize]);
+        // A whole word, and back again: quicker than asking how much of it counts.
+        out.extend_from_slice(&rest.to_le_bytes());
+        out.truncate(before + self.row_bytes);
         true
     }
 }
 
 struct Bits<'a> {
-    acc: u128,
+    acc: u64,
+    /// Bits of it that count, less than 64.
     have: u32,
     out: &'a mut Vec<u8>,
 }
 
 impl Bits<'_> {
-    /// Appends the lowest `n` of 64 bits.
+    /// Appends the lowest `n` of 64 bits, beyond which none is set.
     #[inline]
     fn put(&mut self, bits: u64, n: u32) {
-        self.acc |= u128::from(bits) << self.have;
-        self.have += n;
-        if self.have >= 64 {
-            self.out.extend_from_slice(&(self.acc as u64).to_le_bytes());
-            self.acc >>= 64;
-            self.have -= 64;
+        self.acc |= bits << self.have;
+        if self.have + n < 64 {
+            self.have += n;
+            return;
         }
+        self.out.extend_from_slice(&self.acc.to_le_bytes());
+        // What did not fit, if any.
+        self.acc = bits.checked_shr(64 - self.have).unwrap_or(0);
+        self.have = self.have + n - 64;
     }
 }
 

@@ -1,6 +1,7 @@
 //! Writes the rows of a segment as they come, in the smallest form that the first of them suggest; a row that does not fit
 //! widens the form, and what was written is written anew.
 
+use super::Codes;
 use super::header::HEADER;
 use super::packing::{Packer, Seen};
 use super::rows::{BLOCK_ROWS, Form, Reading};
@@ -12,6 +13,8 @@ use std::sync::Arc;
 /// Rows that are looked at before a form is chosen, and their bytes.
 const SAMPLE_ROWS: u32 = 8_192;
 const SAMPLE_BYTES: usize = 1 << 20;
+/// Rows that are packed before what came of them is written.
+const TOGETHER: usize = 512;
 /// A form is widened so often; then every byte may stand everywhere.
 const WIDENED: u32 = 12;
 
@@ -41,8 +44,30 @@ impl RowsOut {
         Ok(Self { path: path.into(), out, columns, rows: 0, bytes: 0, widened: 0, state })
     }
 
+    /// The codes of the next rows.
+    pub fn put_all(&mut self, mut codes: Codes<'_>, pace: &mut Pace) -> std::io::Result<()> {
+        while !codes.spans.is_empty() {
+            if let State::Packed(_, _, packer) = &self.state {
+                let (now, later) = codes.spans.split_at(codes.spans.len().min(TOGETHER * self.columns));
+                let now = Codes { spans: now, ..codes };
+                let mut fit = 0;
+                self.out.with(pace, |b| fit = packer.pack_all(now, b))?;
+                self.rows += fit as u32;
+                self.bytes += now.spans[..fit * self.columns].iter().map(|(from, to)| u64::from(to - from)).sum::<u64>();
+                codes.spans = &codes.spans[fit * self.columns..];
+                if codes.spans.len() == later.len() {
+                    continue;
+                }
+            }
+            let (row, later) = codes.spans.split_at(self.columns);
+            self.put(Codes { spans: row, ..codes }.iter(), pace)?;
+            codes.spans = later;
+        }
+        Ok(())
+    }
+
     /// The codes of the next row, one a column.
-    pub fn put<'c>(&mut self, codes: impl Iterator<Item = &'c [u8]> + Clone, pace: &mut Pace) -> std::io::Result<()> {
+    fn put<'c>(&mut self, codes: impl Iterator<Item = &'c [u8]> + Clone, pace: &mut Pace) -> std::io::Result<()> {
         self.bytes += codes.clone().map(|c| c.len() as u64).sum::<u64>();
         match &mut self.state {
             State::Sample(held, seen) => {

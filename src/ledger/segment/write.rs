@@ -4,7 +4,7 @@
 use super::header::{HEADER, Header, describe};
 use super::rows::Form;
 use super::rows_out::RowsOut;
-use super::{BLOCK, Places, Segment, SegmentError, aside, path};
+use super::{BLOCK, Codes, Places, Segment, SegmentError, aside, path};
 use crate::ledger::pace::{Pace, Stream};
 use crate::vocab::KeyRule;
 use std::os::unix::fs::FileExt;
@@ -38,9 +38,9 @@ impl SegmentWriter {
         Ok(Self { tmp, n: plan.n, store: plan.store, rule: plan.rule, purposes: plan.purposes, rows })
     }
 
-    /// The codes of the next row, one a column.
-    pub fn row<'c>(&mut self, codes: impl Iterator<Item = &'c [u8]> + Clone, pace: &mut Pace) -> std::io::Result<()> {
-        self.rows.put(codes, pace)
+    /// The codes of the next rows, one a column.
+    pub fn rows(&mut self, codes: Codes<'_>, pace: &mut Pace) -> std::io::Result<()> {
+        self.rows.put_all(codes, pace)
     }
 
     /// After the last row: from now on codes can be read back, and the index comes.

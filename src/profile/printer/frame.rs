@@ -137,6 +137,8 @@ pub enum Charset {
     Latin1,
     /// Any UTF-8.
     Utf8,
+    /// Bytes 20 to 7E.
+    Printable,
     /// Any bytes.
     Bytes,
 }

@@ -1,11 +1,13 @@
-//! The dialect `commands`, from its texts to a [`Talk`]: every pattern read, every name held against what has it.
+//! The dialects `commands` and `label`, from their texts to a [`Talk`]: every pattern read, every name held against what
+//! has it. What only a label printer has is in `label.rs`.
 
+use super::label;
 use super::meaning::Complain;
 use crate::profile::bytes::Pattern;
 use crate::profile::firmware::CommandChange;
 use crate::profile::printer::*;
 use crate::profile::talk::*;
-use crate::profile::{OnEmpty, Profile, Standing};
+use crate::profile::{Dialect, OnEmpty, Profile, Standing};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Places that a command may hold beside settings, and those it must.
@@ -72,21 +74,30 @@ pub(super) fn talk(p: &Profile, say: &mut Complain<'_>) -> Option<Talk> {
         quirks: p.quirks.iter().map(|q| q.name).collect(),
         unknown: p.simulated.unknown.as_ref().map(|u| b.pattern(&["simulated", "unknown"], u, &["sum"])),
         simulated: p.simulated.clone(),
+        label: label::form(&mut b),
     };
-    b.whole(&talk);
+    b.held(&talk);
     // What every other printer is told must hold for each firmware too.
     let sound = b.told == 0;
     for (i, f) in talk.firmware.iter().enumerate().filter(|_| sound) {
         let mut changed = talk.clone();
         f.change(&mut changed);
         b.firmware = Some(i.to_string());
-        b.whole(&changed);
+        b.held(&changed);
     }
     Some(talk)
 }
 
 impl Build<'_> {
-    pub fn wrong(&mut self, path: &[&str], what: impl Into<String>) {
+    /// What must hold between the parts of its dialect.
+    fn held(&mut self, t: &Talk) {
+        match self.p.dialect {
+            Dialect::Label => label::whole(self, t),
+            _ => self.whole(t),
+        }
+    }
+
+    pub(super) fn wrong(&mut self, path: &[&str], what: impl Into<String>) {
         self.told += 1;
         match &self.firmware {
             Some(n) => (self.say)(&["firmware", n], format!("firmware.{n}: {}", what.into())),
@@ -95,7 +106,7 @@ impl Build<'_> {
     }
 
     /// `allowed`: its places beside settings; `["*"]`: any.
-    pub fn pattern(&mut self, path: &[&str], text: &str, allowed: &[&str]) -> Pattern {
+    pub(super) fn pattern(&mut self, path: &[&str], text: &str, allowed: &[&str]) -> Pattern {
         let pattern = Pattern::parse(text).unwrap_or_else(|e| {
             self.wrong(path, format!("{}: {e}", path.join(".")));
             Pattern::default()
@@ -115,12 +126,29 @@ impl Build<'_> {
         pattern
     }
 
-    pub fn literal(&mut self, path: &[&str], text: &str) -> Vec<u8> {
+    pub(super) fn literal(&mut self, path: &[&str], text: &str) -> Vec<u8> {
         let bytes = self.pattern(path, text, &[]).literal();
         if bytes.is_none() {
             self.wrong(path, format!("{}: these bytes stand for themselves; take the place out", path.join(".")));
         }
         bytes.unwrap_or_default()
+    }
+
+    /// What may stand in a place.
+    pub(super) fn value_form(&mut self, path: &[&str], rule: &ValueRule) -> ValueForm {
+        let escapes = rule.escapes.iter().enumerate().filter_map(|(i, e)| {
+            let n = i.to_string();
+            let byte = self.literal(&[path, &["escapes", &n, "byte"]].concat(), &e.byte);
+            let as_bytes = self.literal(&[path, &["escapes", &n, "as_bytes"]].concat(), &e.as_bytes);
+            let [one] = byte[..] else {
+                self.wrong(&[path, &["escapes", &n]].concat(), format!("{}: an escape is for one byte; write it as one", path.join(".")));
+                return None;
+            };
+            Some((one, as_bytes))
+        });
+        let escapes = escapes.collect();
+        let forbidden = self.literal(&[path, &["forbidden"]].concat(), &rule.forbidden);
+        ValueForm { charset: rule.charset, forbidden, escapes, longest: rule.longest as usize }
     }
 
     fn values(&mut self) -> BTreeMap<String, ValueForm> {
@@ -129,21 +157,9 @@ impl Build<'_> {
             if !["code", "message", "name", "value"].contains(&place.as_str()) {
                 self.wrong(&["values", place], format!("values.{place}: nothing is put there; name code, message, name or value"));
             }
-            let escapes = rule.escapes.iter().enumerate().filter_map(|(i, e)| {
-                let n = i.to_string();
-                let byte = self.literal(&["values", place, "escapes", &n, "byte"], &e.byte);
-                let as_bytes = self.literal(&["values", place, "escapes", &n, "as_bytes"], &e.as_bytes);
-                let [one] = byte[..] else {
-                    self.wrong(&["values", place, "escapes", &n], format!("values.{place}: an escape is for one byte; write it as one"));
-                    return None;
-                };
-                Some((one, as_bytes))
-            });
-            let escapes = escapes.collect();
-            let forbidden = self.literal(&["values", place, "forbidden"], &rule.forbidden);
-            all.insert(place.clone(), ValueForm { charset: rule.charset, forbidden, escapes, longest: rule.longest as usize });
+            all.insert(place.clone(), self.value_form(&["values", place], rule));
         }
-        if !self.p.values.contains_key("code") {
+        if !self.p.values.contains_key("code") && self.p.dialect == Dialect::Commands {
             self.wrong(&["values"], "what a code may hold is not said; add [values.code] with charset, forbidden and longest");
         }
         all
@@ -217,7 +233,8 @@ impl Build<'_> {
             let form = self.command(&["commands", &role.name()], *role, c, inbound);
             all.insert(*role, form);
         }
-        if !all.contains_key(&Role::PutCode) && self.p.standing == Standing::Documented {
+        let documented = self.p.standing == Standing::Documented;
+        if !all.contains_key(&Role::PutCode) && self.p.dialect == Dialect::Commands && documented {
             self.wrong(&["commands"], "nothing puts a code; add [commands.put-code]");
         }
         all
@@ -249,10 +266,14 @@ impl Build<'_> {
                     ),
                 );
             }
+            let then: Vec<Pattern> = r.then.iter().map(|t| self.pattern(&[&path[..], &["then"]].concat(), t, &["*"])).collect();
+            if !then.is_empty() && self.p.dialect != Dialect::Label {
+                self.wrong(&path, format!("{key}: only a label printer answers in several units; take then out"));
+            }
             if is.has("sum") && self.p.frame.checksum.is_none() {
                 self.wrong(&path, format!("{key}: {{sum}} needs [frame] checksum; add it"));
             }
-            replies.push(ReplyForm { is, from, means: r.means, when: r.when, say: r.say.clone() });
+            replies.push(ReplyForm { is, then, from, means: r.means, when: r.when, say: r.say.clone() });
         }
         if let Some(place) = told_by(role)
             && !replies.iter().any(|r| r.means == Means::Ok && r.is.has(place))
@@ -436,8 +457,9 @@ impl Build<'_> {
         }
     }
 
-    fn status(&mut self, t: &Talk) {
-        let asked = t.commands.get(&Role::Status).into_iter().flat_map(|c| &c.replies).map(|r| &r.is);
+    pub(super) fn status(&mut self, t: &Talk) {
+        let replies = t.commands.get(&Role::Status).into_iter().flat_map(|c| &c.replies);
+        let asked = replies.flat_map(|r| std::iter::once(&r.is).chain(&r.then));
         let told = t.events.iter().filter(|e| e.means == EventMeans::Status).map(|e| &e.is);
         let places: BTreeSet<&str> = asked.chain(told).flat_map(Pattern::places).collect();
         for (i, s) in self.p.status.iter().enumerate() {
@@ -445,9 +467,9 @@ impl Build<'_> {
             if !places.contains(s.of.as_str()) {
                 self.wrong(&["status", &n, "of"], format!("status: no status answer has the place {{{}}}; name one of its places", s.of));
             }
-            let ways = [!s.is.is_empty(), !s.is_not.is_empty(), s.bit.is_some()].iter().filter(|w| **w).count();
+            let ways = [!s.is.is_empty(), !s.is_not.is_empty(), s.bit.is_some(), s.over.is_some()].iter().filter(|w| **w).count();
             if ways != 1 {
-                self.wrong(&["status", &n], "status: say one of is, is_not and bit");
+                self.wrong(&["status", &n], "status: say one of is, is_not, bit and over");
             }
             self.mask(&n, s);
         }
@@ -479,14 +501,15 @@ impl Build<'_> {
     }
 
     /// The simulated printer must have something to say in every place.
-    fn simulated(&mut self, t: &Talk) {
+    pub(super) fn simulated(&mut self, t: &Talk) {
         const KNOWN: [&str; 10] = ["sum", "fill", "count", "last", "prints", "text", "message", "record", "code", "name"];
         for (role, c) in &t.commands {
             let values = &self.p.simulated.values;
             let unknown = |p: &str| !KNOWN.contains(&p) && !p.starts_with("setting.") && !p.ends_with(".length") && !values.contains_key(p);
             let good = c.replies.iter().filter(|r| r.means == Means::Ok);
             // Of several ways to say yes it needs one.
-            let open: Vec<Vec<&str>> = good.map(|r| r.is.places().filter(|p| unknown(p)).collect()).collect();
+            let open: Vec<Vec<&str>> =
+                good.map(|r| std::iter::once(&r.is).chain(&r.then).flat_map(Pattern::places).filter(|p| unknown(p)).collect()).collect();
             if let Some(first) = open.first().filter(|_| open.iter().all(|o| !o.is_empty())) {
                 for place in first {
                     let (key, path) = (role.name(), ["simulated", "values"]);

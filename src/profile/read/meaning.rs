@@ -13,7 +13,7 @@ fn settings_of(dialect: Dialect) -> &'static [&'static str] {
     match dialect {
         Dialect::Codenet => &["depth", "ack_char", "response_length", "clear_on_adopt"],
         Dialect::Modbus => &["unit", "base", "safe_state_base", "safe_clear_base"],
-        Dialect::Reader | Dialect::Zpl | Dialect::Commands => &[],
+        Dialect::Reader | Dialect::Label | Dialect::Commands => &[],
     }
 }
 
@@ -21,7 +21,7 @@ fn settings_of(dialect: Dialect) -> &'static [&'static str] {
 fn kinds_of(dialect: Dialect) -> &'static [(Kind, &'static str)] {
     match dialect {
         Dialect::Codenet | Dialect::Commands => &[(Kind::Printer, "printer")],
-        Dialect::Zpl => &[(Kind::LabelPrinter, "label-printer")],
+        Dialect::Label => &[(Kind::LabelPrinter, "label-printer")],
         Dialect::Reader => &[(Kind::Reader, "reader")],
         Dialect::Modbus => &[(Kind::Io, "io")],
     }
@@ -62,10 +62,13 @@ pub(super) fn check(r: &mut Reading<'_>, p: &mut Profile, root: &DeTable<'_>) {
             );
         }
     }
-    if p.dialect == Dialect::Commands {
+    if matches!(p.dialect, Dialect::Commands | Dialect::Label) {
         p.talk = commands::talk(p, &mut |path: &[&str], what: String| r.complain(place(root, path), what)).map(Arc::new);
     } else if !p.commands.is_empty() {
-        r.complain(place(root, &["commands"]), "commands are for the dialect commands; this dialect has its own".into());
+        r.complain(place(root, &["commands"]), "commands are for the dialects commands and label; this dialect has its own".into());
+    }
+    if p.label.is_some() && p.dialect != Dialect::Label {
+        r.complain(place(root, &["label"]), "only the dialect label reads [label]; take it out".into());
     }
 }
 

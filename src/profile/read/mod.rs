@@ -7,6 +7,7 @@
 mod commands;
 mod extends;
 mod form;
+mod label;
 mod meaning;
 mod records;
 

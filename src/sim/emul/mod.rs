@@ -9,16 +9,16 @@
 
 pub mod codenet;
 pub mod commands;
+pub mod label;
 pub mod modbus;
 mod outbox;
 pub mod reader;
-pub mod zpl;
 
 pub use codenet::{Codenet, CodenetHow};
 pub use commands::Commands;
+pub use label::{Label, LabelPrinter};
 pub use modbus::{Modbus, ModbusHow};
 pub use reader::Reader;
-pub use zpl::{Label, Zpl};
 
 use super::bench::Trouble;
 

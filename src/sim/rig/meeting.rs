@@ -8,6 +8,8 @@ use crate::vocab::{CodeRef, Order, PackNo, Report};
 use crate::wire::{self, Action, Conversation};
 use std::path::Path;
 
+mod labels;
+
 const LINE: &str = include_str!("../../../tests/data/line.toml");
 const SECOND: u64 = 1_000 * MS;
 
@@ -235,33 +237,6 @@ fn codenet_in_trouble_never_inks_twice_and_comes_back() {
         }
         assert!(inked.len() >= before + 4, "seed {seed} comes back: {:?}", m.told());
     }
-}
-
-#[test]
-fn labels_carry_their_code_and_are_reported() {
-    let mut m = Meeting::new(LINE, "zpl1", 3);
-    m.order(arm(None));
-    m.pass(2 * SECOND);
-    assert!(m.told().iter().any(|r| matches!(r, Report::Ready { .. })));
-    for (n, (code, sscc)) in [(&b"069012340000000016"[..], true), (b"C00000001", false), (b"a>b^c~d_e", false)].into_iter().enumerate() {
-        let at = CodeRef::new(PackNo(2), n as u32);
-        let bytes = wire::label::render(None, &wire::label::Fill { code, sscc, lot: "L^1~2", count: 4 });
-        m.order(Order::Print { code: at, bytes });
-        m.pass(2 * SECOND);
-        let out: Vec<u8> = m.rig.label(m.device, m.now_us).expect("a label");
-        assert_eq!(String::from_utf8_lossy(&out), String::from_utf8_lossy(code));
-        assert_eq!(m.rig.label(m.device, m.now_us), None);
-        let told = m.told();
-        assert!(told.contains(&Report::Taken { code: at }) || told.contains(&Report::Printed { count: 1 }), "{told:?}");
-    }
-    let at = CodeRef::new(PackNo(2), 9);
-    let fill = wire::label::Fill { code: b"069012340000000016", sscc: true, lot: "L", count: 4 };
-    m.rig.trouble(m.device, Trouble::Fault { ms: 2_000 }, m.now_us);
-    m.order(Order::Print { code: at, bytes: wire::label::render(None, &fill) });
-    m.pass(1_500 * MS);
-    assert_eq!(m.rig.label(m.device, m.now_us), None);
-    m.pass(6 * SECOND);
-    assert!(m.told().iter().any(|r| matches!(r, Report::NotReady { .. })), "paper out is told");
 }
 
 #[test]

@@ -50,6 +50,7 @@ pub struct Host<L: Law, S: Store> {
     pub line: Line<L>,
     pub codebook: Codebook,
     plan: Arc<Plan>,
+    bound: BTreeMap<DeviceNo, Bound>,
     release: Release<L>,
     ports: BTreeMap<DeviceNo, Port>,
     writer: Writer<S>,
@@ -83,6 +84,7 @@ impl<L: Law, S: Store> Host<L, S> {
         let mut host = Self {
             line: Line::new(plan.clone(), opened.book),
             codebook: opened.codebook,
+            bound: plan.devices.iter().map(|d| (d.no, bound[&d.id].clone())).collect(),
             plan,
             release: Release::default(),
             ports,
@@ -155,7 +157,8 @@ impl<L: Law, S: Store> Host<L, S> {
             Effect::Label { device, code, label } => {
                 let text = self.codebook.bytes(code).expect("a number that was burnt has bytes");
                 let words = wire::label::Fill { code: &text, sscc: label.sscc, lot: &label.lot, count: label.count };
-                let bytes = wire::label::render(label.template.as_deref(), &words);
+                let bound = &self.bound[&device];
+                let bytes = wire::label::render(bound, label.template.as_deref(), &words).expect("the shift's lots can be printed");
                 self.order(device, Order::Print { code, bytes }, now_us);
             }
             Effect::Reply { id, answer } => self.replies.push((id, answer)),

@@ -26,6 +26,7 @@ fn profiles(name: &str, _: &BTreeMap<String, Setting>) -> Result<Traits, Vec<Str
         repeats_on_empty: false,
         tells_after_loss: false,
         one_by_one: false,
+        labels: None,
     };
     Ok(match name {
         "domino-codenet" => Traits::Printer(printer(false)),

@@ -137,7 +137,7 @@ impl Commands {
         Self {
             credit: credit::Credit::new(bound),
             bound: bound.clone(),
-            units: Units::new(talk.inbound.clone(), talk.checking(&place), talk.doubling(&place)),
+            units: Units::new(talk.inbound.clone()).checked(talk.checking(&place), talk.doubling(&place)),
             talk,
             out: Outbox::default(),
             amidst_us: None,

@@ -6,7 +6,7 @@
 use crate::profile::printer::{Checksum, ChecksumPlace, Class, LengthForm};
 use crate::profile::talk::{Begin, InboundForm, single};
 
-pub(super) const LONGEST: usize = 4_096;
+pub(in crate::wire) const LONGEST: usize = 4_096;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::wire) enum Unit {
@@ -43,8 +43,13 @@ enum Fit {
 }
 
 impl Units {
-    pub fn new(forms: Vec<InboundForm>, sum: Option<Checksum>, doubled: Option<u8>) -> Self {
-        Self { forms, sum, doubled, buf: Vec::new() }
+    pub fn new(forms: Vec<InboundForm>) -> Self {
+        Self { forms, sum: None, doubled: None, buf: Vec::new() }
+    }
+
+    /// `sum`: of the forms that are checked; `doubled`: what stands twice within a delimited one.
+    pub fn checked(self, sum: Option<Checksum>, doubled: Option<u8>) -> Self {
+        Self { sum, doubled, ..self }
     }
 
     pub fn reset(&mut self) -> Vec<u8> {
@@ -84,8 +89,8 @@ impl Units {
     }
 
     fn next_unit(&mut self) -> Option<Unit> {
-        // What another device puts behind its line end stands before the next unit here.
-        if self.forms.iter().any(|f| matches!(f.form, Begin::Line { .. })) {
+        // What a device puts behind its line end, or behind a frame, stands before the next unit here.
+        if !self.forms.iter().any(|f| f.form.begins_with_line_end()) {
             let ends = self.buf.iter().take_while(|b| b"\r\n".contains(b)).count();
             self.buf.drain(..ends);
         }
@@ -231,7 +236,7 @@ mod tests {
     }
 
     fn units(forms: Vec<InboundForm>, bytes: &[u8]) -> Vec<String> {
-        heard(Units::new(forms, None, None), bytes)
+        heard(Units::new(forms), bytes)
     }
 
     fn heard(mut u: Units, bytes: &[u8]) -> Vec<String> {
@@ -284,25 +289,25 @@ mod tests {
         };
         let ack = || vec![InboundForm { checked: true, ..form("ack", Begin::Delimited { begin: vec![0x1b, 6], end: vec![0x1b, 3] }) }];
         // The TIJ document's own example, whole, with a wrong sum, and behind half a frame.
-        assert_eq!(heard(Units::new(ack(), Some(sum.clone()), None), b"\x1b\x06\0\0\x1c\x1b\x03\xa5"), ["0:\\x00\\x00\\x1c"]);
-        let wrong = heard(Units::new(ack(), Some(sum.clone()), None), b"\x1b\x06\0\0\x1c\x1b\x03\xa6\x1b\x06\0\0\x1c\x1b\x03\xa5");
+        assert_eq!(heard(Units::new(ack()).checked(Some(sum.clone()), None), b"\x1b\x06\0\0\x1c\x1b\x03\xa5"), ["0:\\x00\\x00\\x1c"]);
+        let wrong = heard(Units::new(ack()).checked(Some(sum.clone()), None), b"\x1b\x06\0\0\x1c\x1b\x03\xa6\x1b\x06\0\0\x1c\x1b\x03\xa5");
         assert_eq!(wrong, ["junk \\x1b\\x06\\x00\\x00\\x1c\\x1b\\x03\\xa6", "0:\\x00\\x00\\x1c"]);
-        let half = heard(Units::new(ack(), Some(sum.clone()), None), b"\x1b\x06\0\x1b\x06\0\0\x1c\x1b\x03\xa5");
+        let half = heard(Units::new(ack()).checked(Some(sum.clone()), None), b"\x1b\x06\0\x1b\x06\0\0\x1c\x1b\x03\xa5");
         assert_eq!(half, ["junk \\x1b\\x06\\x00", "0:\\x00\\x00\\x1c"]);
         // ESC ESC ETX is data, ESC ETX the end.
         let bytes = [&b"\x1b\x06a\x1b\x1b\x03\x1b\x03"[..], &sum.of(b"\x1b\x06a\x1b\x1b\x03\x1b\x03")].concat();
-        assert_eq!(heard(Units::new(ack(), Some(sum.clone()), Some(0x1b)), &bytes), ["0:a\\x1b\\x03"]);
+        assert_eq!(heard(Units::new(ack()).checked(Some(sum.clone()), Some(0x1b)), &bytes), ["0:a\\x1b\\x03"]);
         // An identifier, a length, a XOR behind the data: Imaje's frame.
         let xor = Checksum { kind: ChecksumKind::Xor8, ..sum };
         let counted = Begin::Counted { begin: vec![0x32], length: LengthForm::BigEndian, wide: 2, extra: 1 };
         let status = || vec![InboundForm { checked: true, ..form("status", counted.clone()) }];
-        assert_eq!(heard(Units::new(status(), Some(xor.clone()), None), b"2\0\x01A\x72"), ["0:2\\x00\\x01A"]);
-        assert_eq!(heard(Units::new(status(), Some(xor), None), b"2\0\x01A\x73"), ["junk 2\\x00\\x01As"]);
+        assert_eq!(heard(Units::new(status()).checked(Some(xor.clone()), None), b"2\0\x01A\x72"), ["0:2\\x00\\x01A"]);
+        assert_eq!(heard(Units::new(status()).checked(Some(xor), None), b"2\0\x01A\x73"), ["junk 2\\x00\\x01As"]);
     }
 
     #[test]
     fn what_nobody_ends_is_dropped() {
-        let (mut u, mut out) = (Units::new(vec![form("line", Begin::Line { end: b"\r".into() })], None, None), Vec::new());
+        let (mut u, mut out) = (Units::new(vec![form("line", Begin::Line { end: b"\r".into() })]), Vec::new());
         for _ in 0..3 * LONGEST {
             u.push(b'x', &mut out);
             assert!(u.buf.len() < LONGEST);

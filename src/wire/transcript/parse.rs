@@ -128,6 +128,13 @@ fn at_device(text: &str) -> Result<AtDevice, String> {
         ("double", None) => Ok(AtDevice::Double),
         ("count", Some(n)) => Ok(AtDevice::Count(n)),
         ("fault", Some(ms)) => Ok(AtDevice::Fault { ms: ms.min(3_600_000) as u32 }),
+        ("fault", None) => {
+            let stands = number.split_once(' ').and_then(|(ms, how)| {
+                let how = AtDevice::STANDS.into_iter().find(|s| *s == how)?;
+                Some(AtDevice::Stands { how, ms: ms.parse::<u32>().ok()?.min(3_600_000) })
+            });
+            stands.ok_or_else(|| format!("{text}: write fault MS, or fault MS with one of {}", AtDevice::STANDS.join(", ")))
+        }
         _ => Err(format!("{text}: a simulated device is told thing, count N, refuse, silence, double, fault MS")),
     }
 }

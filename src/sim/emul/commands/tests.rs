@@ -68,6 +68,7 @@ impl Stand {
                 Step::At(AtDevice::Silence) => self.printer.trouble(Trouble::Silence, self.now_us),
                 Step::At(AtDevice::Double) => self.printer.trouble(Trouble::DoubleAck, self.now_us),
                 Step::At(AtDevice::Fault { ms }) => self.printer.trouble(Trouble::Fault { ms: *ms }, self.now_us),
+                Step::At(AtDevice::Stands { .. }) => return wrong("only a label printer stands so".into()),
                 Step::Order(_) | Step::Expect(_) | Step::HangUp => {}
             }
         }

@@ -3,13 +3,11 @@
 //! Source: ZPL II programming guide, ^BC "Code 128 subsets" and modes, ^BX quality 200, ^BQ, ^FH; from memory where
 //! the guide is not at hand (invocation codes, escape of ^BX).
 
-use super::Label;
+use super::super::{Label, Transmitted};
 use crate::vocab::sscc::check_digit;
 
-const GS: u8 = 0x1d;
-
 #[derive(Clone, Debug, Default)]
-pub(super) struct Field {
+pub struct Field {
     kind: Option<Kind>,
     hex_mark: Option<u8>,
     data: Option<Vec<u8>>,
@@ -83,19 +81,6 @@ fn unescape_hex(data: &[u8], mark: u8) -> Vec<u8> {
     out
 }
 
-/// Collects transmitted bytes: the first FNC1 says GS1, a later one is GS.
-#[derive(Default)]
-struct Transmitted {
-    bytes: Vec<u8>,
-    gs1: bool,
-}
-
-impl Transmitted {
-    fn fnc1(&mut self) {
-        if self.bytes.is_empty() { self.gs1 = true } else { self.bytes.push(GS) }
-    }
-}
-
 /// Modes N and A: `>` and one character is a start, a subset, a function or one of three characters.
 fn code_128(data: &[u8]) -> (Vec<u8>, bool) {
     let mut t = Transmitted::default();
@@ -122,7 +107,7 @@ fn code_128(data: &[u8]) -> (Vec<u8>, bool) {
 }
 
 /// Mode D: application identifiers in parentheses, spaces for the eye; FNC1 in front and after variable fields.
-fn parenthesised(data: &[u8]) -> (Vec<u8>, bool) {
+pub(in super::super) fn parenthesised(data: &[u8]) -> (Vec<u8>, bool) {
     const FIXED: &[&[u8]] = &[b"00", b"01", b"02", b"11", b"12", b"13", b"15", b"16", b"17", b"20"];
     let mut t = Transmitted { gs1: true, ..Transmitted::default() };
     for element in data.split(|b| *b == b'(').filter(|e| !e.is_empty()) {
@@ -133,11 +118,11 @@ fn parenthesised(data: &[u8]) -> (Vec<u8>, bool) {
         t.bytes.extend(ai);
         t.bytes.extend(value.iter().filter(|b| **b != b' '));
         if !FIXED.contains(&ai) {
-            t.bytes.push(GS);
+            t.bytes.push(Transmitted::GS);
         }
     }
     // Nothing separates the last element from the end.
-    if t.bytes.last() == Some(&GS) {
+    if t.bytes.last() == Some(&Transmitted::GS) {
         t.bytes.pop();
     }
     (t.bytes, t.gs1)
