@@ -247,6 +247,8 @@ fn torment_calmly(profile: &str, settings: &[(&str, Setting)], seed: u64, calm: 
     let given = settings.iter().map(|(k, v)| (k.to_string(), v.clone())).collect();
     let bound = Profiles::load(None).unwrap().bind(profile, &given).unwrap();
     let mut printer = Commanded::of(&bound, seed);
+    let selects = bound.profile.talk.as_ref().is_none_or(|t| t.has(crate::profile::printer::Role::SelectMessage));
+    let message = selects.then(|| "M".to_string());
     let mut labels = Labelled::of(&bound, seed);
     let fill = super::label::Fill { code: b"C00000001", sscc: false, lot: "L", count: 4 };
     let label = labels.as_ref().map_or(Vec::new(), |_| super::label::render(&bound, None, &fill).unwrap());
@@ -281,7 +283,7 @@ fn torment_calmly(profile: &str, settings: &[(&str, Setting)], seed: u64, calm: 
                 host.ordered(Order::Print { code, bytes }, now_us);
             }
             2 if rng.chance(60_000 / calm) => host.ordered([Order::Clear, Order::Disarm][rng.below(2) as usize].clone(), now_us),
-            2 if rng.chance(200_000 / calm) => host.ordered(Order::Arm { message: Some("M".into()), fields: vec![] }, now_us),
+            2 if rng.chance(200_000 / calm) => host.ordered(Order::Arm { message: message.clone(), fields: vec![] }, now_us),
             2 => host.ordered(Order::Output { number: rng.below(20) as u16, on: rng.chance(500_000) }, now_us),
             _ => {
                 let mut bytes = match rng.below(20) {

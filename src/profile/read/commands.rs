@@ -400,63 +400,6 @@ impl Build<'_> {
         self.simulated(t);
     }
 
-    fn confirmation(&mut self, t: &Talk, buffer: &Buffer) {
-        if buffer.confirmed_by.is_empty() {
-            self.wrong(&["buffer", "confirmed_by"], "what tells of a print is not said; name at least \"read\"");
-        }
-        let one = matches!(buffer.kind, BufferKind::Overwrite | BufferKind::ProtectedSingle);
-        let read = buffer.kind == BufferKind::Overwrite && buffer.confirmed_by.first() == Some(&Confirmation::Read);
-        if read && buffer.on_empty != OnEmpty::Repeats {
-            self.wrong(
-                &["buffer", "on_empty"],
-                "a text that only a read tells of is printed until the next one comes; say on_empty = \"repeats\"",
-            );
-        }
-        if one && !read && matches!(buffer.confirmed_by.first(), Some(Confirmation::Read | Confirmation::Acceptance)) {
-            self.wrong(
-                &["buffer", "confirmed_by"],
-                "a printer that holds one text must tell when it was printed, or the next would replace it; name a counter or an event first",
-            );
-        }
-        if !one
-            && !buffer.refusal_means_not_taken
-            && matches!(buffer.confirmed_by.first(), Some(Confirmation::Read | Confirmation::Acceptance))
-        {
-            self.wrong(
-                &["buffer", "confirmed_by"],
-                "nothing tells when there is room: name a source of prints first, or an answer that means full (refusal_means_not_taken)",
-            );
-        }
-        for c in &buffer.confirmed_by {
-            let needs = match c {
-                Confirmation::LastRecord => Some(Role::LastRecord),
-                Confirmation::LastText => Some(Role::LastText),
-                Confirmation::Readiness => Some(Role::Readiness),
-                Confirmation::Counter => Some(Role::Count),
-                Confirmation::QueueLength => Some(Role::Fill),
-                Confirmation::Event if !t.events.iter().any(|e| e.means == EventMeans::Printed) => {
-                    self.wrong(
-                        &["buffer", "confirmed_by"],
-                        "confirmed_by: no event means printed; add it to [[events]], or take \"event\" out",
-                    );
-                    None
-                }
-                Confirmation::Status => {
-                    self.wrong(
-                        &["buffer", "confirmed_by"],
-                        "confirmed_by: \"status\" is for label printers; name a counter, an event or \"read\"",
-                    );
-                    None
-                }
-                _ => None,
-            };
-            if let Some(role) = needs.filter(|r| !t.has(*r)) {
-                let key = role.name();
-                self.wrong(&["buffer", "confirmed_by"], format!("confirmed_by: there is no command {key}; add [commands.{key}]"));
-            }
-        }
-    }
-
     pub(super) fn status(&mut self, t: &Talk) {
         let replies = t.commands.get(&Role::Status).into_iter().flat_map(|c| &c.replies);
         let asked = replies.flat_map(|r| std::iter::once(&r.is).chain(&r.then));

@@ -5,6 +5,7 @@
 //! own refusal, one at a time, is never met for a file without complaints.
 
 mod commands;
+mod confirmation;
 mod extends;
 mod form;
 mod label;
