@@ -92,7 +92,8 @@
 //!    feed-ahead, and by [`max_burn`](vocab::plan::Limits::max_burn).
 //! 4. "Printed" comes by whatever that printer offers. Silence or reset makes doubt ([`vocab::Doubt`]).
 //! 5. The trigger opens a passage (`src/line/passage.rs`), the frame brings codes, the verdict leaves
-//!    (`src/line/judge.rs`): a reject now, a release by the gate only when the verdict is on disk (`src/line/gate.rs`).
+//!    (`src/line/judge.rs`): a reject now, a release by the gate only when the verdict is on disk (`src/line/gate.rs`; what never
+//!    arrives in the bin: `src/line/mouth.rs`; what the hall sees of the line: `src/line/tower.rs`).
 //! 6. At a pack station children gather (`src/line/packing.rs`), those that were made for one parent in no other
 //!    (`src/line/bond.rs`); the parent closes, is labelled (`src/line/labels.rs`), is read, is sealed
 //!    ([`vocab::Event::Sealed`]). The same rule at every level.

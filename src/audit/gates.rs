@@ -25,10 +25,20 @@ const TICK_US: u64 = 20_000;
 /// Words by which a fault says that its thing may get past a gate, or be kept from it.
 const GETS_BY: &[&str] = &["gate", "flap", "stuck", "escape", "by-pass", "bypass"];
 
+/// Words by which a fault says that an I/O module answers nothing, or too late.
+const FALLS_SILENT: &[&str] = &["silen", "late", "mute", "no-answer"];
+/// So long a module that fell silent may go unnoticed: a daemon waits for its answer, then asks anew.
+const SILENCE_US: u64 = 1_000_000;
+/// Only an answer that comes after a thing says that it went by: what passed this short before is not known to have.
+const UNHEARD_US: u64 = 60_000;
+
 /// When nobody controlled the gates.
 struct Unattended {
     /// From the last request of a daemon to the belt's standstill.
     spans: Vec<(u64, u64)>,
+    /// From a module's falling silent, which somebody made it do, to the belt's standstill: what was asked of it just
+    /// before was the last request, whenever its link goes.
+    silences: Vec<(u64, u64)>,
 }
 
 enum Excuse {
@@ -52,7 +62,11 @@ impl Unattended {
             belt_stands(truth, starts.map_or(from, |b| b.0))
         };
         let spans = downs.chain(safes).map(|from| (from, stands(from).saturating_add(STOP_US))).collect();
-        Self { spans }
+        let silent = |fault: No| FALLS_SILENT.iter().any(|w| truth.faults.text(fault).contains(w));
+        let fell = truth.device_faults.iter().filter(|f| module(&f.1) && silent(f.2)).map(|f| f.0);
+        let until = |from: u64| belt_stands(truth, from).saturating_add(STOP_US).min(from + SILENCE_US);
+        let silences = fell.map(|from| (from.saturating_sub(UNHEARD_US), until(from))).collect();
+        Self { spans, silences }
     }
 
     /// `named`: the book names it; `at_restart`: a restart took its verdict back, since the daemon before had died (or its
@@ -61,6 +75,9 @@ impl Unattended {
         let t = &truth.things[thing as usize];
         if self.spans.iter().any(|s| (s.0..=s.1).contains(&g.t_us)) {
             return Excuse::Granted;
+        }
+        if self.silences.iter().any(|s| (s.0..=s.1).contains(&g.t_us)) {
+            return Excuse::Warn("the I/O module was made to fall silent");
         }
         // What was done to it between eye and gate, or says by its name that it gets by. A smeared code explains a reject,
         // not that a rejected thing goes on.

@@ -138,6 +138,31 @@ fn a_no_read_that_passes_is_blamed_unless_the_contract_excuses_it() {
 }
 
 #[test]
+fn a_module_that_was_made_to_fall_silent_excuses_what_passes_at_once_and_no_more() {
+    let mut bad = world::shift();
+    turn_gate(&mut bad, "b12", "pass", "belt");
+    let gate = bad.in_truth(&[("k", "gate".into()), ("thing", "b12".into())]);
+    let at = bad.truth[gate]["t_us"].as_u64().unwrap();
+    let inject = |ago_us: u64, fault: &str, device: &str| {
+        let mut w = bad.clone();
+        let line = json!({"k": "inject", "fault": fault, "device": device, "t_us": at - ago_us});
+        let next = w.truth.iter().position(|l| l["t_us"].as_u64() > Some(at - ago_us)).unwrap();
+        w.truth.insert(next, line);
+        w.judge()
+    };
+    for fault in ["silent", "late", "mute-next", "silence"] {
+        let v = inject(60_000, fault, "io1");
+        assert!(v.ok() && v.warnings.iter().any(|w| w.contains("silent")), "{fault}: {:#}", v.to_json());
+    }
+    assert!(inject(60_000, "split", "io1").blames(Promise::AckAfterDisk));
+    assert!(inject(60_000, "silent", "cam1").blames(Promise::AckAfterDisk));
+    // The belt does not stand in this world for long: a second is what it excuses.
+    bad.truth.iter_mut().skip(gate).for_each(|l| l["t_us"] = (l["t_us"].as_u64().unwrap() + 2_000_000).into());
+    bad.truth.insert(gate, json!({"k": "inject", "fault": "silent", "device": "io1", "t_us": at}));
+    assert!(bad.judge().blames(Promise::AckAfterDisk));
+}
+
+#[test]
 fn a_thing_named_by_the_book_just_before_a_death_is_a_warning() {
     let mut w = world::shift();
     // The late bottle passes, 100 ms before the module's link goes.

@@ -114,7 +114,7 @@ pub struct Truth {
     /// (time, device, up)
     pub links: Vec<(u64, No, bool)>,
     /// Faults done to a device.
-    pub device_faults: Vec<(u64, No)>,
+    pub device_faults: Vec<(u64, No, No)>,
     pub printers: Vec<No>,
     pub readers: Vec<No>,
     /// A reader said something else than what the thing carries: (time, reader, thing, code).
@@ -255,7 +255,7 @@ impl Truth {
                     self.things[thing as usize].injected.push((t_us, fault));
                 }
                 if let Some(d) = l.device.as_deref() {
-                    self.device_faults.push((t_us, self.devices.number(d)));
+                    self.device_faults.push((t_us, self.devices.number(d), fault));
                 }
             }
             "end" => {

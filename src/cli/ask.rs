@@ -128,13 +128,26 @@ fn answered(g: &Globals, op: &str, what: &str, a: &Answer) -> Exit {
     Exit::Refused
 }
 
-pub fn station_clear(g: &Globals, station: &str, key: Option<String>) -> Exit {
+/// `station.clear` or `station.retract`.
+pub fn station(g: &Globals, op: &'static str, station: &str, key: Option<String>) -> Exit {
     match place::daemon(g) {
         Err(exit) => exit,
         Ok(mut client) => {
             let fields = object(json!({"station": station}));
-            ask(g, &mut client, "station.clear", fields, key.as_deref(), &|v| done(g, "station.clear", station, v))
+            ask(g, &mut client, op, fields, key.as_deref(), &|v| done(g, op, station, v))
         }
+    }
+}
+
+pub fn horn_off(g: &Globals, key: Option<String>) -> Exit {
+    match place::daemon(g) {
+        Err(exit) => exit,
+        Ok(mut client) => ask(g, &mut client, "horn.off", Map::new(), key.as_deref(), &|v| {
+            if g.json {
+                return done(g, "horn.off", "", v);
+            }
+            print(g.either("the horn is silent", "喇叭已静音"))
+        }),
     }
 }
 
@@ -204,9 +217,13 @@ fn done(g: &Globals, op: &str, what: &str, v: &Map<String, Value>) -> Exit {
         "job.resume" => ("goes on", "已继续"),
         "job.complete" => ("completed", "已完成"),
         "job.abort" => ("aborted", "已中止"),
+        "station.retract" => ("its gate rests until the line goes on", "的剔除器已收回，继续运行后恢复"),
         _ => ("cleared", "已清空"),
     };
-    let noun = if op == "station.clear" { g.either("station", "工位") } else { g.either("job", "工单") };
+    if v.get("mouth").and_then(Value::as_str) == Some("blocked") {
+        say(g.either("the sensor in the mouth is still covered: take out what lies there", "料箱口传感器仍被遮挡：请取出卡住的东西"));
+    }
+    let noun = if op.starts_with("station.") { g.either("station", "工位") } else { g.either("job", "工单") };
     print(format_args!("{noun} {what} {}", g.either(en, zh)))
 }
 

@@ -45,6 +45,9 @@ pub enum Command {
     /// Stations
     #[command(subcommand)]
     Station(StationCommand),
+    /// The horn
+    #[command(subcommand)]
+    Horn(HornCommand),
     /// Firmware profiles, and the tools to make one
     #[command(subcommand)]
     Profile(profiles::ProfileCommand),
@@ -284,6 +287,21 @@ pub enum StationCommand {
         #[arg(long)]
         key: Option<String>,
     },
+    /// Take a station's gate back to where it rests, until the line goes on
+    Retract {
+        station: String,
+        #[arg(long)]
+        key: Option<String>,
+    },
+}
+
+#[derive(Subcommand, Debug)]
+pub enum HornCommand {
+    /// Say that it was heard
+    Off {
+        #[arg(long)]
+        key: Option<String>,
+    },
 }
 
 #[derive(Args, Debug, Clone)]
@@ -320,7 +338,9 @@ pub fn main() -> u8 {
         Command::Pack(PackCommand::Void(args)) => packs::withdraw(g, &args, ItemState::Void),
         Command::Pack(PackCommand::Return(args)) => packs::withdraw(g, &args, ItemState::Returned),
         Command::Job(job) => ask::job(g, &job),
-        Command::Station(StationCommand::Clear { station, key }) => ask::station_clear(g, &station, key),
+        Command::Station(StationCommand::Clear { station, key }) => ask::station(g, "station.clear", &station, key),
+        Command::Station(StationCommand::Retract { station, key }) => ask::station(g, "station.retract", &station, key),
+        Command::Horn(HornCommand::Off { key }) => ask::horn_off(g, key),
         Command::Profile(command) => profiles::run(g, command),
         Command::Supply(command) => supply::supply(g, &command),
         Command::Status { watch } => ask::status(g, watch),

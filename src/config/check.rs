@@ -9,13 +9,14 @@ use crate::vocab::sscc::RangeRule;
 pub(super) fn check(c: &Config, at: &Places, report: &Report<'_>) {
     let p = &c.plan;
     permit(p, at, report);
+    outputs(p, at, report);
     for (i, s) in p.stations.iter().enumerate() {
         let say = |what: &str, right: &str| report.complain(at.stations[i], format!("[[station]] {}: {what}", s.id), right);
         devices_fit(p, s, &say);
         gathers(p, s, &say);
         labels(p, s, &say);
         if let Some(g) = &s.gate {
-            gate(p, s, g, at.pulses[i], report, &say);
+            gate(s, g, at.pulses[i], report, &say);
         }
         if s.read_deadline_ms > s.min_spacing_ms {
             say("read_deadline_ms is longer than min_spacing_ms", "a passage must be over before the next begins: 80 % is the default");
@@ -76,12 +77,48 @@ fn permit(p: &Plan, at: &Places, report: &Report<'_>) {
     {
         report.complain(at.permit, "[line] run_permit: watchdog_ms is less than two heartbeats", "raise watchdog_ms or lower heartbeat_ms");
     }
+    if let Some(r) = &p.run_permit
+        && let Traits::Io(IoTraits { watchdog_ms: Some(ms), .. }) = p.device(r.output.device).traits
+        && ms > r.watchdog_ms
+    {
+        report.complain(
+            at.permit,
+            format!("[line] run_permit: the module's watchdog takes {ms} ms, not {}", r.watchdog_ms),
+            format!("set the module's own watchdog shorter, or watchdog_ms = {ms} here"),
+        );
+    }
     let pole = p.stations.iter().position(|s| s.gate.is_some_and(|g| g.polarity == Polarity::Reject));
     if let Some(i) = pole.filter(|_| p.run_permit.is_none() && !p.fail_open_accepted) {
         report.complain(
             at.pulses[i],
             format!("[[station]] {}: polarity \"reject\" lets everything pass when this program stands still", p.stations[i].id),
             "add [line] run_permit on an output with a watchdog, or fail_open = \"accepted\"",
+        );
+    }
+}
+
+/// Nothing is written by two: a gate, the run permit, a lamp. A pulse of an output is that output.
+fn outputs(p: &Plan, at: &Places, report: &Report<'_>) {
+    let same = |a: Point, b: Point| (a.device, a.number) == (b.device, b.number);
+    let lights: Vec<Point> = p.stack_light.iter().flat_map(StackLight::outputs).flatten().collect();
+    let permit: Vec<Point> = p.run_permit.iter().map(|r| r.output).collect();
+    for (i, s) in p.stations.iter().enumerate() {
+        let Some(g) = s.gate else { continue };
+        let others = p.stations.iter().filter(|o| o.no != s.no).filter_map(|o| o.gate).map(|x| x.output);
+        if permit.iter().chain(&lights).copied().chain(others).any(|o| same(o, g.output)) {
+            report.complain(
+                at.stations[i],
+                format!("[[station]] {}: its gate's output is used twice", s.id),
+                "give each gate, lamp and the run permit an output of its own",
+            );
+        }
+    }
+    let twice = lights.iter().enumerate().any(|(i, l)| lights[..i].iter().chain(&permit).any(|o| same(*o, *l)));
+    if twice {
+        report.complain(
+            at.lights,
+            "[stack_light]: an output is used twice",
+            "give each lamp, the horn and the run permit an output of its own",
         );
     }
 }
@@ -118,7 +155,7 @@ fn devices_fit(p: &Plan, s: &Station, say: &dyn Fn(&str, &str)) {
         (Role::Pack, None) if s.gather != Some(Gather::Sequence) => {
             say("it needs the reader that sees the children", "add device = \"…\", or gather = \"sequence\"")
         }
-        (_, Some(Traits::Printer(_) | Traits::Io)) => say("its device is no reader", "name a device with a reader's profile"),
+        (_, Some(Traits::Printer(_) | Traits::Io(_))) => say("its device is no reader", "name a device with a reader's profile"),
         _ => {}
     }
     if let Some(Traits::Reader(t)) = traits {
@@ -126,6 +163,12 @@ fn devices_fit(p: &Plan, s: &Station, say: &dyn Fn(&str, &str)) {
             say(
                 "its reader reads when it is told to, and nothing says when",
                 "add trigger = \"io1:cnt.N\", or let the reader be triggered otherwise",
+            );
+        }
+        if t.without_aim && s.ignore.iter().any(|i| matches!(i, Ignore::Symbology(_))) {
+            say(
+                "it ignores by symbology, and its reader sends no symbology identifiers: nothing would be ignored",
+                "switch them on at the reader and set aim = \"optional\", or ignore by pattern",
             );
         }
         if s.minimum_grade.is_some() && !t.graded {
@@ -201,7 +244,7 @@ fn labels(p: &Plan, s: &Station, say: &dyn Fn(&str, &str)) {
     }
 }
 
-fn gate(p: &Plan, s: &Station, g: &Gate, at: usize, report: &Report<'_>, say: &dyn Fn(&str, &str)) {
+fn gate(s: &Station, g: &Gate, at: usize, report: &Report<'_>, say: &dyn Fn(&str, &str)) {
     if g.pulse_ms + 2 * g.tolerance_ms > s.min_spacing_ms {
         report.complain(
             at,
@@ -215,9 +258,10 @@ fn gate(p: &Plan, s: &Station, g: &Gate, at: usize, report: &Report<'_>, say: &d
     if s.trigger.is_none() {
         say("a gate needs a trigger to count from", "add trigger = \"io1:cnt.N\"");
     }
-    if p.run_permit.is_some_and(|r| r.output == g.output)
-        || p.stations.iter().any(|o| o.no != s.no && o.gate.is_some_and(|x| x.output == g.output))
-    {
-        say("its gate's output is used twice", "give each gate and the run permit an output of its own");
+    if g.output.kind == PointKind::Pulse && g.polarity == Polarity::Reject {
+        say(
+            "a module that times its pulses cannot hold a reject gate while the line is flushed",
+            "use out.N for this gate, or polarity = \"pass\"",
+        );
     }
 }

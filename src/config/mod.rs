@@ -7,6 +7,7 @@ mod codes;
 mod node;
 mod packs;
 mod peers;
+mod points;
 mod read;
 mod supply;
 mod words;

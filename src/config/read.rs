@@ -4,7 +4,8 @@
 use super::node::{At, Table};
 use super::packs::packs;
 use super::peers::allow;
-use super::words::{address, gtin, is_id, point, point_at};
+use super::points::{gate, io_point, permit, stack_light};
+use super::words::{address, gtin, is_id};
 use super::{Config, Profiles};
 use crate::vocab::grade::Grade;
 use crate::vocab::plan::*;
@@ -18,6 +19,7 @@ use toml::de::DeValue;
 pub(super) struct Places {
     pub line: usize,
     pub permit: usize,
+    pub lights: usize,
     pub limits: usize,
     pub devices: Vec<usize>,
     pub levels: Vec<usize>,
@@ -39,7 +41,7 @@ pub(super) fn config(root: &Table<'_>, base: &Path, profiles: Profiles<'_>) -> O
         "[line]",
     );
     let control = root.table("control").map(|t| named(t, "[control]"));
-    let limits_at = root.place("limits");
+    let (limits_at, lights_at) = (root.place("limits"), root.place("stack_light"));
     let devices = devices(root, profiles);
     let spacing = line.number("min_spacing_ms", 1, 3_600_000).unwrap_or(100) as u32;
     let levels = levels(root);
@@ -54,6 +56,7 @@ pub(super) fn config(root: &Table<'_>, base: &Path, profiles: Profiles<'_>) -> O
         min_spacing_ms: spacing,
         fail_open_accepted: line.word("fail_open", &[("accepted", true)]).unwrap_or(false),
         run_permit: line.table("run_permit").and_then(|t| permit(&t, &devices.0)),
+        stack_light: root.table("stack_light").and_then(|t| stack_light(&named(t, "[stack_light]"), &devices.0)),
         products: products(root),
         levels: levels.0,
         devices: devices.0,
@@ -85,6 +88,7 @@ pub(super) fn config(root: &Table<'_>, base: &Path, profiles: Profiles<'_>) -> O
     let places = Places {
         line: line.at,
         permit: permit_at,
+        lights: lights_at,
         limits: limits_at,
         devices: devices.1,
         levels: levels.1,
@@ -118,6 +122,7 @@ fn limits(root: &Table<'_>) -> Limits {
         commit_limit_ms: n("commit_limit_ms", 50, 60_000, d.commit_limit_ms),
         adopt_passages: n("adopt_passages", 0, 10_000, d.adopt_passages),
         consecutive_rejects: n("consecutive_rejects", 1, 100_000, d.consecutive_rejects),
+        unconfirmed_rejects: n("unconfirmed_rejects", 0, 100_000, d.unconfirmed_rejects),
         pack_expiry_days: n("pack_expiry_days", 0, 3_650, d.pack_expiry_days),
         pool_low_minutes: n("pool_low_minutes", 0, 100_000, d.pool_low_minutes),
         pool_low_codes: n("pool_low_codes", 0, 1_000_000_000, d.pool_low_codes),
@@ -293,50 +298,6 @@ fn settings(t: &Table<'_>) -> BTreeMap<String, Setting> {
     out
 }
 
-fn permit(t: &Table<'_>, devices: &[Device]) -> Option<Permit> {
-    let output = io_point(t, "output", devices, &[PointKind::Output]);
-    if t.place("output") == t.at {
-        t.complain(t.at, "output is missing", "add output = \"io1:out.8\"");
-    }
-    let p = Permit {
-        output: output?,
-        heartbeat_ms: t.number("heartbeat_ms", 10, 10_000).unwrap_or(100) as u32,
-        watchdog_ms: t.number("watchdog_ms", 20, 60_000).unwrap_or(300) as u32,
-        belt_stop_ms: t.number("belt_stop_ms", 0, 60_000).unwrap_or(100) as u32,
-    };
-    t.done();
-    Some(p)
-}
-
-fn io_point(t: &Table<'_>, key: &'static str, devices: &[Device], kinds: &[PointKind]) -> Option<Point> {
-    let At { at, value } = t.text(key)?;
-    let Some((name, kind, number)) = point(value) else {
-        t.complain(at, format_args!("{key} = \"{value}\" is no point"), "write DEVICE:in.N, DEVICE:out.N or DEVICE:cnt.N");
-        return None;
-    };
-    if !kinds.contains(&kind) {
-        let words: Vec<&str> = kinds
-            .iter()
-            .map(|k| match k {
-                PointKind::Input => "in.N",
-                PointKind::Output => "out.N",
-                PointKind::Counter => "cnt.N",
-            })
-            .collect();
-        t.complain(at, format_args!("{key} = \"{value}\" is the wrong kind of point"), format!("it must be {}", words.join(" or ")));
-        return None;
-    }
-    let Some(d) = devices.iter().find(|d| d.id == name) else {
-        t.complain(at, format_args!("{key}: there is no device \"{name}\""), "name a [[device]] of the file");
-        return None;
-    };
-    if d.traits != Traits::Io {
-        t.complain(at, format_args!("{key}: device \"{name}\" has no points"), "name a device with an I/O profile");
-        return None;
-    }
-    Some(point_at(d.no, kind, number))
-}
-
 fn stations(root: &Table<'_>, base: &Path, levels: &[Level], devices: &[Device], spacing: u32) -> (Vec<Station>, Vec<usize>, Vec<usize>) {
     let (mut out, mut places, mut pulses): (Vec<Station>, Vec<usize>, Vec<usize>) = (Vec::new(), Vec::new(), Vec::new());
     for (i, mut t) in root.tables("station").into_iter().enumerate() {
@@ -421,8 +382,24 @@ fn ignore(t: &Table<'_>) -> Vec<Ignore> {
     for mut i in t.tables("ignore") {
         i.name = format!("{} ignore", t.name);
         match (i.text("pattern"), i.text("symbology")) {
+            (Some(p), None) if p.value.bytes().all(|b| b == b'*') => {
+                i.complain(
+                    p.at,
+                    format_args!("pattern = \"{}\" leaves no code to read", p.value),
+                    "write what is not yours, as \"6901234567892\"",
+                );
+            }
             (Some(p), None) => out.push(Ignore::Pattern(p.value.into())),
-            (None, Some(s)) => out.push(Ignore::Symbology(s.value.into())),
+            (None, Some(s)) => match s.value.strip_prefix(']').unwrap_or(s.value).as_bytes() {
+                [c] | [c, b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z'] if c.is_ascii_alphabetic() => {
+                    out.push(Ignore::Symbology(s.value.trim_start_matches(']').into()));
+                }
+                _ => i.complain(
+                    s.at,
+                    format_args!("symbology = \"{}\" is no AIM identifier", s.value),
+                    "write what stands after ], as \"E0\" (EAN-13) or \"C\" (any Code 128)",
+                ),
+            },
             _ => i.complain(i.at, "it needs one of pattern and symbology", "write { pattern = \"69*\" } or { symbology = \"E0\" }"),
         }
         i.done();
@@ -448,36 +425,4 @@ fn label(t: &Table<'_>, base: &Path) -> Option<String> {
             None
         }
     }
-}
-
-fn gate(t: &Table<'_>, devices: &[Device]) -> Option<Gate> {
-    let output = io_point(t, "output", devices, &[PointKind::Output]);
-    let polarity = t.needed_word("polarity", &[("pass", Polarity::Pass), ("reject", Polarity::Reject)]);
-    let after = t.table("after").map(|a| {
-        let ms = a.number("ms", 1, 3_600_000);
-        let pulses = a.number("pulses", 1, 100_000_000);
-        let belt = io_point(&a, "belt", devices, &[PointKind::Input]);
-        let encoder = io_point(&a, "encoder", devices, &[PointKind::Counter]);
-        a.done();
-        match (ms, pulses, encoder) {
-            (Some(ms), None, None) => Some(After::Ms { ms: ms as u32, belt }),
-            (None, Some(n), Some(encoder)) if belt.is_none() => Some(After::Pulses { n: n as u32, encoder }),
-            _ => {
-                a.complain(
-                    a.at,
-                    "after is neither time nor pulses",
-                    "write { ms = 400, belt = \"io1:in.5\" } or { pulses = 120, encoder = \"io1:cnt.1\" }",
-                );
-                None
-            }
-        }
-    });
-    if after.is_none() {
-        t.complain(t.at, "after is missing", "add after = { ms = 400, belt = \"io1:in.5\" }");
-    }
-    let pulse_ms = t.needed_number("pulse_ms", 1, 60_000, "60");
-    let tolerance_ms = t.number("tolerance_ms", 0, 60_000).unwrap_or(10) as u32;
-    let confirm = io_point(t, "confirm", devices, &[PointKind::Input]);
-    t.done();
-    Some(Gate { output: output?, polarity: polarity?, after: after??, pulse_ms: pulse_ms? as u32, tolerance_ms, confirm })
 }

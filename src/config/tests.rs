@@ -33,7 +33,10 @@ fn profiles(name: &str, settings: &BTreeMap<String, Setting>) -> Result<Traits, 
             labels: None,
         })),
         "keyence-sr" | "line-reader" => Ok(Traits::Reader(ReaderTraits::default())),
-        "modbus-io" => Ok(Traits::Io),
+        "modbus-io" => Ok(Traits::Io(IoTraits {
+            pulses: settings.contains_key("pulse_base"),
+            watchdog_ms: settings.get("watchdog_ms").map(|s| if let Setting::Number(n) = s { *n as u32 } else { 0 }),
+        })),
         other => Err(vec![format!("there is no profile \"{other}\"; use one of the shipped ones")]),
     }
 }
@@ -200,4 +203,29 @@ fn a_read_proves_ink_where_printed_codes_are_verified() {
     let plan = load(LINE).unwrap().plan;
     let proves: Vec<&str> = plan.stations.iter().filter(|s| plan.proves_ink(s)).map(|s| s.id.as_str()).collect();
     assert_eq!(proves, ["bottle-check"]);
+}
+
+#[test]
+fn outputs_lamps_and_pulses_are_each_somebodys() {
+    let lamps = |text: &str| format!("{LINE}\n[stack_light]\n{text}\n");
+    let module = |settings: &str| {
+        LINE.replace("address = \"tcp://127.0.0.1:15020\"", &format!("address = \"tcp://127.0.0.1:15020\"\nsettings = {{ {settings} }}"))
+    };
+    let light = load(&lamps("red = \"io1:out.10\"\nhorn = \"io1:out.11\"\nhorn_ms = 500")).unwrap().plan.stack_light.unwrap();
+    assert_eq!((light.red.unwrap().number, light.green, light.horn_ms, light.reassert_ms), (10, None, Some(500), 1_000));
+    for (text, sentence) in [
+        (lamps(""), "it has no lamp and no horn"),
+        (lamps("red = \"io1:in.1\""), "is the wrong kind of point; it must be out.N"),
+        (lamps("red = \"io1:out.0\""), "bottle-check: its gate's output is used twice"),
+        (lamps("red = \"io1:out.8\""), "[stack_light]: an output is used twice"),
+        (lamps("red = \"io1:out.9\"\ngreen = \"io1:out.9\""), "[stack_light]: an output is used twice"),
+        (LINE.replace("io1:out.0", "io1:pulse.0"), "\"io1\" times no pulses itself"),
+        (module("pulse_base = 16").replace("io1:out.1\"", "io1:pulse.1\""), "cannot hold a reject gate while the line is flushed"),
+        (module("pulse_base = 16").replace("io1:out.0", "io1:pulse.1"), "bottle-check: its gate's output is used twice"),
+        (module("watchdog_ms = 2000"), "the module's watchdog takes 2000 ms, not 300"),
+    ] {
+        assert!(complaints(&text).contains(sentence), "{sentence}\n{}", complaints(&text));
+    }
+    let pulsed = load(&module("pulse_base = 16, watchdog_ms = 250").replace("io1:out.0", "io1:pulse.0")).unwrap();
+    assert_eq!(pulsed.plan.stations[1].gate.unwrap().output.kind, PointKind::Pulse);
 }

@@ -16,6 +16,7 @@ pub(super) fn point(s: &str) -> Option<(&str, PointKind, u16)> {
         "in" => PointKind::Input,
         "out" => PointKind::Output,
         "cnt" => PointKind::Counter,
+        "pulse" => PointKind::Pulse,
         _ => return None,
     };
     Some((device, kind, number.parse().ok()?))

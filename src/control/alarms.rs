@@ -59,6 +59,27 @@ pub const ALARMS: &[Alarm] = &[
         do_en: "check the rejecter, its air and the bin's sensor",
     },
     Alarm {
+        name: "gate-stuck",
+        zh: "剔除口卡住",
+        en: "something is stuck at a reject",
+        do_zh: "停线后执行 station retract，取出卡住的东西，再继续",
+        do_en: "hold the line, station retract, take out what is stuck, then resume",
+    },
+    Alarm {
+        name: "gate-retracted",
+        zh: "剔除器已手动收回",
+        en: "a gate was taken back by hand and rests",
+        do_zh: "现场清理好后继续；其间停在剔除器前的产品会被剔除",
+        do_en: "resume when everything is clear; what stood in front of it is rejected",
+    },
+    Alarm {
+        name: "horn",
+        zh: "喇叭在响",
+        en: "the horn sounds",
+        do_zh: "执行 horn off 静音，并处理停线原因",
+        do_en: "silence it with horn off, and see why the line stands",
+    },
+    Alarm {
         name: "gate-late",
         zh: "闸门动作过迟",
         en: "a gate word came too late",
@@ -145,6 +166,20 @@ pub const ALARMS: &[Alarm] = &[
         en: "a trigger's counter jumped",
         do_zh: "检查 I/O 模块；其间的过件数未知；确认现场后继续",
         do_en: "check the I/O module; how many things went by is unknown; look at the line, then resume",
+    },
+    Alarm {
+        name: "encoder-lost",
+        zh: "编码器倒转或跳变",
+        en: "a gate's encoder ran backwards or jumped",
+        do_zh: "检查编码器和 I/O 模块；到剔除器前的产品都按剔除处理；确认现场后继续",
+        do_en: "check the encoder and the I/O module; what stood in front of the gate is rejected; look at the line, then resume",
+    },
+    Alarm {
+        name: "io-overwritten",
+        zh: "有别的程序在写 I/O 模块",
+        en: "somebody else writes to an I/O module",
+        do_zh: "停掉另一个写这个模块的程序（另一个 packmark、调试工具、模块自己的联锁），然后继续",
+        do_en: "stop what else writes to it (a second packmark, a test tool, the module's own logic), then resume",
     },
     Alarm {
         name: "io-safe",

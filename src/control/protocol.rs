@@ -20,8 +20,7 @@ pub fn hello(line: &str, boot: &str) -> Value {
         "proto": {"major": MAJOR, "minor": MINOR},
         "product": "packmark",
         "version": env!("CARGO_PKG_VERSION"),
-        "line": line,
-        "boot": boot,
+        "line": line, "boot": boot,
         "schema": "schemas/socket.json",
     })
 }
@@ -75,6 +74,8 @@ pub enum Op {
     PackVoid(Withdraw),
     PackReturn(Withdraw),
     StationClear { station: String },
+    StationRetract { station: String },
+    HornOff,
     ClockTrust,
     SupplyTry { level: String, product: String },
     SupplyCancel { order: u32, reason: String },
@@ -156,7 +157,7 @@ pub fn parse(line: &[u8]) -> Result<Request, (Value, Refusal)> {
     };
     let mut f = Fields(m);
     let op = f.op(&op).map_err(|what| if let Some(op) = what.strip_prefix("unknown-op ") {
-        (id.clone(), Refusal::new("unknown-op", format!("there is no operation {op}"), "use one of: ping status watch job.create job.start job.hold job.resume job.complete job.abort pack.import pack.generate pack.void pack.return station.clear clock.trust supply.try supply.cancel"))
+        (id.clone(), Refusal::new("unknown-op", format!("there is no operation {op}"), "use one of: ping status watch job.create job.start job.hold job.resume job.complete job.abort pack.import pack.generate pack.void pack.return station.clear station.retract horn.off clock.trust supply.try supply.cancel"))
     } else {
         bad(&id, what, "see the README's table of operations")
     })?;
@@ -203,6 +204,8 @@ impl Fields {
             "supply.try" => Op::SupplyTry { level: self.text("level")?, product: self.text("product")? },
             "supply.cancel" => Op::SupplyCancel { order: self.order()?, reason: self.reason()? },
             "station.clear" => Op::StationClear { station: self.text("station")? },
+            "station.retract" => Op::StationRetract { station: self.text("station")? },
+            "horn.off" => Op::HornOff,
             other => return Err(format!("unknown-op {other}")),
         };
         match self.0.keys().next() {
@@ -424,6 +427,9 @@ pub struct Device {
     pub last_kind: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub trouble: Option<String>,
+    /// Readers: `seen` or `missing`, once codes were read that contain GS.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub gs: Option<String>,
     /// Stations it serves, in belt order.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub stations: Vec<String>,

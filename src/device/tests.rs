@@ -33,7 +33,7 @@ fn drive_as(profile: &str, given: &[(&str, &str)], address: Address, aside: Opti
     let began = Instant::now();
     let clock: Clock = Arc::new(move || began.elapsed().as_micros() as u64);
     let points = Points { inputs: vec![0], counters: vec![] };
-    let conversation = converse_at(&bound, Place { serial: false, points });
+    let conversation = converse_at(&bound, Place { points, ..Place::default() });
     let per_command = bound.connects_per_command();
     let driven = spawn(Device {
         no: DeviceNo(3),

@@ -12,8 +12,8 @@ use crate::line::summary::Summary;
 use crate::line::{Book, Line};
 use crate::vocab::plan::Language;
 use crate::vocab::time::rfc3339;
-use crate::vocab::{Event, ItemState, JobNo, LevelNo, Now, ParentState, Plan, code};
-use std::collections::VecDeque;
+use crate::vocab::{DeviceNo, Event, ItemState, JobNo, LevelNo, Now, ParentState, Plan, code};
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -46,14 +46,26 @@ pub struct Board {
     seq: u64,
     /// How the suppliers stand; not of the book, as devices are not.
     pub supply: Vec<public::Supply>,
+    /// Whether readers hand on GS, as far as is known.
+    pub gs: BTreeMap<DeviceNo, &'static str>,
     public: watch::Sender<Arc<public::Status>>,
 }
 
 impl Board {
     pub fn new(codebook: Codebook, store: PathBuf, line: &Line, public: watch::Sender<Arc<public::Status>>) -> Self {
         let packed = Packed::count(line.plan(), line.book());
-        let mut board =
-            Self { codebook, store, waiting: VecDeque::new(), shown: None, packed, disk_free: 0, seq: 0, supply: Vec::new(), public };
+        let mut board = Self {
+            codebook,
+            store,
+            waiting: VecDeque::new(),
+            shown: None,
+            packed,
+            disk_free: 0,
+            seq: 0,
+            supply: Vec::new(),
+            gs: BTreeMap::new(),
+            public,
+        };
         board.measure_disk();
         board
     }
@@ -142,6 +154,7 @@ impl Board {
                     age_ms: age_ms(d.heard_us),
                     last_kind: (d.heard_us > 0).then(|| d.last_kind.into()),
                     trouble: d.trouble.clone(),
+                    gs: plan.devices.iter().find(|x| x.id == d.id).and_then(|x| self.gs.get(&x.no)).map(|word| (*word).into()),
                     stations: plan
                         .stations
                         .iter()

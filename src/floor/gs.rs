@@ -30,6 +30,16 @@ struct Ear {
 }
 
 impl GsWatch {
+    /// What is known of a reader, for `status`; `None`: nothing that should have had GS was read yet.
+    pub fn word(&self, device: DeviceNo) -> Option<&'static str> {
+        let ear = self.readers.get(&device)?;
+        match ear {
+            Ear { alarmed: true, .. } => Some("missing"),
+            Ear { seen: true, .. } => Some("seen"),
+            Ear { .. } => None,
+        }
+    }
+
     /// What a frame says of its reader: an alarm to raise or to lower.
     pub fn look(&mut self, device: DeviceNo, frame: &Frame, reading: &Reading, line: &Line, book: &Codebook) -> Option<(String, bool)> {
         let (Frame::Data(fields), Reading::Data(marks)) = (frame, reading) else { return None };

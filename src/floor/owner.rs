@@ -283,7 +283,7 @@ impl Owner {
         let mut outputs: Vec<_> = plan.run_permit.iter().map(|p| (p.output, false)).collect();
         outputs.extend(plan.stations.iter().filter_map(|s| s.gate).map(|g| (g.output, g.polarity == Polarity::Reject)));
         for (point, on) in outputs {
-            let _ = self.devices.order(point.device, Order::Output { number: point.number, on });
+            let _ = self.devices.order(point.device, Order::set(point, on));
         }
         self.end = Some(End::Failed(sentence));
     }
@@ -354,6 +354,7 @@ impl Owner {
                 if let Some((name, on)) = self.gs.look(device, &frame, &reading, &self.line, &self.codebook) {
                     self.step(Input::Alarm { name, on });
                 }
+                self.board.gs.extend(self.gs.word(device).map(|word| (device, word)));
                 Input::Frame { device, at_us, reading }
             }
             Report::Polled(poll) => {

@@ -88,6 +88,8 @@ pub fn wanted(op: protocol::Op, base: &Path) -> Wanted {
         P::JobComplete { job, open_void } => Op::JobComplete { id: job, void_open: open_void },
         P::JobAbort { job } => Op::JobAbort { id: job },
         P::StationClear { station } => Op::StationClear { station },
+        P::StationRetract { station } => Op::StationRetract { station },
+        P::HornOff => Op::HornOff,
         P::ClockTrust => Op::ClockTrust,
         P::PackVoid(w) => Op::PackWithdraw(withdrawal(w, ItemState::Void)),
         P::PackReturn(w) => Op::PackWithdraw(withdrawal(w, ItemState::Returned)),

@@ -6,8 +6,9 @@
 
 use super::law::Law;
 use super::live::Line;
+use super::mouth::Mouth;
 use crate::vocab::event::Event;
-use crate::vocab::plan::{After, Gate, Polarity, Station};
+use crate::vocab::plan::{After, Gate, Point, Polarity, Station};
 use crate::vocab::report::Poll;
 use crate::vocab::time::MS;
 use crate::vocab::{CodeRef, DeviceNo, Passage, Reason, StationNo};
@@ -36,33 +37,36 @@ const NEAR_US: u64 = 40 * MS;
 
 #[derive(Clone, Debug, Default)]
 pub struct GateLane {
-    jobs: VecDeque<Job>,
+    pub(super) jobs: VecDeque<Job>,
     /// Energised by us.
-    on: bool,
+    pub(super) on: bool,
     /// Everything before this position is unknown and rejected (after a start or a lost module).
     flush_to: Option<u64>,
     last_poll_us: u64,
+    /// Where things stood at that poll: what was past its middle then went by under a module that answered.
+    seen_to: u64,
     /// How long the module takes to answer, of late: a write may wait behind one read.
     lag_us: u64,
-    confirm_level: Option<bool>,
-    unconfirmed: u32,
+    pub(super) mouth: Mouth,
+    /// Somebody took it back to where it rests; it stays there until the line goes on.
+    pub(super) retracted: bool,
 }
 
 #[derive(Clone, Debug)]
-struct Job {
-    no: Passage,
+pub(super) struct Job {
+    pub no: Passage,
     /// Position of the thing's middle at the gate: pulses, or µs of running belt.
-    due: u64,
-    word: Word,
-    fired: Option<u64>,
+    pub due: u64,
+    pub word: Word,
+    pub fired: Option<u64>,
     /// The pulse is over since then (mono µs).
     over_us: Option<u64>,
     /// The module was silent around the pulse: what it did is unknown.
-    unsure: bool,
+    pub unsure: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Word {
+pub(super) enum Word {
     None,
     Good { code: CodeRef, ticket: u64 },
     Reject,
@@ -128,20 +132,23 @@ impl<L: Law> Line<L> {
 
     /// After a start or a lost module: what stands between trigger and gate is unknown, reject until it has gone by.
     pub(super) fn flush_gates(&mut self, device: Option<DeviceNo>) {
-        let now_us = self.now.mono_us;
         for s in self.plan.clone().stations.iter() {
             let Some(gate) = s.gate else { continue };
-            if gate.polarity != Polarity::Reject || device.is_some_and(|d| d != gate.output.device) {
-                continue;
+            if gate.polarity == Polarity::Reject && device.is_none_or(|d| d == gate.output.device) {
+                self.flush_gate(s);
             }
-            let to = self.position(&gate, now_us)
-                + match gate.after {
-                    After::Pulses { n, .. } => u64::from(n),
-                    After::Ms { ms, .. } => u64::from(ms) * MS,
-                }
-                + self.travel(&gate, u64::from(s.min_spacing_ms) * MS / 2);
-            self.gates.get_mut(&s.no).expect("a gated station has a gate lane").flush_to = Some(to);
         }
+    }
+
+    pub(super) fn flush_gate(&mut self, s: &Station) {
+        let Some(gate) = s.gate else { return };
+        let to = self.position(&gate, self.now.mono_us)
+            + match gate.after {
+                After::Pulses { n, .. } => u64::from(n),
+                After::Ms { ms, .. } => u64::from(ms) * MS,
+            }
+            + self.travel(&gate, u64::from(s.min_spacing_ms) * MS / 2);
+        self.gates.get_mut(&s.no).expect("a gated station has a gate lane").flush_to = Some(to);
     }
 
     /// The module is here (again): its coils may stand as an earlier boot, or the link before, left them. The permit as it
@@ -152,11 +159,13 @@ impl<L: Law> Line<L> {
         }
         for s in self.plan.clone().stations.iter() {
             let Some(gate) = s.gate.filter(|g| g.output.device == device) else { continue };
-            let on = gate.polarity == Polarity::Reject;
-            self.gates.get_mut(&s.no).expect("a gated station has a gate lane").on = on;
+            let lane = self.gates.get_mut(&s.no).expect("a gated station has a gate lane");
+            let on = gate.polarity == Polarity::Reject && !lane.retracted;
+            lane.on = on;
             self.output(gate.output, on);
         }
         self.flush_gates(Some(device));
+        self.tower_again();
     }
 
     /// A module that is linked and does not answer its polls is no module: passages go by unseen, gates uncontrolled.
@@ -165,7 +174,7 @@ impl<L: Law> Line<L> {
             return;
         }
         let now_us = self.now.mono_us;
-        for d in self.plan.clone().devices.iter().filter(|d| d.traits == crate::vocab::plan::Traits::Io) {
+        for d in self.plan.clone().devices.iter().filter(|d| d.traits.is_io()) {
             let polled = self.polled_us.get(&d.no).copied().unwrap_or(0);
             if polled != 0 && now_us > polled + POLL_SILENCE_US {
                 self.raise(format!("io-slow:{}", d.id));
@@ -195,19 +204,27 @@ impl<L: Law> Line<L> {
         let plan = self.plan.clone();
         let mine: Vec<&Station> = plan.stations.iter().filter(|s| s.gate.is_some_and(|g| g.output.device == device)).collect();
         for s in &mine {
-            let jobs: Vec<(Passage, Word)> = self.gates[&s.no].jobs.iter().map(|j| (j.no, j.word)).collect();
-            for (no, word) in jobs {
-                match word {
-                    Word::Good { .. } => self.take_back(s.no, no, Reason::Late),
-                    Word::None => self.reject(s.no, no, Reason::NoRead, None, None),
+            let lane = self.gates.get_mut(&s.no).expect("a gated station has a gate lane");
+            let (jobs, seen_to) = (lane.jobs.clone(), std::mem::take(&mut lane.seen_to));
+            let mut uncertain = false;
+            for j in jobs {
+                let by = self.was_by(s, &j, seen_to);
+                uncertain |= !by;
+                match j.word {
+                    Word::Good { code, .. } if by => self.pass_through(s.no, code),
+                    Word::Good { .. } => self.take_back(s.no, j.no, Reason::Late),
+                    Word::None => self.reject(s.no, j.no, Reason::NoRead, None, None),
                     Word::Reject => {}
                 }
             }
             let lane = self.gates.get_mut(&s.no).expect("a gated station has a gate lane");
             lane.jobs.clear();
-            (lane.on, lane.last_poll_us) = (false, 0);
+            (lane.on, lane.last_poll_us, lane.mouth) = (false, 0, Mouth::default());
+            if uncertain {
+                self.mark_uncertain(s.no);
+            }
         }
-        if plan.devices.iter().any(|d| d.no == device && d.traits == crate::vocab::plan::Traits::Io) {
+        if plan.devices.iter().any(|d| d.no == device && d.traits.is_io()) {
             self.forget_counters(device);
             self.polled_us.remove(&device);
             self.counters_seen = false;
@@ -218,6 +235,13 @@ impl<L: Law> Line<L> {
                 self.hold("device-down");
             }
         }
+    }
+
+    /// The thing had its middle past the gate, its word was out, and the module answered after that.
+    fn was_by(&self, s: &Station, j: &Job, seen_to: u64) -> bool {
+        let lag_us = self.gates.get(&s.no).map_or(0, |l| l.lag_us);
+        let near = s.gate.map_or(0, |g| self.travel(&g, u64::from(g.tolerance_ms) * MS + SEEN_US + lag_us));
+        j.fired.is_some() && !j.unsure && j.due + near <= seen_to
     }
 
     /// A poll answered: pulses that ended before it are known to be done.
@@ -231,9 +255,10 @@ impl<L: Law> Line<L> {
             self.watch_pace(device, poll.at_us.saturating_sub(before));
         }
         for s in self.plan.clone().stations.iter() {
-            if s.gate.is_none_or(|g| g.output.device != device) {
-                continue;
-            }
+            let Some(gate) = s.gate.filter(|g| g.output.device == device) else { continue };
+            let here = self.position(&gate, poll.at_us);
+            let seen_to = std::mem::replace(&mut self.gates.get_mut(&s.no).expect("a gated station has a gate lane").seen_to, here);
+            let by: Vec<Passage> = self.gates[&s.no].jobs.iter().filter(|j| self.was_by(s, j, seen_to)).map(|j| j.no).collect();
             let lane = self.gates.get_mut(&s.no).expect("a gated station has a gate lane");
             let before = std::mem::replace(&mut lane.last_poll_us, poll.at_us);
             if before != 0 {
@@ -246,7 +271,7 @@ impl<L: Law> Line<L> {
             let mut done = Vec::new();
             for j in &mut lane.jobs {
                 let fired = j.fired.is_some_and(|f| f <= poll.at_us);
-                if fired && j.over_us.is_none_or(|o| o >= before) && (silence || poll.safe) {
+                if fired && !by.contains(&j.no) && j.over_us.is_none_or(|o| o >= before) && (silence || poll.safe) {
                     j.unsure = true;
                 }
                 if j.over_us.is_some_and(|o| o < poll.at_us) {
@@ -256,13 +281,42 @@ impl<L: Law> Line<L> {
             lane.jobs.retain(|j| j.over_us.is_none_or(|o| o >= poll.at_us));
             for (no, word, unsure) in done {
                 match word {
-                    Word::Good { code, .. } if unsure => {
-                        self.withdraw(s.no, no, code, Reason::Late);
-                        self.raise(format!("gate-late:{}", s.id));
-                    }
+                    Word::Good { code, .. } if unsure => self.withdraw(s.no, no, code, Reason::Late),
                     Word::Good { code, .. } => self.pass_through(s.no, code),
-                    _ => {}
+                    // The coil may have stood as it was for the thing before: this one may have got by.
+                    Word::Reject | Word::None if unsure && self.running() => self.hold("gate-late"),
+                    Word::Reject | Word::None => {}
                 }
+                if unsure {
+                    self.raise(format!("gate-late:{}", s.id));
+                    self.mark_uncertain(s.no);
+                }
+            }
+        }
+    }
+
+    /// The encoder of these gates went back, or further than it can: nobody knows any more what stands where.
+    pub(super) fn lose_places(&mut self, encoder: Point) {
+        let plan = self.plan.clone();
+        let by_it = |s: &&Station| s.gate.is_some_and(|g| matches!(g.after, After::Pulses { encoder: e, .. } if e == encoder));
+        for s in plan.stations.iter().filter(by_it) {
+            let jobs: Vec<Job> = self.gates[&s.no].jobs.iter().filter(|j| j.over_us.is_none()).cloned().collect();
+            for j in &jobs {
+                match j.word {
+                    Word::Good { .. } => self.take_back(s.no, j.no, Reason::Late),
+                    Word::None => self.reject_undecided(s.no, j.no),
+                    Word::Reject => {}
+                }
+            }
+            if jobs.iter().any(|j| j.fired.is_some()) {
+                self.mark_uncertain(s.no);
+            }
+            if s.gate.is_some_and(|g| g.polarity == Polarity::Reject) {
+                self.flush_gate(s);
+            }
+            self.raise(format!("encoder-lost:{}", s.id));
+            if self.running() {
+                self.hold("encoder-lost");
             }
         }
     }
@@ -329,6 +383,7 @@ impl<L: Law> Line<L> {
                 lane.flush_to = None;
             }
             let mut want = lane.flush_to.is_some() && moves;
+            let retracted = lane.retracted;
             for j in &mut lane.jobs {
                 if j.fired.is_none() {
                     continue;
@@ -340,12 +395,27 @@ impl<L: Law> Line<L> {
                     want |= good == (gate.polarity == Polarity::Pass);
                 }
             }
+            want &= !retracted;
             let up = self.devices.get(&gate.output.device).is_some_and(|d| d.up);
             if lane.on != want && up {
                 lane.on = want;
                 self.output(gate.output, want);
             }
         }
+    }
+
+    /// A pulse is meant for one thing. Things nearer to each other than it allows share it, so their words must agree:
+    /// where one is not good, none of them goes on.
+    fn part_neighbours(&mut self, s: &Station, gate: &Gate, due: u64, here: u64) {
+        let lane = &self.gates[&s.no];
+        let near = self.travel(gate, u64::from(gate.pulse_ms / 2 + gate.tolerance_ms) * MS + lane.lag_us);
+        let close = |j: &&Job| j.due.abs_diff(due) < near && (j.fired.is_none() || here < j.due);
+        let good = |j: &&Job| matches!(j.word, Word::Good { .. });
+        if lane.jobs.iter().filter(close).all(|j| good(&j)) {
+            return;
+        }
+        let back: Vec<Passage> = lane.jobs.iter().filter(close).filter(good).map(|j| j.no).collect();
+        back.into_iter().for_each(|no| self.take_back(s.no, no, Reason::NoRead));
     }
 
     /// Things whose pulse begins now: the word that is on disk decides, else the thing is late.
@@ -357,6 +427,9 @@ impl<L: Law> Line<L> {
             let lane = &self.gates[&s.no];
             let lead = half + self.travel(gate, lane.lag_us);
             let Some(j) = lane.jobs.iter().find(|j| j.fired.is_none() && here + lead >= j.due) else { return };
+            let (no, due) = (j.no, j.due);
+            self.part_neighbours(s, gate, due, here);
+            let Some(j) = self.gates[&s.no].jobs.iter().find(|j| j.no == no) else { continue };
             // A word that leaves in the last moment before the thing's middle may come too late.
             let (no, word, missed) = (j.no, j.word, here + margin > j.due);
             let live = self.devices.get(&gate.output.device).is_some_and(|d| d.up);
@@ -373,32 +446,16 @@ impl<L: Law> Line<L> {
                 if gate.polarity == Polarity::Reject && self.running() {
                     self.hold("gate-late");
                 }
+                if gate.polarity == Polarity::Reject {
+                    self.mark_uncertain(s.no);
+                }
             }
             let rejected = !matches!(self.gates[&s.no].jobs.iter().find(|j| j.no == no).map(|j| j.word), Some(Word::Good { .. }));
             if rejected && gate.confirm.is_some() {
-                let lane = self.gates.get_mut(&s.no).expect("a gated station has a gate lane");
-                lane.unconfirmed += 1;
-                if lane.unconfirmed > 3 {
-                    self.raise(format!("reject-not-confirmed:{}", s.id));
-                }
+                self.expect_confirmed(s);
             }
             if let Some(j) = self.gate_job(s.no, no) {
                 j.fired = Some(now_us);
-            }
-        }
-    }
-
-    /// The sensor in the mouth of the reject bin.
-    pub(super) fn watch_confirm(&mut self, device: DeviceNo, poll: &Poll) {
-        for s in self.plan.clone().stations.iter() {
-            let Some(p) = s.gate.and_then(|g| g.confirm).filter(|p| p.device == device) else { continue };
-            let Some((_, on)) = poll.inputs.iter().find(|i| i.0 == p.number) else { continue };
-            let lane = self.gates.get_mut(&s.no).expect("a gated station has a gate lane");
-            let rose = *on && lane.confirm_level.replace(*on) == Some(false);
-            lane.confirm_level = Some(*on);
-            if rose {
-                lane.unconfirmed = 0;
-                self.lower(&format!("reject-not-confirmed:{}", s.id));
             }
         }
     }

@@ -252,6 +252,12 @@ pub enum Op {
     StationClear {
         station: String,
     },
+    /// The gate of a station goes back to where it rests, until the line goes on.
+    StationRetract {
+        station: String,
+    },
+    /// Somebody heard the horn.
+    HornOff,
     /// The wall clock was looked at and is right now.
     ClockTrust,
     /// The unused codes of a pack leave the pool for ever.

@@ -88,6 +88,8 @@ impl<L: Law> Line<L> {
                 Err(answer) => answer,
             },
             Op::StationClear { station } => self.clear_station(&station),
+            Op::StationRetract { station } => self.retract(&station),
+            Op::HornOff => self.horn_off(),
             Op::ClockTrust => self.trust_clock(),
             Op::PackWithdraw(w) => self.withdraw_pack(&w),
         };
@@ -150,6 +152,7 @@ impl<L: Law> Line<L> {
             return Answer::refused("not-ready", missing.join("\n"), "mend each point, then start again");
         }
         self.emit(Event::JobMoved { job: job.no, to: JobState::Running });
+        self.release_gates();
         self.move_line(PackMl::Starting, None);
         self.arm_printers();
         Answer::ok().with("job", id)
@@ -190,6 +193,7 @@ impl<L: Law> Line<L> {
                 });
             }
         }
+        missing.extend(self.stuck_gates());
         for (no, r) in &self.book.stations {
             if r.out_of_step
                 && let Some(s) = self.plan.stations.iter().find(|s| s.no == *no)
@@ -223,6 +227,7 @@ impl<L: Law> Line<L> {
         for s in self.plan.stations.iter().filter(|s| self.book.stations.get(&s.no).is_some_and(|r| r.out_of_step)) {
             missing.push(format!("station {} is out of step: empty its parent, then packmark station clear {}", s.id, s.id));
         }
+        missing.extend(self.stuck_gates());
         if !missing.is_empty() {
             return Answer::refused("not-ready", missing.join("\n"), "mend each point, then resume");
         }
@@ -240,11 +245,12 @@ impl<L: Law> Line<L> {
             .line
             .alarms
             .iter()
-            .filter(|a| a.starts_with("consecutive-rejects:") || a.starts_with("label-unread:"))
+            .filter(|a| ["consecutive-rejects:", "label-unread:", "encoder-lost:", "io-overwritten:"].iter().any(|n| a.starts_with(n)))
             .cloned()
             .collect();
         stale.iter().for_each(|a| self.lower(a));
         self.forgive_rejects();
+        self.release_gates();
         self.close_full_ones();
         self.move_line(PackMl::Unholding, None);
         self.arm_printers();

@@ -7,6 +7,7 @@ use super::input::{Answer, Decision, Effect, Input};
 use super::law::{Law, Sound};
 use super::motion::{Belt, Encoder};
 use super::passage::Lane;
+use super::tower::Tower;
 use crate::vocab::event::Event;
 use crate::vocab::plan::{Point, Role, Traits};
 use crate::vocab::time::MS;
@@ -75,6 +76,7 @@ pub struct Line<L: Law = Sound> {
     pub(super) orders: BTreeMap<LevelNo, BeltOrder>,
     pub(super) lanes: BTreeMap<StationNo, Lane>,
     pub(super) gates: BTreeMap<StationNo, GateLane>,
+    pub(super) tower: Tower,
     pub(super) belts: BTreeMap<Point, Belt>,
     pub(super) encoders: BTreeMap<Point, Encoder>,
     /// How long each labelled parent has waited for its read-back, in µs of running time.
@@ -133,6 +135,7 @@ impl<L: Law> Line<L> {
             orders: BTreeMap::new(),
             lanes,
             gates,
+            tower: Tower::default(),
             belts: BTreeMap::new(),
             encoders: BTreeMap::new(),
             label_waits: BTreeMap::new(),
@@ -244,14 +247,22 @@ impl<L: Law> Line<L> {
         self.gates_due();
         self.feed();
         self.permit_due();
+        self.tower_due();
     }
 
     /// The next moment (mono µs) at which `handle(Input::Tick)` must be called.
     pub fn deadline(&self) -> Option<u64> {
-        [self.passages_deadline(), self.gates_deadline(), self.labels_deadline(), self.permit_deadline(), self.ending_deadline()]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            self.passages_deadline(),
+            self.gates_deadline(),
+            self.labels_deadline(),
+            self.permit_deadline(),
+            self.ending_deadline(),
+            self.tower_deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     pub(super) fn emit(&mut self, event: Event) {
@@ -273,7 +284,7 @@ impl<L: Law> Line<L> {
     }
 
     pub(super) fn output(&mut self, point: Point, on: bool) {
-        self.order_now(point.device, Order::Output { number: point.number, on });
+        self.order_now(point.device, Order::set(point, on));
     }
 
     pub(super) fn reply(&mut self, to: &Pending, answer: Answer) {
@@ -351,6 +362,7 @@ impl<L: Law> Line<L> {
             Report::OutOfStep { .. } => "out-of-step",
             Report::Frame(_) => "frame",
             Report::Polled(_) => "poll",
+            Report::Overwritten { .. } => "overwritten",
             Report::Noise { .. } => "noise",
         };
         self.heard(device, kind);
@@ -365,7 +377,7 @@ impl<L: Law> Line<L> {
                 d.trouble = None;
                 self.lower(&format!("device-down:{id}"));
                 self.reader_up(device);
-                if self.plan.device(device).traits == Traits::Io {
+                if self.plan.device(device).traits.is_io() {
                     self.io_up(device);
                 }
             }
@@ -392,6 +404,13 @@ impl<L: Law> Line<L> {
             Report::Cleared => self.cleared(device),
             Report::OutOfStep { .. } => self.printer_lost(device, crate::vocab::Doubt::Silence),
             Report::Noise { .. } => self.raise(format!("reader-noise:{id}")),
+            // Gates and belt obey somebody else too: nothing passes by our word alone.
+            Report::Overwritten { .. } => {
+                self.raise(format!("io-overwritten:{id}"));
+                if self.running() {
+                    self.hold("io-overwritten");
+                }
+            }
             Report::Frame(_) | Report::Polled(_) => debug_assert!(false, "frames and polls have their own inputs"),
         }
     }

@@ -19,6 +19,7 @@ pub mod law;
 pub mod life;
 mod live;
 mod motion;
+mod mouth;
 mod packing;
 pub mod packs;
 mod passage;
@@ -30,6 +31,7 @@ pub mod summary;
 pub mod supply;
 #[cfg(test)]
 mod tests;
+mod tower;
 
 pub use book::Book;
 pub use input::{Answer, Decision, Effect, Input, Label, Mark, NewPack, Op, Reading, Skipped, Withdrawal};

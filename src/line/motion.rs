@@ -2,7 +2,8 @@
 //! gate's own measure (pulses, or µs of running belt).
 //!
 //! Must never know: verdicts. Invariants: a position never runs backwards; between polls it is estimated, never beyond
-//! 50 ms of an encoder's rate.
+//! 50 ms of an encoder's rate. An encoder that goes back, or further than one can, tells nobody where a thing stands: that
+//! is said to `gate`.
 
 use super::law::Law;
 use super::live::Line;
@@ -25,9 +26,16 @@ impl Belt {
     }
 }
 
+/// Faster than any input of a module counts, pulses a second; and so many more at once.
+const FASTEST_PER_S: u64 = 100_000;
+const AT_ONCE: u64 = 1_000;
+/// A belt that comes to a stop may rock: less than this part of the way to the gate is not lost.
+const ROCKS: u32 = 50;
+
 /// An encoder's count and rate.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Encoder {
+    /// The furthest it came.
     count: u32,
     /// Pulses since the first poll; does not wrap.
     total: u64,
@@ -43,16 +51,38 @@ impl<L: Law> Line<L> {
             b.total_us = b.total(poll.at_us);
             (b.on, b.at_us) = (*on, poll.at_us);
         }
+        let mut lost = Vec::new();
         for (number, value) in &poll.counters {
-            let e = self.encoders.entry(Point { device, kind: PointKind::Counter, number: *number }).or_default();
-            let by = if e.at_us == 0 { 0 } else { value.wrapping_sub(e.count) };
-            let by = if by > u32::MAX / 2 { 0 } else { by };
+            let point = Point { device, kind: PointKind::Counter, number: *number };
+            let rocks = self.rocks(point);
+            let e = self.encoders.entry(point).or_default();
+            let (forward, back) = (value.wrapping_sub(e.count), e.count.wrapping_sub(*value));
             let dt = poll.at_us.saturating_sub(e.at_us).max(1);
-            if e.at_us != 0 {
+            let (by, count) = match () {
+                () if e.at_us == 0 => (0, *value),
+                // The way it goes forward again is counted already.
+                () if back <= rocks => (0, e.count),
+                () if forward > u32::MAX / 2 || u64::from(forward) > AT_ONCE + dt * FASTEST_PER_S / 1_000_000 => {
+                    lost.push(point);
+                    (0, *value)
+                }
+                () => (forward, *value),
+            };
+            if e.at_us != 0 && !lost.contains(&point) {
                 e.rate = e.rate * 0.7 + 0.3 * f64::from(by) * 1e6 / dt as f64;
             }
-            (e.count, e.total, e.at_us) = (*value, e.total + u64::from(by), poll.at_us);
+            (e.count, e.total, e.at_us) = (count, e.total + u64::from(by), poll.at_us);
         }
+        lost.into_iter().for_each(|encoder| self.lose_places(encoder));
+    }
+
+    /// So far back an encoder may go without anything being lost; 0: no gate goes by it.
+    fn rocks(&self, encoder: Point) -> u32 {
+        let ways = self.plan.stations.iter().filter_map(|s| match s.gate?.after {
+            After::Pulses { n, encoder: e } if e == encoder => Some((n / ROCKS).max(2)),
+            _ => None,
+        });
+        ways.min().unwrap_or(0)
     }
 
     /// Where a thing at the trigger stands now, in the gate's own measure.

@@ -246,6 +246,8 @@ impl<L: Law> Line<L> {
         let plan = self.plan.clone();
         let Some(s) = plan.stations_of(device).find(|s| s.role != Role::Print) else { return };
         let reading = match reading {
+            // All that it saw is passed over: the thing's own code may still come, in a frame of its own.
+            Reading::Data(marks) if marks.is_empty() && s.trigger.is_some() => return,
             Reading::Fault(_) => Reading::NoRead,
             Reading::Data(marks) if !plan.proves_ink(s) => Reading::Data(any_code(marks)),
             r => r,

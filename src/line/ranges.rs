@@ -114,6 +114,7 @@ mod tests {
             min_spacing_ms: 100,
             fail_open_accepted: false,
             run_permit: None,
+            stack_light: None,
             products: Vec::new(),
             levels: Vec::new(),
             devices: Vec::new(),

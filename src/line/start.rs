@@ -83,6 +83,10 @@ impl<L: Law> Line<L> {
                 self.label_waits.insert(no, 0);
             }
         }
+        // What the boot before knew of gates and horn went with it; what is still so is seen again.
+        let gone = |a: &String| ["gate-stuck", "gate-retracted", "horn"].contains(&a.split(':').next().unwrap_or(a));
+        let stale: Vec<String> = self.book.line.alarms.iter().filter(|a| gone(a)).cloned().collect();
+        stale.iter().for_each(|a| self.lower(a));
         for name in self.book.line.alarms.clone() {
             self.alarm_since.insert(name, self.now.wall_us);
         }
@@ -117,7 +121,7 @@ impl<L: Law> Line<L> {
     }
 
     /// A thing may have gone on unseen towards a sequence station: its order is not known any more.
-    fn mark_uncertain(&mut self, station: StationNo) {
+    pub(super) fn mark_uncertain(&mut self, station: StationNo) {
         if let Some(next) = self.sequence_after(station) {
             let plan = self.plan.clone();
             if let Some(s) = plan.stations.iter().find(|s| s.no == next)

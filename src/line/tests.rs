@@ -2,6 +2,8 @@
 
 mod bonds;
 mod boots;
+mod encoders;
+mod gates;
 mod packing;
 mod packs;
 mod readers;
@@ -70,6 +72,7 @@ fn gate(output: u16, polarity: Polarity) -> Option<Gate> {
         pulse_ms: 60,
         tolerance_ms: 10,
         confirm: None,
+        stuck_ms: 2_000,
     })
 }
 
@@ -108,6 +111,7 @@ fn plan() -> Plan {
         min_spacing_ms: 100,
         fail_open_accepted: false,
         run_permit: Some(Permit { output: point(PointKind::Output, 8), heartbeat_ms: 100, watchdog_ms: 300, belt_stop_ms: 100 }),
+        stack_light: None,
         products: vec![Product { id: "P1".into(), gtin: None, name: "P1".into() }],
         levels: vec![
             level(0, "bottle", CodeSource::Printed, 0, None),
@@ -120,7 +124,7 @@ fn plan() -> Plan {
             device(BOXCAM, "boxcam", reader()),
             device(LABELLER, "zpl", printer(true)),
             device(CASECAM, "casecam", reader()),
-            device(IO, "io", Traits::Io),
+            device(IO, "io", Traits::Io(IoTraits::default())),
         ],
         stations: vec![
             Station { device: Some(PRINTER), ..station(0, "print", Role::Print, 0) },
@@ -156,6 +160,7 @@ struct World {
     rows: Vec<Row>,
     after: Vec<(u64, Effect)>,
     outputs: BTreeMap<u16, bool>,
+    inputs: BTreeMap<u16, bool>,
     counters: BTreeMap<u16, u32>,
     printed: Vec<CodeRef>,
     labels: Vec<CodeRef>,
@@ -168,7 +173,11 @@ struct World {
 
 impl World {
     fn start() -> Self {
-        let mut w = Self::raw(Book::default(), true);
+        Self::started(plan())
+    }
+
+    fn started(plan: Plan) -> Self {
+        let mut w = Self::with(plan, Book::default(), true);
         w.pack(BOTTLES, "bottle", 50);
         w.pack(BOXES, "box", 10);
         w.connect();
@@ -192,6 +201,7 @@ impl World {
             rows: Vec::new(),
             after: Vec::new(),
             outputs: BTreeMap::new(),
+            inputs: BTreeMap::new(),
             counters: [(1, 0), (2, 0), (3, 0), (7, 0)].into(),
             printed: Vec::new(),
             labels: Vec::new(),
@@ -275,7 +285,7 @@ impl World {
         let moving = self.outputs.get(&8) == Some(&true);
         let poll = Poll {
             at_us: self.now_us,
-            inputs: vec![(5, moving)],
+            inputs: self.inputs.iter().map(|(n, on)| (*n, *on)).chain([(5, moving)]).collect(),
             counters: self.counters.iter().map(|(n, v)| (*n, *v)).collect(),
             safe: false,
         };

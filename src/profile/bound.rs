@@ -4,7 +4,7 @@ use super::label::LabelForm;
 use super::printer::{BufferKind, Confirmation, Role};
 use super::talk::Step;
 use super::{Dialect, Kind, OnEmpty, Profile, Profiles, SettingRule, Standing, reader};
-use crate::vocab::plan::{PrinterTraits, Setting, Traits};
+use crate::vocab::plan::{IoTraits, PrinterTraits, Setting, Traits};
 use std::collections::BTreeMap;
 
 /// A profile with one device's settings.
@@ -174,7 +174,10 @@ impl Bound {
                 labels: self.profile.talk.as_ref().and_then(|t| t.label.as_ref()).map(LabelForm::traits),
             }),
             Kind::Reader => Traits::Reader(self.reader.traits()),
-            Kind::Io => Traits::Io,
+            Kind::Io => Traits::Io(IoTraits {
+                pulses: self.has("pulse_base") && self.number("pulse_base") >= 0,
+                watchdog_ms: u32::try_from(self.number("watchdog_ms")).ok().filter(|ms| *ms > 0),
+            }),
         }
     }
 }

@@ -355,6 +355,7 @@ impl Rules {
             wants_verdict: self.wants_verdict(),
             by_command: self.by_command(),
             graded: self.grade.is_some(),
+            without_aim: self.layout.aim == Aim::None,
             least_grade: self.least_grade(),
             warnings: self.warnings(),
         }

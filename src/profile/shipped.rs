@@ -27,6 +27,8 @@ pub(super) const SHIPPED: &[(&str, &str)] = &[
     ("keyence-sr", include_str!("../../firmware-profiles/readers/keyence-sr.toml")),
     ("line-reader", include_str!("../../firmware-profiles/readers/line-reader.toml")),
     ("modbus-io", include_str!("../../firmware-profiles/io/modbus-io.toml")),
+    ("modbus-rtu-io", include_str!("../../firmware-profiles/io/modbus-rtu-io.toml")),
+    ("moxa-iologik-e1200", include_str!("../../firmware-profiles/io/moxa-iologik-e1200.toml")),
     ("cognex-dataman", include_str!("../../firmware-profiles/readers/cognex-dataman.toml")),
     ("datalogic-matrix", include_str!("../../firmware-profiles/readers/datalogic-matrix.toml")),
     ("hikrobot", include_str!("../../firmware-profiles/readers/hikrobot.toml")),

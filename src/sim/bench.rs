@@ -14,8 +14,12 @@ pub enum Trouble {
     DropBuffer,
     /// The next request gets no answer.
     Silence,
-    /// The next print request is refused.
+    /// For `ms` it hears nothing and says nothing, its links stand.
+    Deaf { ms: u32 },
+    /// The next request (of a printer: the next code) is refused.
     Refuse,
+    /// For `ms` a printer takes no code, as if its buffer were full, and prints what it has.
+    Starve { ms: u32 },
     /// The next acknowledgement comes twice.
     DoubleAck,
     /// The next acknowledgement comes this much later.

@@ -9,6 +9,7 @@
 
 mod carrier;
 mod command;
+mod knobs;
 mod person;
 mod pty;
 mod stage;
@@ -34,6 +35,12 @@ pub enum SimulateError {
     Address {
         device: String,
         address: String,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("cannot listen for knobs on {address}; give --control a free loopback address, as 127.0.0.1:0")]
+    Control {
+        address: SocketAddr,
         #[source]
         source: std::io::Error,
     },
@@ -78,12 +85,14 @@ pub struct Doors {
     /// Devices that connect to the host.
     dialled: Vec<(DeviceNo, String, u16)>,
     terminals: Vec<Pty>,
+    /// Where knobs are turned.
+    control: Option<TcpListener>,
 }
 
 impl Doors {
     /// Opens all, or none.
     pub async fn open(config: &Config) -> Result<Self, SimulateError> {
-        let mut doors = Self { listeners: Vec::new(), aside: Vec::new(), dialled: Vec::new(), terminals: Vec::new() };
+        let mut doors = Self { listeners: Vec::new(), aside: Vec::new(), dialled: Vec::new(), terminals: Vec::new(), control: None };
         for d in &config.plan.devices {
             let device = || d.id.clone();
             match &d.address {
@@ -103,6 +112,15 @@ impl Doors {
             }
         }
         Ok(doors)
+    }
+
+    /// Opens the control port too; answers where it is.
+    pub async fn open_control(&mut self, at: SocketAddr) -> Result<SocketAddr, SimulateError> {
+        let failed = |source| SimulateError::Control { address: at, source };
+        let listener = TcpListener::bind(at).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        self.control = Some(listener);
+        Ok(address)
     }
 
     /// Where each listening device is.

@@ -27,7 +27,7 @@ const LAST_US: u64 = 100 * MS;
 pub fn ours(t: &Transcript, profiles: &Profiles) -> Result<Vec<Line>, Vec<String>> {
     let bound = profiles.bind(&t.profile, &t.settings())?;
     let points = Points { inputs: t.inputs.clone(), counters: t.counters.clone() };
-    Ok(t.walk(&mut *converse_at(&bound, Place { serial: t.serial, points })))
+    Ok(t.walk(&mut *converse_at(&bound, Place { serial: t.serial, points, ..Place::default() })))
 }
 
 /// The simulated device; `None`: the transcript says that it cannot do what the device did.

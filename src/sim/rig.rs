@@ -10,13 +10,15 @@
 use super::bench::{Bench, Trouble};
 use super::emul::{Codenet, CodenetHow, Commands, DeviceSide, Emission, LabelPrinter, Link, Modbus, ModbusHow, Reader};
 use crate::profile::{Bound, Dialect, Profiles};
-use crate::vocab::plan::{Address, After, Plan, Point, Role};
+use crate::vocab::plan::{Address, Plan, Point, PointKind, Role};
 use crate::vocab::rng::Rng;
 use crate::vocab::sscc::{RangeRule, check_digit};
 use crate::vocab::time::MS;
 use crate::vocab::{DeviceNo, StationNo};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+/// Of a serial line behind a TCP address.
+const FAR_BAUD: u32 = 9_600;
 /// Points of an I/O module, at least; more if the plan names more.
 const LEAST_POINTS: u16 = 32;
 
@@ -36,6 +38,9 @@ struct Seat {
     per_command: bool,
     /// Nobody gets in before.
     away_until_us: Option<u64>,
+    /// It hears and says nothing before; as last looked at.
+    deaf_until_us: u64,
+    deaf: bool,
     powered: bool,
 }
 
@@ -89,6 +94,8 @@ impl Rig {
                         hanging_up: VecDeque::new(),
                         per_command: bound.connects_per_command(),
                         away_until_us: None,
+                        deaf_until_us: 0,
+                        deaf: false,
                         powered: true,
                     };
                     seats.insert(d.no, seat);
@@ -141,6 +148,7 @@ impl Rig {
     pub fn received(&mut self, device: DeviceNo, link: Link, bytes: &[u8], now_us: u64) {
         if let Some(s) = self.seats.get_mut(&device)
             && s.links.contains(&link)
+            && now_us >= s.deaf_until_us
         {
             s.device.side().received(link, bytes, now_us);
         }
@@ -154,6 +162,11 @@ impl Rig {
                 s.device.side().power(true, now_us);
             }
             s.device.side().due(now_us);
+            s.deaf = now_us < s.deaf_until_us;
+            if s.deaf {
+                // What it would have said by now is never said.
+                while s.device.side().poll().is_some() {}
+            }
         }
     }
 
@@ -260,7 +273,8 @@ impl Bench for Rig {
     }
 
     fn linked(&self, device: DeviceNo) -> bool {
-        self.seats.get(&device).is_some_and(|s| !s.links.is_empty())
+        // Whoever talks to a deaf device is not connected with it, whatever the plug says.
+        self.seats.get(&device).is_some_and(|s| !s.links.is_empty() && !s.deaf)
     }
 
     fn trouble(&mut self, device: DeviceNo, what: Trouble, now_us: u64) {
@@ -278,6 +292,7 @@ impl Bench for Rig {
                     s.device.side().power(false, now_us);
                 }
             }
+            Trouble::Deaf { ms } => (s.deaf, s.deaf_until_us) = (ms > 0, now_us + u64::from(ms) * MS),
             other => s.device.side().trouble(other, now_us),
         }
     }
@@ -318,26 +333,39 @@ fn codenet_how(plan: &Plan, no: DeviceNo, bound: &Bound) -> CodenetHow {
 
 /// The watchdog is set as the run permit that hangs on this module says.
 fn modbus_how(plan: &Plan, no: DeviceNo, bound: &Bound) -> ModbusHow {
-    let mut points: Vec<Point> = plan.run_permit.iter().map(|p| p.output).collect();
-    for s in &plan.stations {
-        points.extend(s.trigger);
-        if let Some(g) = &s.gate {
-            points.push(g.output);
-            points.extend(g.confirm);
-            match g.after {
-                After::Pulses { encoder, .. } => points.push(encoder),
-                After::Ms { belt, .. } => points.extend(belt),
-            }
-        }
+    let most = plan.points().iter().filter(|p| p.device == no).map(|p| p.number.saturating_add(1)).max().unwrap_or(0);
+    let pulsed = plan.stations.iter().filter_map(|s| s.gate).filter(|g| g.output.device == no && g.output.kind == PointKind::Pulse);
+    let baud = if let Address::Serial { baud, .. } = plan.device(no).address { Some(baud) } else { None };
+    let how = module_how(bound, baud);
+    ModbusHow {
+        pulses_ms: pulsed.map(|g| (g.output.number, g.pulse_ms)).collect(),
+        points: how.points.min(most.max(LEAST_POINTS)),
+        watchdog_ms: plan.run_permit.filter(|p| p.output.device == no).map(|p| p.watchdog_ms),
+        ..how
     }
-    let most = points.iter().filter(|p| p.device == no).map(|p| p.number.saturating_add(1)).max().unwrap_or(0);
-    let base = |key| u16::try_from(bound.number(key)).ok();
+}
+
+/// A module as its profile's settings say, with as many points as it has room for.
+pub(super) fn module_how(bound: &Bound, baud: Option<u32>) -> ModbusHow {
+    // A setting that the profile does not have is one that the module does not have.
+    let base = |key| bound.has(key).then(|| u16::try_from(bound.number(key)).ok()).flatten();
+    let (output_base, pulse_base) = (base("output_base").unwrap_or(0), base("pulse_base"));
+    // Coils that begin pulses stand behind the outputs.
+    let room = pulse_base.and_then(|p| p.checked_sub(output_base)).filter(|n| *n > 0).unwrap_or(u16::MAX);
     ModbusHow {
         unit: u8::try_from(bound.number("unit")).unwrap_or(1),
+        rtu: baud.or((bound.text("framing") == "rtu").then_some(FAR_BAUD)),
         base: base("base").unwrap_or(0),
-        points: most.max(LEAST_POINTS),
-        watchdog_ms: plan.run_permit.filter(|p| p.output.device == no).map(|p| p.watchdog_ms),
+        input_base: base("input_base").unwrap_or(0),
+        output_base,
+        counter_base: base("counter_base").unwrap_or(0),
+        pulse_base,
+        pulses_ms: BTreeMap::new(),
+        low_first: bound.text("word_order") == "low-first",
+        points: room,
+        watchdog_ms: None,
         safe_state_base: base("safe_state_base"),
+        safe_state_input: bound.text("safe_state_kind") == "input",
         safe_clear_base: base("safe_clear_base"),
     }
 }

@@ -29,6 +29,12 @@ pub enum Command {
     Clear {
         station: String,
     },
+    /// A gate goes back to where it rests.
+    Retract {
+        station: String,
+    },
+    /// The horn was heard.
+    HornOff,
     /// The system's time is right now.
     TrustClock,
 }
@@ -118,6 +124,10 @@ pub enum Said {
     InStep,
     /// The clock is trusted already.
     ClockGood,
+    /// No gate is stuck.
+    GatesGood,
+    /// No horn sounds.
+    Silent,
     /// The last command is not answered yet.
     Waiting,
     NoDaemon,
@@ -190,8 +200,17 @@ impl Model {
 
     /// The first station that lost step.
     pub fn lost_step(&self) -> Option<String> {
+        self.station_with("out-of-step:")
+    }
+
+    /// The station whose reject does not do what it should.
+    fn bad_gate(&self) -> Option<String> {
+        self.station_with("gate-stuck:").or_else(|| self.station_with("reject-not-confirmed:"))
+    }
+
+    fn station_with(&self, alarm: &str) -> Option<String> {
         let alarms = &self.status.as_ref()?.alarms;
-        alarms.iter().find_map(|a| a.name.strip_prefix("out-of-step:").map(String::from))
+        alarms.iter().find_map(|a| a.name.strip_prefix(alarm).map(String::from))
     }
 
     fn say(&mut self, said: Said) {
@@ -286,7 +305,7 @@ impl Model {
             Key::Char('q') => return Action::Quit,
             Key::Char('L' | 'l') => (self.lang, self.lang_chosen) = (self.lang.other(), true),
             Key::Char('?') => self.dialog = Dialog::Help,
-            Key::Char(c @ ('h' | 'r' | 's' | 'c' | 't')) if self.commands => self.open_question(c),
+            Key::Char(c @ ('h' | 'r' | 's' | 'c' | 't' | 'g' | 'n')) if self.commands => self.open_question(c),
             _ => {}
         }
         Action::Draw
@@ -307,6 +326,14 @@ impl Model {
             ('c', _, None) => self.say(Said::InStep),
             ('t', ..) if self.status.as_ref().is_some_and(|s| s.clock == "suspect") => self.dialog = Dialog::Sure(Command::TrustClock),
             ('t', ..) => self.say(Said::ClockGood),
+            ('g', ..) => match self.bad_gate() {
+                Some(station) => self.dialog = Dialog::Sure(Command::Retract { station }),
+                None => self.say(Said::GatesGood),
+            },
+            ('n', ..) => match self.status.as_ref().is_some_and(|s| s.alarms.iter().any(|a| a.name == "horn")) {
+                true => self.dialog = Dialog::Sure(Command::HornOff),
+                false => self.say(Said::Silent),
+            },
             _ => {
                 let created = self.status.as_ref().and_then(|s| s.job.as_ref()).filter(|j| j.state == "created");
                 self.dialog = Dialog::WhichJob { typed: created.map(|j| j.id.clone()).unwrap_or_default() };

@@ -78,6 +78,8 @@ fn carry(socket: &Path, command: &Command) -> Result<(), ClientError> {
         Command::Hold { job } => ("job.hold", Some(("job", job))),
         Command::Resume { job } => ("job.resume", Some(("job", job))),
         Command::Clear { station } => ("station.clear", Some(("station", station))),
+        Command::Retract { station } => ("station.retract", Some(("station", station))),
+        Command::HornOff => ("horn.off", None),
         Command::TrustClock => ("clock.trust", None),
     };
     let fields: Map<String, Value> = about.into_iter().map(|(field, value)| (field.into(), value.clone().into())).collect();

@@ -19,6 +19,7 @@ fn device(id: &str, profile: &str, kind: &str, stations: &[&str]) -> Device {
         age_ms: 120,
         last_kind: Some(kind.into()),
         trouble: None,
+        gs: None,
         stations: stations.iter().map(|s| s.to_string()).collect(),
     }
 }
@@ -364,6 +365,19 @@ fn commands_need_something_to_act_on() {
     m.status.as_mut().unwrap().clock = "suspect".into();
     press(&mut m, Key::Char('t'));
     assert_eq!(press(&mut m, Key::Char('y')), Action::Ask(Command::TrustClock));
+    for (key, alarm, said, command) in [
+        ('g', "gate-stuck:bottle-check", Said::GatesGood, Command::Retract { station: "bottle-check".into() }),
+        ('n', "horn", Said::Silent, Command::HornOff),
+    ] {
+        let mut m = model(Lang::En, Some(running()));
+        press(&mut m, Key::Char(key));
+        assert_eq!(m.said.clone().map(|s| s.0), Some(said));
+        let mut status = out_of_step();
+        status.alarms[0].name = alarm.into();
+        let mut m = model(Lang::En, Some(status));
+        press(&mut m, Key::Char(key));
+        assert_eq!(press(&mut m, Key::Char('y')), Action::Ask(command));
+    }
     // A demo only shows.
     let mut m = model(Lang::En, Some(running()));
     m.commands = false;

@@ -182,6 +182,8 @@ pub fn alarm_key(full: &str) -> Option<char> {
     match full.split(':').next() {
         Some("out-of-step") => Some('c'),
         Some("clock-suspect") => Some('t'),
+        Some("gate-stuck") => Some('g'),
+        Some("horn") => Some('n'),
         _ => None,
     }
 }
@@ -227,6 +229,11 @@ pub fn question(command: &Command, lang: Lang) -> String {
             format!("工位 {station} 的箱子和来料都已取走清空？"),
             format!("Is the parent at {station} empty, and everything on its way to it taken off?"),
         ),
+        Command::Retract { station } => lang.of(
+            format!("收回工位 {station} 的剔除器？它前面的产品会按剔除处理。"),
+            format!("Take the gate of {station} back to where it rests? What stands in front of it counts as rejected."),
+        ),
+        Command::HornOff => lang.of("关掉喇叭？".to_string(), "Silence the horn?".to_string()),
         Command::TrustClock => lang.of("系统时间已经校准，现在正确？".to_string(), "Is the system's time set, and right now?".to_string()),
     }
 }
@@ -239,6 +246,11 @@ pub fn said(said: &Said, lang: Lang) -> Vec<String> {
             Command::Hold { job } => lang.of(format!("工单 {job} 已暂停"), format!("Job {job} is held")),
             Command::Resume { job } => lang.of(format!("工单 {job} 正在恢复"), format!("Job {job} is resuming")),
             Command::Clear { station } => lang.of(format!("工位 {station} 已清空"), format!("Station {station} is clear")),
+            Command::Retract { station } => lang.of(
+                format!("工位 {station} 的剔除器已收回：取出卡住的东西，再恢复"),
+                format!("The gate of {station} rests: take out what is stuck, then resume"),
+            ),
+            Command::HornOff => lang.of("喇叭已静音".to_string(), "The horn is silent".to_string()),
             Command::TrustClock => lang.of("时钟重新可信".to_string(), "The clock is trusted again".to_string()),
         }],
         Said::Refused(r) => refusal(r, lang),
@@ -249,6 +261,8 @@ pub fn said(said: &Said, lang: Lang) -> Vec<String> {
         Said::NoJob => vec![lang.of("现在没有工单在生产线上。", "No job is on the line.").into()],
         Said::InStep => vec![lang.of("没有工位错位，不需要清空。", "No station is out of step; there is nothing to clear.").into()],
         Said::ClockGood => vec![lang.of("时钟是可信的。", "The clock is trusted already.").into()],
+        Said::GatesGood => vec![lang.of("没有剔除口卡住。", "No reject is stuck.").into()],
+        Said::Silent => vec![lang.of("喇叭没有响。", "No horn sounds.").into()],
         Said::Waiting => vec![lang.of("上一条命令还没有回答。", "The last command is not answered yet.").into()],
         Said::NoDaemon => vec![lang.of("守护进程没有连接，命令不能发出。", "The daemon is not connected; nothing can be sent.").into()],
     }
@@ -264,6 +278,7 @@ fn refusal(r: &Refusal, lang: Lang) -> Vec<String> {
         "not-running" => Some(("这个工单没有在进行。", "请先开始它（按 s）。")),
         "completing" => Some(("这个工单正在收尾。", "请等它结束。")),
         "unknown-station" => Some(("没有这个工位。", "请核对工位名称。")),
+        "line-moves" => Some(("生产线在运行，剔除器可能要用。", "请先暂停工单。")),
         "not-a-pack-station" => Some(("这个工位不装箱，不需要清空。", "请选装箱工位。")),
         "busy" => Some(("等待处理的请求太多。", "请稍等再试。")),
         "stopping" => Some(("守护进程正在停止。", "等它恢复后再试。")),

@@ -23,6 +23,7 @@ pub struct Plan {
     pub min_spacing_ms: u32,
     pub fail_open_accepted: bool,
     pub run_permit: Option<Permit>,
+    pub stack_light: Option<StackLight>,
     pub products: Vec<Product>,
     /// Bottom first.
     pub levels: Vec<Level>,
@@ -67,6 +68,26 @@ pub struct Permit {
     pub belt_stop_ms: u32,
 }
 
+/// The lamps and the horn that the floor sees and hears. A colour that is not named is not there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StackLight {
+    pub red: Option<Point>,
+    pub yellow: Option<Point>,
+    pub green: Option<Point>,
+    pub horn: Option<Point>,
+    /// The horn falls silent by itself after this; none: it waits for somebody.
+    pub horn_ms: Option<u32>,
+    /// Every lamp is written again so often, changed or not.
+    pub reassert_ms: u32,
+}
+
+impl StackLight {
+    /// Its outputs: red, yellow, green, horn.
+    pub fn outputs(&self) -> [Option<Point>; 4] {
+        [self.red, self.yellow, self.green, self.horn]
+    }
+}
+
 /// A point of an I/O module: `io1:out.8`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Point {
@@ -80,6 +101,8 @@ pub enum PointKind {
     Input,
     Output,
     Counter,
+    /// `io1:pulse.3`: output 3, energised for a time that the module itself keeps.
+    Pulse,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -152,7 +175,21 @@ pub enum Setting {
 pub enum Traits {
     Printer(PrinterTraits),
     Reader(ReaderTraits),
-    Io,
+    Io(IoTraits),
+}
+
+impl Traits {
+    pub fn is_io(&self) -> bool {
+        matches!(self, Self::Io(_))
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IoTraits {
+    /// It times pulses itself (`pulse.N`).
+    pub pulses: bool,
+    /// What its own watchdog is set to, where somebody said so.
+    pub watchdog_ms: Option<u32>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -250,6 +287,8 @@ pub struct ReaderTraits {
     pub by_command: bool,
     /// It sends a grade with each code.
     pub graded: bool,
+    /// No symbology identifier stands before its codes.
+    pub without_aim: bool,
     /// The poorest grade that is good enough, wherever it stands.
     pub least_grade: Option<Grade>,
     /// What may go wrong with it as it is set: "what; what would be right".
@@ -316,6 +355,8 @@ pub struct Gate {
     pub pulse_ms: u32,
     pub tolerance_ms: u32,
     pub confirm: Option<Point>,
+    /// That sensor covered for so long: something is stuck there.
+    pub stuck_ms: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -342,6 +383,8 @@ pub struct Limits {
     /// Passages after which a printer that cannot be cleared counts as empty.
     pub adopt_passages: u32,
     pub consecutive_rejects: u32,
+    /// Rejects in a row that the sensor in the bin's mouth may miss before the line is held; 0: it only says so.
+    pub unconfirmed_rejects: u32,
     /// Days before a pack's last one from which it is warned of.
     pub pack_expiry_days: u32,
     /// A level's pool is low when it lasts less than this at the current speed; 0: never.
@@ -360,6 +403,7 @@ impl Default for Limits {
             commit_limit_ms: 2000,
             adopt_passages: 32,
             consecutive_rejects: 10,
+            unconfirmed_rejects: 0,
             pack_expiry_days: 14,
             pool_low_minutes: 0,
             pool_low_codes: 0,
@@ -398,6 +442,23 @@ pub struct Signer {
 }
 
 impl Plan {
+    /// Every point of an I/O module that is written, looked at or counted, in no order.
+    pub fn points(&self) -> Vec<Point> {
+        let mut points: Vec<Point> = self.run_permit.iter().map(|p| p.output).collect();
+        points.extend(self.stack_light.iter().flat_map(|l| l.outputs()).flatten());
+        for s in &self.stations {
+            points.extend(s.trigger);
+            let Some(g) = &s.gate else { continue };
+            points.push(g.output);
+            points.extend(g.confirm);
+            match g.after {
+                After::Pulses { encoder, .. } => points.push(encoder),
+                After::Ms { belt, .. } => points.extend(belt),
+            }
+        }
+        points
+    }
+
     pub fn station(&self, no: StationNo) -> &Station {
         self.stations.iter().find(|s| s.no == no).expect("station numbers come from this plan")
     }
@@ -469,6 +530,11 @@ impl Plan {
         }
         if let Some(p) = &mut self.run_permit {
             point(&mut p.output);
+        }
+        if let Some(l) = &mut self.stack_light {
+            for p in [&mut l.red, &mut l.yellow, &mut l.green, &mut l.horn] {
+                p.iter_mut().for_each(&point);
+            }
         }
         for s in &mut self.stations {
             s.no = station(&s.id);

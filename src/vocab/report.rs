@@ -3,6 +3,7 @@
 
 use super::grade::Grade;
 use super::ids::CodeRef;
+use super::plan::{Point, PointKind};
 
 /// The line asks a device.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +27,18 @@ pub enum Order {
     Verdict { good: bool, frame_us: u64 },
     /// I/O: write this output now.
     Output { number: u16, on: bool },
+    /// I/O: begin a pulse that the module times itself; `on = false` ends it before its time.
+    Pulse { number: u16, on: bool },
+}
+
+impl Order {
+    /// What sets a point of an I/O module.
+    pub fn set(point: Point, on: bool) -> Self {
+        match point.kind {
+            PointKind::Pulse => Self::Pulse { number: point.number, on },
+            PointKind::Output | PointKind::Input | PointKind::Counter => Self::Output { number: point.number, on },
+        }
+    }
 }
 
 /// A device tells the line.
@@ -57,6 +70,9 @@ pub enum Report {
     Frame(Frame),
     /// I/O: one poll.
     Polled(Poll),
+    /// I/O: this output stands at `on`, which is not what was written last, and no silence explains it: somebody else
+    /// writes to the module.
+    Overwritten { number: u16, on: bool },
     /// Bytes that mean nothing, counted; at most 256 of them kept.
     Noise { bytes: Vec<u8>, count: u32 },
 }

@@ -391,7 +391,7 @@ impl Conversation for Codenet {
                 self.arm = None;
                 self.disarm_wanted = self.is_open();
             }
-            Order::Clear | Order::Output { .. } | Order::Trigger { .. } | Order::Verdict { .. } => {}
+            Order::Clear | Order::Output { .. } | Order::Pulse { .. } | Order::Trigger { .. } | Order::Verdict { .. } => {}
         }
         self.advance(now_us);
     }

@@ -56,22 +56,33 @@ fn answer(sent: &[u8], rng: &mut Rng) -> Vec<u8> {
             _ => b"\x06".to_vec(),
         },
         [t0, t1, 0, 0, 0, 6, unit, function, a, b, c, d] => {
-            let data: Vec<u8> = match function {
-                5 => vec![*a, *b, *c, *d],
-                4 => {
-                    let n = usize::from(*d) * 2;
-                    std::iter::once(n as u8).chain((0..n).map(|_| rng.below(256) as u8)).collect()
-                }
-                _ => {
-                    let n = (usize::from(*c) * 256 + usize::from(*d)).div_ceil(8);
-                    std::iter::once(n as u8).chain((0..n).map(|_| rng.below(256) as u8)).collect()
-                }
-            };
-            let length = (data.len() + 2) as u16;
-            [&[*t0, *t1, 0, 0][..], &length.to_be_bytes(), &[*unit, *function], &data].concat()
+            let answer = pdu([*function, *a, *b, *c, *d], rng);
+            let length = (answer.len() + 1) as u16;
+            [&[*t0, *t1, 0, 0][..], &length.to_be_bytes(), &[*unit], &answer].concat()
+        }
+        [unit, function @ (1..=5), a, b, c, d, _, _] => {
+            let body = [&[*unit][..], &pdu([*function, *a, *b, *c, *d], rng)].concat();
+            let crc = crc::Crc::<u16>::new(&crc::CRC_16_MODBUS).checksum(&body).to_le_bytes();
+            [body, crc.to_vec()].concat()
         }
         _ => Vec::new(),
     }
+}
+
+/// A Modbus module's answer, by the request's function, address and value.
+fn pdu([function, a, b, c, d]: [u8; 5], rng: &mut Rng) -> Vec<u8> {
+    let data: Vec<u8> = match function {
+        5 => vec![a, b, c, d],
+        4 => {
+            let n = usize::from(d) * 2;
+            std::iter::once(n as u8).chain((0..n).map(|_| rng.below(256) as u8)).collect()
+        }
+        _ => {
+            let n = (usize::from(c) * 256 + usize::from(d)).div_ceil(8);
+            std::iter::once(n as u8).chain((0..n).map(|_| rng.below(256) as u8)).collect()
+        }
+    };
+    [&[function][..], &data].concat()
 }
 
 /// The simulated printer of a profile of commands, answering at once and printing as it is asked.
@@ -253,7 +264,7 @@ fn torment_calmly(profile: &str, settings: &[(&str, Setting)], seed: u64, calm: 
     let fill = super::label::Fill { code: b"C00000001", sscc: false, lot: "L", count: 4 };
     let label = labels.as_ref().map_or(Vec::new(), |_| super::label::render(&bound, None, &fill).unwrap());
     let points = Points { inputs: vec![0, 4, 5], counters: vec![1, 2, 7, 90] };
-    let mut host = converse_at(&bound, Place { serial: false, points });
+    let mut host = converse_at(&bound, Place { points, ..Place::default() });
     let (phrases, mut rng, mut w, mut now_us) = (phrases(profile), Rng::new(seed), Watch::default(), 1_000_000);
     w.gathers = printer.is_some();
     host.opened(now_us);
@@ -284,6 +295,7 @@ fn torment_calmly(profile: &str, settings: &[(&str, Setting)], seed: u64, calm: 
             }
             2 if rng.chance(60_000 / calm) => host.ordered([Order::Clear, Order::Disarm][rng.below(2) as usize].clone(), now_us),
             2 if rng.chance(200_000 / calm) => host.ordered(Order::Arm { message: message.clone(), fields: vec![] }, now_us),
+            2 if rng.chance(200_000) => host.ordered(Order::Pulse { number: rng.below(20) as u16, on: true }, now_us),
             2 => host.ordered(Order::Output { number: rng.below(20) as u16, on: rng.chance(500_000) }, now_us),
             _ => {
                 let mut bytes = match rng.below(20) {
@@ -388,6 +400,8 @@ fn readers_survive_anything() {
 fn modbus_survives_anything() {
     let w = torment("modbus-io", &[("safe_state_base", Setting::Number(4112)), ("safe_clear_base", Setting::Number(4128))], 41);
     assert!(w.polls > 1_000, "only {} polls", w.polls);
+    let w = torment("modbus-rtu-io", &[("pulse_base", Setting::Number(16))], 43);
+    assert!(w.polls > 100, "only {} polls of RTU", w.polls);
 }
 
 #[test]

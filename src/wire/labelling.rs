@@ -376,7 +376,12 @@ impl Conversation for Labelling {
                 (self.armed, self.ready) = (false, false);
                 self.queue.clear();
             }
-            Order::Print { .. } | Order::Clear | Order::Output { .. } | Order::Trigger { .. } | Order::Verdict { .. } => {}
+            Order::Print { .. }
+            | Order::Clear
+            | Order::Output { .. }
+            | Order::Pulse { .. }
+            | Order::Trigger { .. }
+            | Order::Verdict { .. } => {}
         }
         self.advance(now_us);
     }

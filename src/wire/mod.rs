@@ -62,19 +62,24 @@ pub enum Action {
     HangUp { why: String },
 }
 
+/// What an address means that says nothing of its baud rate.
+const USUAL_BAUD: u32 = 9_600;
+
 /// What a conversation must know of its place on the line.
 #[derive(Clone, Debug, Default)]
 pub struct Place {
     /// The link is a serial port (or a pty).
     pub serial: bool,
+    /// Of that port; 0: not said, which is 9600.
+    pub baud: u32,
     /// The points of an I/O module that are looked at.
     pub points: Points,
 }
 
 /// Our side of the conversation with one device of the plan.
 pub fn converse(bound: &Bound, plan: &Plan, device: DeviceNo) -> Box<dyn Conversation> {
-    let serial = matches!(plan.device(device).address, Address::Serial { .. });
-    converse_at(bound, Place { serial, points: Points::of(plan, device) })
+    let baud = if let Address::Serial { baud, .. } = plan.device(device).address { Some(baud) } else { None };
+    converse_at(bound, Place { serial: baud.is_some(), baud: baud.unwrap_or(0), points: Points::of(plan, device) })
 }
 
 /// The same without a plan.
@@ -84,6 +89,9 @@ pub fn converse_at(bound: &Bound, place: Place) -> Box<dyn Conversation> {
         Dialect::Commands => Box::new(commands::Commands::new(bound)),
         Dialect::Label => Box::new(labelling::Labelling::new(bound)),
         Dialect::Reader => Box::new(reader::Reader::new(bound)),
-        Dialect::Modbus => Box::new(modbus::Modbus::new(bound, place.points)),
+        Dialect::Modbus => {
+            let baud = place.serial.then_some(if place.baud == 0 { USUAL_BAUD } else { place.baud });
+            Box::new(modbus::Modbus::new(bound, place.points, baud))
+        }
     }
 }

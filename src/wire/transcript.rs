@@ -18,9 +18,10 @@
 //! ```
 //!
 //! Reports: `up [identity]`, `down`, `ready [cleared]`, `not-ready`, `taken N`, `printed N`, `printed-to N`,
-//! `resumed [N …]`, `cleared`, `out-of-step`, `noise N`, `frame no-read`, `frame fault WORD`, `frame data CODE|no-read …`, `polled [in.N=0|1] [cnt.N=V] [safe]`.
+//! `resumed [N …]`, `cleared`, `out-of-step`, `noise N`, `frame no-read`, `frame fault WORD`,
+//! `frame data CODE|no-read …`, `polled [in.N=0|1] [cnt.N=V] [safe]`, `overwritten out.N=0|1`.
 //! A code's grade stands behind it: `ABC:3.0`. Orders: `arm [MESSAGE]`, `print N BYTES`, `clear`, `disarm`,
-//! `output N on|off`, `trigger MS`, `verdict good|bad`. Must never know: clocks, files.
+//! `output N on|off`, `pulse N on|off`, `trigger MS`, `verdict good|bad`. Must never know: clocks, files.
 
 mod parse;
 mod walk;
@@ -139,6 +140,7 @@ pub fn shown(report: &Report) -> String {
             p.counters.iter().for_each(|(n, v)| s += &format!(" cnt.{n}={v}"));
             s + if p.safe { " safe" } else { "" }
         }
+        Report::Overwritten { number, on } => format!("overwritten out.{number}={}", u8::from(*on)),
         Report::Noise { count, .. } => format!("noise {count}"),
     }
 }

@@ -119,6 +119,7 @@ fn a_handheld_hears_the_verdict_and_a_lost_gs_raises_its_alarm() {
     assert!(verified.lines().any(|l| l.contains(r#""state":"verified""#)), "{verified}");
     assert_eq!(&scan(&mut hand, &code(0)), BAD, "seen before");
     assert_eq!(&scan(&mut hand, "nobody's"), BAD, "not ours");
+    daemon.until("the word", |s| s["devices"][0]["gs"] == "seen");
 
     let alarmed = |s: &Map<String, Value>| s["alarms"].as_array().is_some_and(|a| a.iter().any(|a| a["name"] == "gs-missing:hand1"));
     daemon.until("quiet", |s| !alarmed(s));
@@ -126,8 +127,63 @@ fn a_handheld_hears_the_verdict_and_a_lost_gs_raises_its_alarm() {
         assert_eq!(&scan(&mut hand, &code(n).replace('\u{1d}', "")), BAD);
     }
     daemon.until("the alarm", alarmed);
+    daemon.until("the word", |s| s["devices"][0]["gs"] == "missing");
     assert_eq!(&scan(&mut hand, &code(1)), GOOD);
     daemon.until("its end", |s| !alarmed(s));
+}
+
+/// The retail EAN, a badge and a test chart before a camera that sends one code a frame, with and without AIM identifiers.
+#[test]
+fn what_is_no_code_of_ours_is_passed_over() {
+    let own = |n: u32| format!("https://q.example/A/{n:06}");
+    for (aim, rules) in [
+        (true, "{ symbology = \"E0\" }, { symbology = \"]A\" }, { pattern = \"*TEST CHART*\" }"),
+        (false, "{ pattern = \"6901234567892\" }, { pattern = \"BADGE-*\" }, { pattern = \"*TEST CHART*\" }"),
+    ] {
+        let dir = TempDir::new().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let config = dir.path().join("line.toml");
+        let text = configuration(listener.local_addr().unwrap().port(), "line-reader", "") + &format!("ignore = [{rules}]\n");
+        std::fs::write(&config, text).unwrap();
+        let codes = dir.path().join("codes.txt");
+        std::fs::write(&codes, (0..20).map(|n| own(n) + "\n").collect::<String>()).unwrap();
+        let daemon = Daemon::run(&config);
+        let (mut camera, _) = listener.accept().unwrap();
+        daemon.ask("pack.import", json!({"path": codes, "level": "bottle", "product": "P1"}));
+        daemon.ask("job.create", json!({"job": "J1", "product": "P1", "lot": "A"}));
+        daemon.until("its link", |s| s["devices"][0]["link"] == "up");
+        daemon.ask("job.start", json!({"job": "J1"}));
+        daemon.until("the running line", |s| s["state"]["name"] == "execute");
+        let mut see = |identifier: &str, code: &str| {
+            let identifier = if aim { identifier } else { "" };
+            camera.write_all(format!("{identifier}{code}\r").as_bytes()).unwrap();
+        };
+        see("]E0", "6901234567892");
+        see("]A0", "BADGE-0042");
+        see("]d2", "0106901234567892 TEST CHART 4");
+        see("]d1", &own(3));
+        daemon.until("its own code", |s| s["counts"]["verified"] == 1);
+        let quiet = daemon.ask("status", json!({}));
+        assert_eq!(quiet["counts"]["rejected"], json!({}), "aim {aim}: {quiet:?}");
+        // What nobody named is foreign.
+        see("]d1", "https://other.example/1");
+        daemon.until("the stranger", |s| s["counts"]["rejected"]["foreign"] == 1);
+    }
+}
+
+#[test]
+fn check_refuses_what_ignores_everything_or_nothing() {
+    let dir = TempDir::new().unwrap();
+    let config = dir.path().join("line.toml");
+    let ignore = "ignore = [{ pattern = \"**\" }, { symbology = \"EAN13\" }, { symbology = \"E0\" }]\n";
+    std::fs::write(&config, configuration(9, "line-camera", "settings = { aim = \"none\" }") + ignore).unwrap();
+    let out = Command::new(env!("CARGO_BIN_EXE_packmark")).arg("--config").arg(&config).args(["--json", "check"]).output().unwrap();
+    let said: Value = serde_json::from_slice(&out.stdout).unwrap();
+    let whats: Vec<&str> = said["complaints"].as_array().unwrap().iter().filter_map(|c| c["what"].as_str()).collect();
+    assert_eq!(out.status.code(), Some(2));
+    for part in ["leaves no code", "no AIM identifier", "sends no symbology identifiers"] {
+        assert!(whats.iter().any(|w| w.contains(part)), "{part}: {whats:?}");
+    }
 }
 
 #[test]

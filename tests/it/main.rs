@@ -9,6 +9,7 @@ mod gs1;
 mod halfway;
 mod handheld;
 mod inbox;
+mod knobs;
 mod label;
 mod labels;
 mod outsider;

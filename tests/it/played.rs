@@ -40,9 +40,19 @@ pub struct Gate {
 
 impl Gate {
     /// The configuration of the whole line.
-    fn line(&self, module: u16, reader: u16) -> String {
+    fn line(&self, module: u16, reader: u16, crowd: &[u16]) -> String {
         let Self { spacing, deadline, pair, after, pulse } = self;
-        format!(
+        let others: String = crowd
+            .iter()
+            .enumerate()
+            .map(|(i, port)| {
+                format!(
+                    "[[device]]\nid = \"crowd{i}\"\nprofile = \"keyence-sr\"\naddress = \"tcp://127.0.0.1:{port}\"\n\
+                     [[station]]\nid = \"look{i}\"\nrole = \"verify\"\nlevel = \"bottle\"\nlane = \"{i}\"\ndevice = \"crowd{i}\"\n"
+                )
+            })
+            .collect();
+        let line = format!(
             r#"
             [line]
             id = "R1"
@@ -77,7 +87,8 @@ impl Gate {
             pair_ms = {pair}
             gate = {{ output = "io1:out.0", polarity = "reject", after = {{ ms = {after} }}, pulse_ms = {pulse}, tolerance_ms = 5 }}
             "#
-        )
+        );
+        line + &others
     }
 }
 
@@ -99,11 +110,25 @@ pub struct Players {
     frames: Receiver<TcpStream>,
     frame_out: Option<TcpStream>,
     pub told: Receiver<Told>,
+    /// Ports of further readers, each of which reads a thing every `CROWD_MS` while it may.
+    pub crowd: Vec<u16>,
+    crowd_reads: Arc<AtomicBool>,
+}
+
+/// 2,000 things a minute.
+const CROWD_MS: u64 = 30;
+/// Codes that each further reader has to read.
+const CROWD_CODES: u32 = 2_000;
+
+impl Drop for Players {
+    fn drop(&mut self) {
+        self.crowd_reads.store(false, Ordering::Release);
+    }
 }
 
 impl Players {
-    /// Both listen.
-    pub fn listen(on_thread: fn()) -> Self {
+    /// Both listen, and so many further readers.
+    pub fn listen(on_thread: fn(), crowd: u32) -> Self {
         let (module, reader) = (TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
         let ports = (module.local_addr().unwrap().port(), reader.local_addr().unwrap().port());
         let edge = Arc::new(AtomicBool::new(false));
@@ -115,7 +140,14 @@ impl Players {
             module.accept().map(|(s, _)| play_module(s, &due, &tell))
         });
         std::thread::spawn(move || reader.accept().map(|(s, _)| play_reader(s, &out)));
-        Self { module: ports.0, reader: ports.1, edge, frames, frame_out: None, told }
+        let crowd_reads = Arc::new(AtomicBool::new(false));
+        let crowd = (0..crowd).map(|n| crowd_reader(n, crowd_reads.clone())).collect();
+        Self { module: ports.0, reader: ports.1, edge, frames, frame_out: None, told, crowd, crowd_reads }
+    }
+
+    /// The further readers begin.
+    pub fn crowd_begins(&self) {
+        self.crowd_reads.store(true, Ordering::Release);
     }
 
     /// The next answer of the module shows one more edge of the trigger.
@@ -150,7 +182,7 @@ fn say(device: &mut dyn DeviceSide, stream: &mut TcpStream) -> bool {
 }
 
 fn play_module(mut stream: TcpStream, edge: &AtomicBool, tell: &SyncSender<Told>) {
-    let how = ModbusHow { unit: 1, base: 0, points: 16, watchdog_ms: None, safe_state_base: None, safe_clear_base: None };
+    let how = ModbusHow { unit: 1, points: 16, ..ModbusHow::default() };
     let mut module = Modbus::new(how, Rng::new(1));
     let began = Instant::now();
     let mut polled = began;
@@ -187,6 +219,37 @@ fn play_module(mut stream: TcpStream, edge: &AtomicBool, tell: &SyncSender<Told>
     }
 }
 
+/// A reader that reads one thing after the other while `reads` says so; answers its port.
+fn crowd_reader(n: u32, reads: Arc<AtomicBool>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        let Ok((stream, _)) = listener.accept() else { return };
+        let (out, frames) = sync_channel(1);
+        std::thread::spawn(move || play_reader(stream, &out));
+        let Ok(mut out) = frames.recv() else { return };
+        while !reads.load(Ordering::Acquire) {
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
+        // Not all at once.
+        let mut next = Instant::now() + Duration::from_millis(u64::from(n) * CROWD_MS / 8);
+        for i in 0..CROWD_CODES {
+            while let Some(left) = next.checked_duration_since(Instant::now()).filter(|d| !d.is_zero()) {
+                std::thread::park_timeout(left);
+            }
+            next += Duration::from_millis(CROWD_MS);
+            if !reads.load(Ordering::Acquire) || out.write_all(format!("{}\r", crowd_code(n, i)).as_bytes()).is_err() {
+                return;
+            }
+        }
+    });
+    port
+}
+
+fn crowd_code(reader: u32, n: u32) -> String {
+    code(100_000 * (reader + 1) + n)
+}
+
 /// Answers commands; frames are written by whoever plays the things.
 fn play_reader(mut stream: TcpStream, out: &SyncSender<TcpStream>) {
     let profiles = Profiles::load(None).expect("shipped profiles load");
@@ -216,14 +279,16 @@ pub struct Played {
 }
 
 impl Played {
-    /// Comes up on a fresh store, imports `codes` codes (see `code`), starts a job, waits until the line runs.
-    pub fn start(gate: Gate, codes: u32, hooks: &str, on_thread: fn()) -> Self {
+    /// Comes up on a fresh store, imports `codes` codes (see `code`), starts a job, waits until the line runs;
+    /// `crowd` further readers begin then.
+    pub fn start(gate: Gate, codes: u32, hooks: &str, on_thread: fn(), crowd: u32) -> Self {
         let dir = TempDir::new().unwrap();
-        let players = Players::listen(on_thread);
+        let players = Players::listen(on_thread, crowd);
         let config = dir.path().join("line.toml");
-        std::fs::write(&config, gate.line(players.module, players.reader)).unwrap();
+        std::fs::write(&config, gate.line(players.module, players.reader, &players.crowd)).unwrap();
         let file = dir.path().join("codes.txt");
-        std::fs::write(&file, (0..codes).map(|n| code(n) + "\n").collect::<String>()).unwrap();
+        let others = (0..crowd).flat_map(|r| (0..CROWD_CODES).map(move |n| crowd_code(r, n)));
+        std::fs::write(&file, (0..codes).map(code).chain(others).map(|c| c + "\n").collect::<String>()).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_packmark"));
         command.arg("run").arg("--config").arg(&config).arg("--test-hooks").arg(hooks).env("PACKMARK_LOG", "error");
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
@@ -245,6 +310,7 @@ impl Played {
         // What stood between trigger and gate at the start is flushed: the coil falls again, and frames count from now.
         std::thread::park_timeout(Duration::from_millis(u64::from(gate.after + gate.spacing) + 200));
         while played.players.told.try_recv().is_ok() {}
+        played.players.crowd_begins();
         played
     }
 

@@ -26,7 +26,7 @@ fn rejected(line: &Played) -> Instant {
 
 #[test]
 fn with_a_slow_disk_rejects_leave_before_they_are_in_the_book_and_good_things_are_late() {
-    let mut line = Played::start(GATE, 10, &format!("commit_stall_ms={}", STALL.as_millis()), || {});
+    let mut line = Played::start(GATE, 10, &format!("commit_stall_ms={}", STALL.as_millis()), || {}, 0);
     // Everything so far is on disk before the first thing comes.
     line.until(|s| s["writer"]["queue"] == 0);
     let mut watcher = line.client();

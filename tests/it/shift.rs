@@ -9,7 +9,7 @@ use packmark::ledger::reader::Snapshot;
 use packmark::line::{Law, Sound};
 use packmark::sim::example::LINE;
 use packmark::sim::shift::store::OnDisk;
-use packmark::sim::shift::{Shift, ShiftHow};
+use packmark::sim::shift::{Shift, ShiftHow, Turn};
 use packmark::sim::world::Faults;
 use serde_json::Value;
 use std::path::Path;
@@ -177,6 +177,46 @@ fn children_that_change_places_cost_their_two_boxes() {
     let swapped = truth.iter().filter(|v| v["k"] == "inject" && v["fault"] == "children-swapped").count();
     let foreign = journal.iter().filter(|v| v["station"] == "box-pack" && v["reason"] == "foreign").count();
     assert!(swapped >= 2 && swapped == foreign, "{swapped} swapped, {foreign} boxes refused");
+}
+
+/// A module that says nothing for a while, or answers late, on TCP and on a serial line: its coils stand as they stood.
+fn silent(seed: u64) -> ShiftHow {
+    let turn = |knob, least_ms, most_ms| Turn { device: "io1", knob, least_ms, most_ms };
+    let module = "profile = \"modbus-io\"\naddress = \"tcp://127.0.0.1:15020\"";
+    assert!(LINE.contains(module));
+    let line = match seed % 2 {
+        0 => LINE.to_string(),
+        _ => LINE.replace(module, "profile = \"modbus-rtu-io\"\naddress = \"serial://io1.tty?baud=115200\""),
+    };
+    let turns = vec![turn("silent", 20, 900), turn("late", 20, 700), turn("mute-next", 0, 0), turn("split", 1, 30)];
+    ShiftHow { seed, bottles: 500, rate_per_min: 400, faults: Faults::Normal, crashes: 0, line, turns, ..ShiftHow::default() }
+}
+
+#[test]
+fn what_passes_a_module_that_is_silent_is_named() {
+    let read = |name: &str| std::env::var(name).ok().and_then(|s| s.parse::<u64>().ok());
+    let (from, to) = (read("PACKMARK_FROM").unwrap_or(4_000), read("PACKMARK_TO").unwrap_or(4_012));
+    let again = "what_passes_a_module_that_is_silent_is_named";
+    let wrong: Vec<String> = (from..to).filter_map(|s| run_sound(&silent(s), again).err()).collect();
+    assert!(wrong.is_empty(), "{} seeds:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// Rejects by the pulses of an encoder instead of time.
+#[test]
+fn gates_that_count_pulses() {
+    let line = LINE.replace("after = { ms = 400, belt = \"io1:in.5\" }", "after = { pulses = 120, encoder = \"io1:cnt.9\" }").replacen(
+        "after = { ms = 600, belt = \"io1:in.5\" }",
+        "after = { pulses = 180, encoder = \"io1:cnt.9\" }",
+        1,
+    );
+    assert_eq!(line.matches("io1:cnt.9").count(), 2);
+    let one = |seed| {
+        let (faults, crashes) = if seed % 2 == 0 { (Faults::Normal, 1) } else { (Faults::Hard, 0) };
+        let how = ShiftHow { seed, bottles: 500, rate_per_min: 400, faults, crashes, line: line.clone(), ..ShiftHow::default() };
+        run_sound(&how, "gates_that_count_pulses").err()
+    };
+    let wrong: Vec<String> = (5_000..5_006).filter_map(one).collect();
+    assert!(wrong.is_empty(), "{} seeds:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 /// A shift with another item printer, described by its profile alone.

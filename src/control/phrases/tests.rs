@@ -94,6 +94,7 @@ const FILES: &[(&str, &str, &[&str])] = &[
     ("config/codes.rs", include_str!("../../config/codes.rs"), &[]),
     ("config/peers.rs", include_str!("../../config/peers.rs"), &[]),
     ("config/packs.rs", include_str!("../../config/packs.rs"), &[]),
+    ("config/points.rs", include_str!("../../config/points.rs"), &[]),
     ("config/read.rs", include_str!("../../config/read.rs"), &[]),
     ("config/supply.rs", include_str!("../../config/supply.rs"), &["[[supply]] {} {}"]),
     ("config/words.rs", include_str!("../../config/words.rs"), &[]),
@@ -116,6 +117,8 @@ const FILES: &[(&str, &str, &[&str])] = &[
         ],
     ),
     ("line/ending.rs", include_str!("../../line/ending.rs"), &["only a job on the line ends", "a printer has a window"]),
+    ("line/mouth.rs", include_str!("../../line/mouth.rs"), &["a gated station has a gate lane", "a gated station"]),
+    ("line/tower.rs", include_str!("../../line/tower.rs"), &[]),
     (
         "floor/imports.rs",
         include_str!("../../floor/imports.rs"),

@@ -22,6 +22,7 @@ pub(super) fn link(id: &str, report: &Report) {
         Report::Down { why } => tracing::info!(device = %id, why = %why, "not connected"),
         Report::NotReady { why } => tracing::warn!(device = %id, why = %why, "not ready"),
         Report::OutOfStep { why } => tracing::warn!(device = %id, why = %why, "out of step"),
+        Report::Overwritten { number, on } => tracing::warn!(device = %id, output = number, on, "an output was written by somebody else"),
         Report::Noise { count, .. } => tracing::debug!(device = %id, count, "bytes that mean nothing"),
         _ => {}
     }

@@ -57,6 +57,8 @@ pub struct Codenet {
     /// The last product found no data.
     starved: bool,
     fault_until_us: Option<u64>,
+    /// It takes no code before.
+    starves_until_us: u64,
     silence: bool,
     refuse: bool,
 }
@@ -88,6 +90,7 @@ impl Codenet {
             printed: 0,
             starved: false,
             fault_until_us: None,
+            starves_until_us: 0,
             silence: false,
             refuse: false,
         }
@@ -197,7 +200,7 @@ impl Codenet {
             [b'I', b'1', c] => self.arm(*c),
             [b'P', b'1', slot @ ..] => self.select_slot(slot),
             [b'O', b'N', b'1', rest @ ..] => self.select_name(rest),
-            [b'O', b'E', rest @ ..] => self.data(rest),
+            [b'O', b'E', rest @ ..] => self.data(rest, now_us),
             // All Codenet 2 commands were unknown to the live unit.
             [b'}', ..] => Reply::Nak(3),
             // In the manual, not in this simulator.
@@ -257,7 +260,7 @@ impl Codenet {
     }
 
     /// `<len4><data>`, or `0000<c>`: clear.
-    fn data(&mut self, rest: &[u8]) -> Reply {
+    fn data(&mut self, rest: &[u8], now_us: u64) -> Reply {
         let Some((len, data)) = rest.split_at_checked(4) else { return Reply::Nak(8) };
         let Some(len) = number(len, 4) else { return Reply::Nak(8) };
         if len == 0 {
@@ -281,7 +284,7 @@ impl Codenet {
         if !data.is_ascii() {
             return Reply::Nak(7);
         }
-        if std::mem::take(&mut self.refuse) || self.fifo.len() >= self.how.depth {
+        if std::mem::take(&mut self.refuse) || self.fifo.len() >= self.how.depth || now_us < self.starves_until_us {
             return Reply::Nak(0);
         }
         self.fifo.push_back(data.to_vec());
@@ -350,6 +353,7 @@ impl DeviceSide for Codenet {
             self.ack = None;
             self.starved = false;
             self.fault_until_us = None;
+            self.starves_until_us = 0;
         }
     }
 
@@ -358,6 +362,7 @@ impl DeviceSide for Codenet {
             Trouble::DropBuffer => self.fifo.clear(),
             Trouble::Silence => self.silence = true,
             Trouble::Refuse => self.refuse = true,
+            Trouble::Starve { ms } => self.starves_until_us = now_us + u64::from(ms) * MS,
             Trouble::Fault { ms } => self.fault_until_us = Some(now_us + u64::from(ms) * MS),
             other => {
                 self.out.trouble(other);

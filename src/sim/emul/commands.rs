@@ -56,6 +56,8 @@ pub struct Commands {
     running: bool,
     starved: bool,
     fault_until_us: Option<u64>,
+    /// It takes no code before.
+    starves_until_us: u64,
     silence: bool,
     refuse: bool,
 }
@@ -97,6 +99,7 @@ impl Commands {
             inside_mode: false,
             starved: false,
             fault_until_us: None,
+            starves_until_us: 0,
             silence: false,
             refuse: false,
         }
@@ -279,7 +282,7 @@ impl Commands {
 
     fn obey(&mut self, role: Role, values: Values, silent: bool, now_us: u64) {
         let replies = self.talk.commands[&role].replies.clone();
-        let full = role == Role::PutCode && self.is_full();
+        let full = role == Role::PutCode && (self.is_full() || now_us < self.starves_until_us);
         let refuse = role == Role::PutCode && std::mem::take(&mut self.refuse);
         let mut values = values;
         let mut reply = self.reply(role, &replies, full, refuse, &values, now_us).cloned();
@@ -432,7 +435,7 @@ impl DeviceSide for Commands {
             self.link = None;
             self.request.clear();
             self.waiting.clear();
-            (self.field, self.message, self.fault_until_us) = (None, None, None);
+            (self.field, self.message, self.fault_until_us, self.starves_until_us) = (None, None, None, 0);
             self.fields.clear();
             (self.armed, self.inside_mode, self.starved) = (false, false, false);
             self.running = !self.talk.has(Role::Start);
@@ -447,6 +450,7 @@ impl DeviceSide for Commands {
             }
             Trouble::Silence => self.silence = true,
             Trouble::Refuse => self.refuse = true,
+            Trouble::Starve { ms } => self.starves_until_us = now_us + u64::from(ms) * MS,
             Trouble::Fault { ms } => {
                 self.fault_until_us = Some(now_us + u64::from(ms) * MS);
                 self.tell(EventMeans::Fault, now_us);

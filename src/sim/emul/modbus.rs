@@ -1,5 +1,6 @@
-//! A Modbus/TCP I/O module (Modbus application protocol 1.1b3; messaging on TCP/IP 1.0b): coils, discrete inputs, and
-//! a 32-bit rising-edge counter of every input in two input registers, high word first.
+//! A Modbus I/O module (Modbus application protocol 1.1b3) on TCP (messaging on TCP/IP 1.0b) or, as RTU, on a serial line
+//! (Modbus over serial line 1.02): coils, discrete inputs, a 32-bit rising-edge counter of every input in two input
+//! registers, and coils that begin a pulse of an output which the module times itself.
 //!
 //! Functions 01, 02, 04, 05, 0F; any other answers exception 01. Several connections; each sees its answers in order.
 //! Its watchdog drops every output `watchdog_ms` after the last request of anybody and says so in the safe coil; where
@@ -13,23 +14,40 @@ use crate::vocab::rng::Rng;
 use crate::vocab::time::MS;
 use std::collections::{BTreeMap, VecDeque};
 
+mod rtu;
+
 const ILLEGAL_FUNCTION: u8 = 1;
 const ILLEGAL_ADDRESS: u8 = 2;
 const ILLEGAL_VALUE: u8 = 3;
+const DEVICE_FAILURE: u8 = 4;
 /// The gateway's answer for a unit that is not there.
 const NO_SUCH_UNIT: u8 = 0x0b;
 
 /// How one module is set up. All addresses are as on the wire, from 0.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ModbusHow {
     pub unit: u8,
+    /// Baud rate of the serial line it is on; none: TCP.
+    pub rtu: Option<u32>,
     /// Added to the number of every point.
     pub base: u16,
+    /// Added to that for inputs, outputs, and registers of counters.
+    pub input_base: u16,
+    pub output_base: u16,
+    pub counter_base: u16,
+    /// Coils (one an output) that begin a pulse of it.
+    pub pulse_base: Option<u16>,
+    /// How long the pulse of an output is; others: `PULSE_MS`.
+    pub pulses_ms: BTreeMap<u16, u32>,
+    /// A counter's low word comes first.
+    pub low_first: bool,
     /// Inputs, and as many outputs.
     pub points: u16,
     pub watchdog_ms: Option<u32>,
     /// Coils (one a point) that read ON while outputs stand dropped.
     pub safe_state_base: Option<u16>,
+    /// They are discrete inputs instead.
+    pub safe_state_input: bool,
     /// Coils (one a point) of which any written ON ends that.
     pub safe_clear_base: Option<u16>,
 }
@@ -50,12 +68,22 @@ pub struct Modbus {
     answered_us: u64,
     watchdog_at_us: Option<u64>,
     safe: bool,
+    /// The next request gets no answer, or is refused.
     silence: bool,
+    refuse: bool,
+    /// When the pulses under way end.
+    pulses: BTreeMap<usize, u64>,
+    /// When bytes last came (RTU).
+    heard_us: u64,
 }
+
+/// A pulse of a module whose setting nobody said.
+const PULSE_MS: u32 = 100;
 
 /// What stands at a coil's address.
 enum Coil {
     Output(usize),
+    Pulse(usize),
     SafeState,
     SafeClear,
 }
@@ -77,6 +105,9 @@ impl Modbus {
             watchdog_at_us: None,
             safe: false,
             silence: false,
+            refuse: false,
+            pulses: BTreeMap::new(),
+            heard_us: 0,
         }
     }
 
@@ -108,6 +139,9 @@ impl Modbus {
 
     /// Takes whole requests from a link's bytes.
     fn take_requests(&mut self, link: Link, now_us: u64) {
+        if let Some(baud) = self.how.rtu {
+            return self.take_telegrams(link, baud, now_us);
+        }
         loop {
             let Some(bytes) = self.links.get_mut(&link) else { return };
             let Some(&[t0, t1, p0, p1, l0, l1, unit]) = bytes.first_chunk::<7>() else { return };
@@ -123,10 +157,10 @@ impl Modbus {
                 return;
             }
             let pdu: Vec<u8> = bytes.drain(..6 + len).skip(7).collect();
-            self.watch(now_us);
             let answer = if [self.how.unit, 0, 255].contains(&unit) {
-                self.obey(&pdu).unwrap_or_else(|exception| vec![pdu[0] | 0x80, exception])
+                self.obeyed(&pdu, now_us)
             } else {
+                self.watch(now_us);
                 vec![pdu[0] | 0x80, NO_SUCH_UNIT]
             };
             if std::mem::take(&mut self.silence) {
@@ -139,6 +173,26 @@ impl Modbus {
         }
     }
 
+    /// What a request gets, carried out.
+    fn obeyed(&mut self, pdu: &[u8], now_us: u64) -> Vec<u8> {
+        self.watch(now_us);
+        self.end_pulses(now_us);
+        if std::mem::take(&mut self.refuse) {
+            return vec![pdu[0] | 0x80, DEVICE_FAILURE];
+        }
+        self.obey(pdu, now_us).unwrap_or_else(|exception| vec![pdu[0] | 0x80, exception])
+    }
+
+    fn end_pulses(&mut self, now_us: u64) {
+        let coils = &mut self.coils;
+        self.pulses.retain(|n, until_us| {
+            if *until_us <= now_us {
+                coils[*n] = false;
+            }
+            *until_us > now_us
+        });
+    }
+
     /// A request came: the watchdog starts anew. What it had dropped stays dropped.
     fn watch(&mut self, now_us: u64) {
         self.expire(now_us);
@@ -148,11 +202,12 @@ impl Modbus {
     fn expire(&mut self, now_us: u64) {
         if self.watchdog_at_us.take_if(|t| *t <= now_us).is_some() {
             self.coils.fill(false);
+            self.pulses.clear();
             self.safe = true;
         }
     }
 
-    fn obey(&mut self, pdu: &[u8]) -> Result<Vec<u8>, u8> {
+    fn obey(&mut self, pdu: &[u8], now_us: u64) -> Result<Vec<u8>, u8> {
         let (function, rest) = (pdu[0], &pdu[1..]);
         let words = |n: usize| -> Result<[u16; 2], u8> {
             match rest.first_chunk::<4>() {
@@ -187,7 +242,7 @@ impl Modbus {
                     _ => return Err(ILLEGAL_VALUE),
                 };
                 let coil = self.coil(at).ok_or(ILLEGAL_ADDRESS)?;
-                self.write(&[(coil, on)]);
+                self.write(&[(coil, on)], now_us);
                 Ok(pdu.to_vec())
             }
             0x0f => {
@@ -199,7 +254,7 @@ impl Modbus {
                 let bit = |i: usize| rest[5 + i / 8] >> (i % 8) & 1 == 1;
                 let coils = span(at, count)?.map(|a| self.coil(a)).collect::<Option<Vec<Coil>>>().ok_or(ILLEGAL_ADDRESS)?;
                 let writes: Vec<(Coil, bool)> = coils.into_iter().enumerate().map(|(i, c)| (c, bit(i))).collect();
-                self.write(&writes);
+                self.write(&writes, now_us);
                 Ok(pdu[..5].to_vec())
             }
             _ => Err(ILLEGAL_FUNCTION),
@@ -213,45 +268,58 @@ impl Modbus {
             _ => self.how.points,
         };
         let within = |base: u16, size: u16| address.checked_sub(base).filter(|n| *n < size);
-        if self.how.safe_state_base.and_then(|b| within(b, apart)).is_some() {
+        if !self.how.safe_state_input && self.how.safe_state_base.and_then(|b| within(b, apart)).is_some() {
             return Some(Coil::SafeState);
         }
         if self.how.safe_clear_base.and_then(|b| within(b, apart)).is_some() {
             return Some(Coil::SafeClear);
         }
-        within(self.how.base, self.how.points).map(|n| Coil::Output(usize::from(n)))
+        if let Some(n) = within(self.how.base + self.how.output_base, self.how.points) {
+            return Some(Coil::Output(usize::from(n)));
+        }
+        let n = within(self.how.base + self.how.pulse_base?, self.how.points)?;
+        Some(Coil::Pulse(usize::from(n)))
     }
 
     fn level(&self, coil: &Coil) -> bool {
         match coil {
             Coil::Output(n) => self.coils[*n],
+            Coil::Pulse(n) => self.pulses.contains_key(n),
             Coil::SafeState => self.safe,
             Coil::SafeClear => false,
         }
     }
 
     fn discrete(&self, address: u16) -> Option<bool> {
-        self.inputs.get(usize::from(address.checked_sub(self.how.base)?)).copied()
+        let safe = self.how.safe_state_base.filter(|_| self.how.safe_state_input);
+        if safe.and_then(|b| address.checked_sub(b)).is_some_and(|n| n < self.how.points) {
+            return Some(self.safe);
+        }
+        self.inputs.get(usize::from(address.checked_sub(self.how.base + self.how.input_base)?)).copied()
     }
 
     fn register(&self, address: u16) -> Option<u16> {
-        let n = usize::from(address.checked_sub(self.how.base)?);
+        let n = usize::from(address.checked_sub(self.how.base + self.how.counter_base)?);
         let counter = *self.counters.get(n / 2)?;
-        Some(if n.is_multiple_of(2) { (counter >> 16) as u16 } else { counter as u16 })
+        Some(if n.is_multiple_of(2) != self.how.low_first { (counter >> 16) as u16 } else { counter as u16 })
     }
 
     /// The clearing coil counts before the outputs of the same request.
-    fn write(&mut self, writes: &[(Coil, bool)]) {
+    fn write(&mut self, writes: &[(Coil, bool)], now_us: u64) {
         if writes.iter().any(|(c, on)| matches!(c, Coil::SafeClear) && *on) {
             self.safe = false;
         }
         for (coil, on) in writes {
-            if let Coil::Output(n) = coil {
-                if self.safe && self.how.safe_clear_base.is_some() {
-                    continue;
-                }
-                self.safe = false;
-                self.coils[*n] = *on;
+            let (Coil::Output(n) | Coil::Pulse(n)) = coil else { continue };
+            if self.safe && self.how.safe_clear_base.is_some() {
+                continue;
+            }
+            self.safe = false;
+            self.coils[*n] = *on;
+            self.pulses.remove(n);
+            if matches!(coil, Coil::Pulse(_)) && *on {
+                let ms = self.how.pulses_ms.get(&(*n as u16)).copied().unwrap_or(PULSE_MS);
+                self.pulses.insert(*n, now_us + u64::from(ms) * MS);
             }
         }
     }
@@ -281,6 +349,9 @@ impl DeviceSide for Modbus {
     }
 
     fn received(&mut self, link: Link, bytes: &[u8], now_us: u64) {
+        if self.how.rtu.is_some() {
+            self.begin_telegram(link, now_us);
+        }
         if let Some(b) = self.links.get_mut(&link) {
             b.extend_from_slice(bytes);
             self.take_requests(link, now_us);
@@ -289,11 +360,12 @@ impl DeviceSide for Modbus {
 
     fn due(&mut self, now_us: u64) {
         self.expire(now_us);
+        self.end_pulses(now_us);
         self.out.due(now_us);
     }
 
     fn deadline(&self) -> Option<u64> {
-        self.watchdog_at_us.into_iter().chain(self.out.deadline()).min()
+        self.watchdog_at_us.into_iter().chain(self.out.deadline()).chain(self.pulses.values().copied()).min()
     }
 
     fn poll(&mut self) -> Option<(Link, Emission)> {
@@ -307,6 +379,7 @@ impl DeviceSide for Modbus {
             self.out = Outbox::default();
             self.links.clear();
             self.coils.fill(false);
+            self.pulses.clear();
             self.counters.fill(0);
             self.safe = false;
             self.watchdog_at_us = None;
@@ -316,6 +389,7 @@ impl DeviceSide for Modbus {
     fn trouble(&mut self, what: Trouble, _now_us: u64) {
         match what {
             Trouble::Silence => self.silence = true,
+            Trouble::Refuse => self.refuse = true,
             other => {
                 self.out.trouble(other);
             }

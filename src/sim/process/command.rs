@@ -6,12 +6,13 @@ use crate::config::Config;
 use crate::profile::Profiles;
 use crate::sim::related;
 use crate::sim::rig::Rig;
-use crate::sim::world::{Faults, World, WorldHow};
+use crate::sim::world::{Faults, Refusal, World, WorldHow};
 use crate::vocab::rng::Rng;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
@@ -39,6 +40,19 @@ pub struct SimulateArgs {
     /// Codes of pre-printed levels that belong together: a table, its first line names the levels, the innermost first
     #[arg(long, value_name = "FILE")]
     pub related: Option<PathBuf>,
+    /// Loopback address of a control port, where knobs of devices are turned; port 0 takes a free one
+    ///
+    /// One JSON object a line: {"op":"devices"} answers every device with its knobs, {"op":"turn","device":"ijp1",
+    /// "knob":"starve","ms":2000} turns one. Knobs: silent, mute-next, late, link-loss, power-cycle, split, glue, duplicate;
+    /// of printers nak-next, drop-buffer, starve, fault, jam; of readers stale-frame; of I/O modules nak-next, jam, stuck
+    /// ("station" names one gate).
+    #[arg(long, value_name = "IP:PORT", value_parser = loopback)]
+    pub control: Option<SocketAddr>,
+}
+
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr = text.parse().map_err(|_| "write IP:PORT, as 127.0.0.1:0".to_string())?;
+    if address.ip().is_loopback() { Ok(address) } else { Err("the control port is for this machine only: take 127.0.0.1".into()) }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -73,8 +87,12 @@ pub fn simulate(config: &Config, profiles: &Profiles, args: &SimulateArgs, wall_
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(SimulateError::Runtime)?;
     let fed = runtime.block_on(async {
         let stop = stopped().map_err(SimulateError::Runtime)?;
-        let doors = Doors::open(config).await?;
-        say(&json!({"ready": true}))?;
+        let mut doors = Doors::open(config).await?;
+        let mut ready = json!({"ready": true});
+        if let Some(at) = args.control {
+            ready["control"] = doors.open_control(at).await?.to_string().into();
+        }
+        say(&ready)?;
         play(doors, rig, world, &config.socket, &args.truth, wall_us(), stop).await
     })?;
     say(&json!({"done": true, "fed": fed}))?;
@@ -150,6 +168,9 @@ impl Scene for World {
     }
     fn says(&mut self) -> Option<Value> {
         self.operator_says()
+    }
+    fn turn(&mut self, request: &Value, bench: &mut Rig) -> Result<Value, Refusal> {
+        self.turn(request, bench)
     }
 }
 

@@ -1,10 +1,11 @@
 //! The one task that owns devices and world: it takes what the links bring, lets time run, and sends what is said.
 
 use super::pty::{Look, Pty};
-use super::{Doors, SimulateError, carrier, person};
+use super::{Doors, SimulateError, carrier, knobs, person};
 use crate::sim::bench::Bench;
 use crate::sim::emul::{Emission, Link};
 use crate::sim::rig::Rig;
+use crate::sim::world::Refusal;
 use crate::vocab::DeviceNo;
 use crate::vocab::time::MS;
 use serde_json::Value;
@@ -14,11 +15,13 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 /// Longest time between two steps of the world.
 const TICK_US: u64 = 5 * MS;
+/// Longest time between two looks at a terminal that somebody has open.
+const LOOK_US: u64 = MS;
 /// A step later than this is a lag.
 const LATE_US: u64 = 20 * MS;
 /// News that may wait; more waits in the sockets.
@@ -45,16 +48,34 @@ pub trait Scene {
     fn hears(&mut self, line: Option<&Value>);
     /// What the operator asks of the daemon next.
     fn says(&mut self) -> Option<Value>;
+    /// A knob on the control port is turned.
+    fn turn(&mut self, request: &Value, bench: &mut Rig) -> Result<Value, Refusal>;
 }
 
 /// What the carriers bring.
 #[derive(Debug)]
 pub(super) enum News {
-    Opened { device: DeviceNo, link: Link, out: mpsc::Sender<Vec<u8>> },
-    Bytes { device: DeviceNo, link: Link, bytes: Vec<u8> },
-    Closed { device: DeviceNo, link: Link },
+    Opened {
+        device: DeviceNo,
+        link: Link,
+        out: mpsc::Sender<Vec<u8>>,
+    },
+    Bytes {
+        device: DeviceNo,
+        link: Link,
+        bytes: Vec<u8>,
+    },
+    Closed {
+        device: DeviceNo,
+        link: Link,
+    },
     Heard(Value),
     DaemonGone,
+    /// A line on the control port.
+    Asked {
+        request: Value,
+        answer: oneshot::Sender<Value>,
+    },
 }
 
 struct Stage<S> {
@@ -96,6 +117,9 @@ pub async fn play<S: Scene>(
     for (device, host, port) in doors.dialled {
         tasks.spawn(carrier::dial(host, port, device, news_in.clone()));
     }
+    if let Some(listener) = doors.control {
+        tasks.spawn(knobs::listen(listener, news_in.clone()));
+    }
     tasks.spawn(person::attend(socket.into(), news_in, asked));
     let truth = Truth { file, path: truth.into() };
     let terminals = doors.terminals;
@@ -104,7 +128,7 @@ pub async fn play<S: Scene>(
     let mut step_us = stage.now_us();
     stage.scene.begin(wall_us, step_us);
     loop {
-        let wake_us = stage.rig.deadline().map_or(step_us, |d| d.min(step_us));
+        let wake_us = stage.rig.deadline().map_or(step_us, |d| d.min(step_us)).min(stage.look_us());
         let wake = tokio::time::Instant::from_std(stage.began + Duration::from_micros(wake_us));
         tokio::select! {
             biased;
@@ -148,6 +172,11 @@ impl<S: Scene> Stage<S> {
         self.began.elapsed().as_micros() as u64 + 1
     }
 
+    /// When terminals must be looked at: a pty tells nobody of its bytes.
+    fn look_us(&self) -> u64 {
+        if self.terminals.iter().any(Pty::is_open) { self.now_us() + LOOK_US } else { u64::MAX }
+    }
+
     fn take(&mut self, news: News) {
         let now_us = self.now_us();
         match news {
@@ -170,6 +199,21 @@ impl<S: Scene> Stage<S> {
             }
             News::Heard(line) => self.scene.hears(Some(&line)),
             News::DaemonGone => self.scene.hears(None),
+            News::Asked { request, answer } => {
+                let id = &request["id"];
+                let said = match self.scene.turn(&request, &mut self.rig) {
+                    Ok(mut said) => {
+                        if !id.is_null() {
+                            said["id"] = id.clone();
+                        }
+                        said["ok"] = true.into();
+                        said
+                    }
+                    Err((code, message, act)) => knobs::refused(id, code, &message, &act),
+                };
+                // Who asked may have gone.
+                let _ = answer.send(said);
+            }
         }
     }
 

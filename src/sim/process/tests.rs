@@ -77,6 +77,12 @@ impl Scene for Script {
     fn says(&mut self) -> Option<Value> {
         self.says.pop_front()
     }
+    fn turn(&mut self, request: &Value, _bench: &mut Rig) -> Result<Value, crate::sim::world::Refusal> {
+        match request["knob"].as_str() {
+            Some("heard") => Ok(json!({"now_us": self.now_us})),
+            _ => Err(("unknown-knob", "no such knob".into(), "use one of: heard".into())),
+        }
+    }
 }
 
 /// The contract's line in a folder, on ports that the machine chooses.

@@ -1,5 +1,7 @@
 //! The two halves of every protocol, each written from the documents alone, meet on virtual time.
 
+mod commanded;
+
 use super::*;
 use crate::config::Config;
 use crate::vocab::plan::PointKind;
@@ -279,8 +281,20 @@ fn frames_are_what_was_seen() {
 
 #[test]
 fn a_module_is_polled_written_and_comes_out_of_its_safe_state() {
-    for settings in ["", "settings = { base = 16, unit = 3 }\n", "settings = { safe_state_base = 4112, safe_clear_base = 4128 }\n"] {
-        let text = with("address = \"tcp://127.0.0.1:15020\"\n", &format!("address = \"tcp://127.0.0.1:15020\"\n{settings}"));
+    const TCP: &str = "address = \"tcp://127.0.0.1:15020\"\n";
+    let serial = |profile: &str, rest: &str| format!("profile = \"{profile}\"\naddress = \"serial://io1.tty?baud={rest}\n");
+    let tcp = |profile: &str, settings: &str| format!("profile = \"{profile}\"\n{TCP}{settings}\n");
+    for settings in [
+        tcp("modbus-io", ""),
+        tcp("modbus-io", "settings = { base = 16, unit = 3 }"),
+        tcp("modbus-io", "settings = { safe_state_base = 4112, safe_clear_base = 4128 }"),
+        tcp("modbus-io", "settings = { base = 1, input_base = 7, output_base = 64, counter_base = 9, word_order = \"low-first\" }"),
+        tcp("moxa-iologik-e1200", "settings = { safe_state_base = 4112, safe_state_kind = \"input\", safe_clear_base = 4128 }"),
+        tcp("modbus-rtu-io", "settings = { unit = 4 }"),
+        serial("modbus-rtu-io", "115200\""),
+        serial("modbus-rtu-io", "38400&parity=e\"\nsettings = { unit = 247, safe_state_base = 4112, safe_clear_base = 4128 }"),
+    ] {
+        let text = with(tcp("modbus-io", "").trim_end(), settings.trim_end());
         let mut m = Meeting::new(&text, "io1", 5);
         m.pass(SECOND);
         let permit = m.plan.run_permit.unwrap().output;
@@ -317,130 +331,64 @@ fn a_module_is_polled_written_and_comes_out_of_its_safe_state() {
     }
 }
 
-/// The line with another item printer.
-fn printed_by(profile: &str, settings: &str) -> String {
-    with("profile = \"domino-codenet\"", &format!("profile = \"{profile}\""))
-        .replace("settings = { depth = 8, ack_char = \"A\" }", &format!("settings = {settings}"))
-}
-
-const COMMANDED: [(&str, &str, u32); 4] =
-    [("videojet-wsi", "{}", 1), ("videojet-zipher", "{ depth = 4 }", 4), ("videojet-zipher", "{}", 1), ("bestcode-one-to-one", "{}", 4)];
-
 #[test]
-fn commanded_printers_print_every_code_once_and_in_order() {
-    for (profile, settings, depth) in COMMANDED {
-        let mut m = Meeting::new(&printed_by(profile, settings), "ijp1", 7);
-        m.order(arm(Some("BOTTLE")));
-        m.pass(3 * SECOND);
-        let told = m.told();
-        assert!(told.iter().any(|r| matches!(r, Report::Ready { .. })), "{profile}: {told:?}");
-        for n in 0..depth + 2 {
-            let (code, bytes) = code(n);
-            m.order(Order::Print { code, bytes });
-        }
-        let (mut next, mut taken, mut printed) = (depth + 2, 0, 0);
-        for n in 0..40 {
-            m.pass(100 * MS);
-            assert_eq!(m.rig.print(m.device, m.now_us), Some(code(n).1), "{profile} {settings}");
-            let (code, bytes) = code(next);
-            next += 1;
-            m.order(Order::Print { code, bytes });
-            m.pass(100 * MS);
-            for r in m.told() {
-                match r {
-                    Report::Taken { code: c } => {
-                        assert_eq!(c, self::code(taken).0, "{profile}");
-                        taken += 1;
-                    }
-                    Report::Printed { count } => printed += count,
-                    other => panic!("{profile}: {other:?}"),
-                }
+fn a_second_master_of_a_module_is_noticed_and_a_guest_that_reads_is_not() {
+    for serial in [false, true] {
+        let module = "profile = \"modbus-io\"\naddress = \"tcp://127.0.0.1:15020\"";
+        let rtu = "profile = \"modbus-rtu-io\"\naddress = \"serial://io1.tty?baud=115200\"";
+        let text = if serial { with(module, rtu) } else { LINE.to_string() };
+        let mut m = Meeting::new(&text, "io1", 5);
+        m.pass(SECOND);
+        let permit = m.plan.run_permit.unwrap().output.number;
+        let beat = |m: &mut Meeting, times: u32| {
+            for _ in 0..times {
+                m.order(Order::Output { number: permit, on: true });
+                m.order(Order::Output { number: 0, on: false });
+                m.pass(100 * MS);
             }
-        }
-        assert_eq!((taken, printed), (40 + depth, 40), "{profile}");
+        };
+        let overwritten = |m: &mut Meeting| m.told().into_iter().filter(|r| matches!(r, Report::Overwritten { .. })).collect::<Vec<_>>();
+        beat(&mut m, 20);
+        let guest = Link(900);
+        m.rig.connected(m.device, guest, m.now_us);
+        let says = |m: &mut Meeting, function: u8, value: u8| {
+            let pdu = [1, function, 0, permit as u8, 0, value];
+            let bytes = if serial { [&pdu[..], &crc(&pdu)].concat() } else { [&[0, 7, 0, 0, 0, 6][..], &pdu].concat() };
+            m.rig.received(m.device, guest, &bytes, m.now_us);
+        };
+        says(&mut m, 1, 1);
+        beat(&mut m, 5);
+        assert_eq!(overwritten(&mut m), []);
+        says(&mut m, 5, 0);
+        beat(&mut m, 3);
+        assert_eq!(overwritten(&mut m), [Report::Overwritten { number: permit, on: false }], "serial: {serial}");
+        assert!(m.rig.output(m.plan.run_permit.unwrap().output), "it is written again as it was wanted");
     }
 }
 
-/// A print told twice is the line's to notice (`Line::printed`): things cannot follow so closely.
-///
-/// Lost links, silences, late and torn answers: no code leaves twice, none is told as printed that was not inked, and the
-/// printer comes back.
-#[test]
-fn commanded_printers_in_trouble_are_sent_no_code_twice_and_come_back() {
-    const TROUBLES: [Trouble; 8] = [
-        Trouble::LinkLoss { ms: 300 },
-        Trouble::PowerCycle { ms: 900 },
-        Trouble::Silence,
-        Trouble::Refuse,
-        Trouble::LateAck { ms: 400 },
-        Trouble::Split { ms: 30 },
-        Trouble::Glue,
-        Trouble::Fault { ms: 700 },
-    ];
-    for seed in 0..80 {
-        let (profile, settings, _) = COMMANDED[seed as usize % 4];
-        let mut m = Meeting::new(&printed_by(profile, settings), "ijp1", seed);
-        let mut rng = Rng::new(seed);
-        m.order(arm(Some("BOTTLE")));
-        m.pass(3 * SECOND);
-        let (mut next, mut window, mut inked, mut back) = (0u32, VecDeque::new(), BTreeSet::new(), 0);
-        // Its last code again, with its event on the way while a new code is taken: nobody can tell the two apart.
-        let (mut repeated, mut happened) = (0, Vec::new());
-        for round in 0..300 {
-            if round < 200 && rng.chance(100_000) {
-                let what = TROUBLES[rng.below(8) as usize];
-                m.rig.trouble(m.device, what, m.now_us);
-                happened.push((round, what));
-            }
-            for r in m.told() {
-                match r {
-                    Report::Taken { code } => window.push_back(code),
-                    Report::Ready { .. } | Report::Down { .. } | Report::OutOfStep { .. } | Report::Cleared => window.clear(),
-                    Report::Printed { count } => {
-                        for _ in 0..count {
-                            let c: CodeRef = window.pop_front().expect("no more prints than codes taken");
-                            let again = repeated > 0 && round - repeated < 4;
-                            let late = || happened.iter().rev().take(3).collect::<Vec<_>>();
-                            assert!(
-                                again || inked.contains(&code(c.ordinal).1),
-                                "{profile} seed {seed}: round {round}: {c:?} was not inked ({repeated}, {:?})",
-                                late()
-                            );
-                            back += u32::from(round > 250);
-                        }
-                    }
-                    _ => {}
-                }
-            }
-            if window.len() < 3 {
-                let (code, bytes) = code(next);
-                next += 1;
-                m.order(Order::Print { code, bytes });
-            }
-            m.pass(80 * MS + rng.below(80 * MS));
-            if let Some(code) = m.rig.print(m.device, m.now_us)
-                && !inked.insert(code)
-            {
-                repeated = round;
-            }
-        }
-        for n in 0..next {
-            let bytes = code(n).1;
-            let times = m.sent.iter().filter(|s| s.windows(bytes.len()).any(|w| w == bytes)).count();
-            assert!(times <= 1, "{profile} seed {seed}: code {n} was sent {times} times");
-        }
-        let unanchored = profile == "bestcode-one-to-one";
-        assert!(back > 5 || (unanchored && inked.contains(&code(next - 10).1)), "{profile} seed {seed} comes back: {back}");
-    }
+/// Polynomial 0xA001 (Modbus over serial line 1.02, annex B).
+fn crc(bytes: &[u8]) -> [u8; 2] {
+    let step = |s: u16, _| if s & 1 == 1 { s >> 1 ^ 0xa001 } else { s >> 1 };
+    bytes.iter().fold(0xffff_u16, |sum, b| (0..8).fold(sum ^ u16::from(*b), step)).to_le_bytes()
 }
 
 #[test]
-fn a_printer_that_repeats_its_last_code_needs_a_verifying_reader() {
-    let profiles = Profiles::load(None).unwrap();
-    let bind = |name: &str, s: &_| profiles.bind(name, s).map(|b| b.traits());
-    let complaints = |text: &str| Config::parse(Path::new("line.toml"), text, &bind).map_or_else(|e| e, |_| Vec::new());
-    let text = printed_by("videojet-wsi", "{}");
-    assert!(complaints(&text).is_empty());
-    let blind = text.replace("role = \"verify\"\nlevel = \"bottle\"", "role = \"rework\"\nlevel = \"bottle\"");
-    assert!(complaints(&blind).iter().any(|c| c.what.contains("last code again")), "{:?}", complaints(&blind));
+fn a_module_times_its_pulses_itself() {
+    let address = "profile = \"modbus-io\"\naddress = \"tcp://127.0.0.1:15020\"";
+    let text = LINE.replace(address, &address.replace("modbus-io", "moxa-iologik-e1200"));
+    let text = text.replace("output = \"io1:out.0\"", "output = \"io1:pulse.0\"");
+    let mut m = Meeting::new(&text, "io1", 5);
+    m.pass(SECOND);
+    let gate = m.plan.stations.iter().find_map(|s| s.gate).unwrap();
+    assert_eq!((gate.output.kind, gate.pulse_ms), (PointKind::Pulse, 60));
+    m.order(Order::set(gate.output, true));
+    m.pass(40 * MS);
+    assert!(m.rig.output(gate.output), "it is energised");
+    m.pass(40 * MS);
+    assert!(!m.rig.output(gate.output), "and falls again without a word");
+    m.order(Order::set(gate.output, true));
+    m.pass(20 * MS);
+    m.order(Order::set(gate.output, false));
+    m.pass(20 * MS);
+    assert!(!m.rig.output(gate.output), "or at one, before its time");
 }

@@ -48,6 +48,17 @@ pub struct ShiftHow {
     pub line: String,
     /// Bottles and boxes are pre-printed, in rows that belong together.
     pub related: bool,
+    /// Knobs of devices, one of which is turned every few seconds while the line runs.
+    pub turns: Vec<Turn>,
+}
+
+/// A knob (`world::knobs`) of a device, turned for a time between these two.
+#[derive(Clone, Copy, Debug)]
+pub struct Turn {
+    pub device: &'static str,
+    pub knob: &'static str,
+    pub least_ms: u32,
+    pub most_ms: u32,
 }
 
 impl Default for ShiftHow {
@@ -62,6 +73,7 @@ impl Default for ShiftHow {
             instant: false,
             line: LINE.into(),
             related: false,
+            turns: Vec::new(),
         }
     }
 }
@@ -193,6 +205,7 @@ impl<L: Law, O: Opener> Shift<L, O> {
         let mut start_at = self.now_us + SECOND;
         let mut back_at: Option<u64> = None;
         let mut started = false;
+        let mut turn_at = self.now_us + 3 * SECOND;
         while self.world.done().is_none() {
             if self.now_us > limit {
                 let why = self.host.as_ref().map(|h| format!("{:?}", h.line.summary().alarms)).unwrap_or_default();
@@ -221,6 +234,10 @@ impl<L: Law, O: Opener> Shift<L, O> {
                 self.crash()?;
                 back_at = Some(self.now_us + self.rng.below(5 * SECOND));
             }
+            if started && self.now_us >= turn_at && !self.how.turns.is_empty() {
+                turn_at = self.now_us + 2 * SECOND + self.rng.below(6 * SECOND);
+                self.turn()?;
+            }
             if clock_next < clock_steps.len() && self.now_us >= clock_steps[clock_next] && self.host.is_some() {
                 clock_next += 1;
                 let by = (3 + self.rng.below(3_600)) as i64 * 1_000_000 * if self.rng.chance(500_000) { 1 } else { -1 };
@@ -242,6 +259,13 @@ impl<L: Law, O: Opener> Shift<L, O> {
         }
         let ended = self.end();
         self.finish(crashes, ended)
+    }
+
+    fn turn(&mut self) -> Result<(), String> {
+        let Turn { device, knob, least_ms, most_ms } = self.how.turns[self.rng.below(self.how.turns.len() as u64) as usize];
+        let ms = u64::from(least_ms) + self.rng.below(u64::from(most_ms - least_ms) + 1);
+        let request = serde_json::json!({"op": "turn", "device": device, "knob": knob, "ms": ms});
+        self.world.turn(&request, &mut self.rig).map(drop).map_err(|(_, why, act)| format!("{why}: {act}"))
     }
 
     /// Completes the job (voiding what stays open) and stops in order.

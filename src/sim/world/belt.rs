@@ -58,6 +58,10 @@ pub enum Later {
     BackOn {
         eye: usize,
     },
+    /// What lay in the mouth of this eye's bin is gone.
+    Unblock {
+        eye: usize,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,6 +20,9 @@ pub struct EyeLive {
     pub trail_us: u64,
     /// The next thing may come no earlier.
     free_us: u64,
+    /// Its gate rejects nothing before; something lies in the mouth of its bin until then (0: nothing).
+    pub stuck_until_us: u64,
+    pub blocked_until_us: u64,
     /// At a sequence eye: things past the gate before it.
     pub coming: VecDeque<ThingNo>,
 }
@@ -171,7 +174,8 @@ impl World {
         self.stirred_us = self.now_us;
         let place = &self.lay.eyes[eye];
         let gate = place.gate.as_ref().expect("a gate act belongs to a gated eye");
-        let pass = bench.output(gate.output) == (gate.polarity == Polarity::Pass) || self.plot_stuck(thing);
+        let pass =
+            bench.output(gate.output) == (gate.polarity == Polarity::Pass) || self.stands_still(eye, thing) || self.plot_stuck(thing);
         let place = &self.lay.eyes[eye];
         let gate = place.gate.as_ref().expect("a gate act belongs to a gated eye");
         let (id, name, out) = (&place.id, self.things.name(thing), if pass { "pass" } else { "reject" });

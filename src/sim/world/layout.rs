@@ -124,7 +124,7 @@ impl Layout {
             label_printers: printers(plan, true),
             item_printers: printers(plan, false),
             readers: Vec::new(),
-            modules: plan.devices.iter().filter(|d| d.traits == Traits::Io).map(|d| d.no).collect(),
+            modules: plan.devices.iter().filter(|d| d.traits.is_io()).map(|d| d.no).collect(),
             spacing_us: 0,
             jitter_us: 0,
         };

@@ -15,6 +15,7 @@ mod drive;
 mod eyes;
 mod faults;
 mod hands;
+mod knobs;
 mod labels;
 mod layout;
 mod operator;
@@ -23,6 +24,7 @@ mod things;
 mod truth;
 
 pub use faults::Faults;
+pub use knobs::Refusal;
 
 use super::bench::Bench;
 use crate::vocab::plan::CodeSource;
@@ -166,6 +168,7 @@ impl World {
             self.belt_input(false, now_us, bench);
         }
         self.advance(now_us, bench);
+        self.clear_mouths(bench);
         self.watch_modules(bench);
         self.watch_permit(bench);
         self.take_labels(bench);
@@ -261,9 +264,16 @@ impl World {
 
     fn late(&mut self, what: Later, bench: &mut impl Bench) {
         match what {
+            // A fall is not seen behind what lies there already.
+            Later::Input { point, .. } if self.blocked(point) => {}
             Later::Input { point, on } => bench.input(point, on, self.now_us),
             Later::Jerk { by_us } => self.jerk(by_us, bench),
             Later::BackOff { eye } => self.eye_back_off(eye, bench),
+            Later::Unblock { eye } => {
+                if self.eyes[eye].blocked_until_us <= self.now_us {
+                    self.unblock(eye, bench);
+                }
+            }
             Later::BackOn { eye } => self.eye_back_on(eye, bench),
         }
     }

@@ -18,8 +18,20 @@ const LOOK_US: u64 = 1_000 * MS;
 const RETRY_US: u64 = 1_500 * MS;
 
 /// Holds that the operator ends when nothing else is wrong.
-const RESUMABLE: &[&str] =
-    &["restart", "consecutive-rejects", "device-down", "pool-empty", "writer-slow", "out-of-step", "gate-late", "io-slow", "counter-jump"];
+const RESUMABLE: &[&str] = &[
+    "restart",
+    "consecutive-rejects",
+    "device-down",
+    "pool-empty",
+    "writer-slow",
+    "out-of-step",
+    "gate-late",
+    "io-slow",
+    "counter-jump",
+    "gate-stuck",
+    "encoder-lost",
+    "io-overwritten",
+];
 /// Alarms under which the operator touches nothing.
 const SERIOUS: &[&str] = &["disk-full", "restored"];
 
@@ -40,6 +52,8 @@ pub struct Operator {
     /// Every new number, and the void ones it replaces one after the other, in hex. Never forgotten: a crash may hide
     /// what became of the one before.
     instead_of: BTreeMap<String, Vec<String>>,
+    /// Stations whose gate was taken back, and whose mouth is to be cleared.
+    pub(super) cleared: Vec<String>,
     /// The job is on its way out: what is given up now is left as it is.
     ending: bool,
 }
@@ -293,6 +307,14 @@ impl World {
             }
             return;
         }
+        let stuck: Vec<String> = names.iter().filter_map(|a| a.strip_prefix("gate-stuck:")).map(String::from).collect();
+        let taken_back = |station: &String| names.iter().any(|a| a.strip_prefix("gate-retracted:") == Some(station.as_str()));
+        if let Some(station) = stuck.iter().find(|s| !taken_back(s)) {
+            self.operator.say(json!({"op": "station.retract", "station": station}));
+            self.operator.busy_until = self.now_us + LOOK_US;
+            return;
+        }
+        self.operator.cleared.extend(stuck);
         let reason = s["state"]["reason"].as_str().unwrap_or("restart");
         let up = s["devices"].as_array().into_iter().flatten().all(|d| d["link"] == "up");
         let serious = names.iter().any(|a| SERIOUS.contains(&a.split(':').next().unwrap_or(a)));

@@ -31,7 +31,7 @@ fn profiles(name: &str, _: &BTreeMap<String, Setting>) -> Result<Traits, Vec<Str
     Ok(match name {
         "domino-codenet" => Traits::Printer(printer(false)),
         "zebra-zpl" => Traits::Printer(printer(true)),
-        "modbus-io" => Traits::Io,
+        "modbus-io" => Traits::Io(crate::vocab::plan::IoTraits::default()),
         _ => Traits::Reader(ReaderTraits::default()),
     })
 }

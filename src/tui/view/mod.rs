@@ -256,6 +256,10 @@ fn help(lang: Lang, commands: bool) -> Vec<String> {
                 "c  工位错位后：取走箱子和来料，再确认已清空。",
                 "c  after a station lost step: empty its parent and what is on the way, then say so.",
             ),
+            lang.of(
+                "g  剔除口卡住（先暂停）：收回剔除器。 n  关掉喇叭。",
+                "g  a reject is stuck (hold first): take its gate back.  n  silence the horn.",
+            ),
             lang.of("t  系统时间校准以后：重新信任时钟。", "t  after the system's time was set: trust the clock again."),
         ]);
     }

@@ -425,7 +425,7 @@ impl Conversation for Commands {
                 self.let_go();
                 self.disarm_wanted = self.is_open();
             }
-            Order::Output { .. } | Order::Trigger { .. } | Order::Verdict { .. } => {}
+            Order::Output { .. } | Order::Pulse { .. } | Order::Trigger { .. } | Order::Verdict { .. } => {}
         }
         self.advance(now_us);
     }

@@ -149,20 +149,23 @@ fn order(text: &str) -> Result<Order, String> {
         }
         "clear" => Ok(Order::Clear),
         "disarm" => Ok(Order::Disarm),
-        "output" => {
-            let (n, on) = rest.split_once(' ').ok_or("output N on|off")?;
-            let number = n.parse().map_err(|_| "output N on|off")?;
-            match on {
-                "on" | "off" => Ok(Order::Output { number, on: on == "on" }),
-                _ => Err("output N on|off".into()),
-            }
+        "output" | "pulse" => {
+            let wrong = || format!("{word} N on|off");
+            let (n, on) = rest.split_once(' ').ok_or_else(wrong)?;
+            let number = n.parse().map_err(|_| wrong())?;
+            let on = match on {
+                "on" => true,
+                "off" => false,
+                _ => return Err(wrong()),
+            };
+            Ok(if word == "pulse" { Order::Pulse { number, on } } else { Order::Output { number, on } })
         }
         "trigger" => Ok(Order::Trigger { window_ms: rest.parse().map_err(|_| "trigger MS")? }),
         "verdict" => match rest {
             "good" | "bad" => Ok(Order::Verdict { good: rest == "good", frame_us: 0 }),
             _ => Err("verdict good|bad".into()),
         },
-        _ => Err(format!("{word} is no order: arm, print, clear, disarm, output, trigger, verdict")),
+        _ => Err(format!("{word} is no order: arm, print, clear, disarm, output, pulse, trigger, verdict")),
     }
 }
 

@@ -22,7 +22,7 @@ fn play(text: &str) -> Result<Transcript, String> {
     let all = Profiles::load(None).expect("shipped profiles load");
     let t = Transcript::parse(text).map_err(|w| w.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
     let bound = all.bind(&t.profile, &t.settings()).map_err(|e| e.join("; "))?;
-    let place = Place { serial: t.serial, points: Points { inputs: t.inputs.clone(), counters: t.counters.clone() } };
+    let place = Place { serial: t.serial, baud: 0, points: Points { inputs: t.inputs.clone(), counters: t.counters.clone() } };
     t.replay(&mut *converse_at(&bound, place)).map_err(|w| w.to_string())?;
     Ok(t)
 }

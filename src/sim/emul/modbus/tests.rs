@@ -6,7 +6,7 @@ use crate::vocab::code::unhex;
 const L: Link = Link::FIRST;
 
 fn module(how: impl FnOnce(&mut ModbusHow)) -> Modbus {
-    let mut h = ModbusHow { unit: 1, base: 0, points: 32, watchdog_ms: None, safe_state_base: None, safe_clear_base: None };
+    let mut h = ModbusHow { unit: 1, points: 32, ..ModbusHow::default() };
     how(&mut h);
     let mut m = Modbus::new(h, Rng::new(5));
     m.connected(L, 0);
@@ -155,4 +155,104 @@ fn a_silent_module_has_obeyed() {
     m.trouble(Trouble::Silence, 0);
     assert!(ask(&mut m, 0, "00 01 00 00 00 06 01 05 00 03 FF 00").is_empty());
     assert!(m.output(3));
+}
+
+#[test]
+fn rtu_answers_its_unit_alone_and_only_what_came_whole() {
+    let mut m = module(|h| (h.rtu, h.unit) = (Some(9_600), 7));
+    let whole = |hex: &str| [bytes(hex), rtu::crc(&bytes(hex)).to_vec()].concat();
+    let mut say = |b: &[u8], now_us: u64| {
+        m.received(L, b, now_us);
+        answers(&mut m, now_us)
+    };
+    let write = whole("07 05 00 03 FF 00");
+    assert_eq!(say(&write, 0), write, "an echo");
+    assert_eq!(say(&whole("07 01 00 00 00 08"), 30_000), whole("07 01 01 08"));
+    assert_eq!(say(&whole("07 0F 00 00 00 04 01 05"), 60_000), whole("07 0F 00 00 00 04"));
+    assert_eq!(say(&whole("07 01 13 88 00 02"), 90_000), whole("07 81 02"), "unmapped");
+    assert_eq!(say(&whole("07 2B 0E"), 120_000), whole("07 AB 01"), "unknown function");
+    assert_eq!(say(&whole("08 01 00 00 00 08"), 150_000), Vec::<u8>::new(), "for another unit");
+    let mut garbled = write.clone();
+    garbled[3] ^= 1;
+    assert_eq!(say(&garbled, 180_000), Vec::<u8>::new(), "garbled");
+    assert_eq!(say(&write[..5], 210_000), Vec::<u8>::new(), "half");
+    assert_eq!(say(&write, 300_000), write, "and the half is forgotten");
+    assert_eq!(say(&write[..5], 330_000), Vec::<u8>::new(), "half");
+    assert_eq!(say(&write[5..], 331_000), write, "the rest follows at once");
+}
+
+#[test]
+fn a_pulse_ends_by_itself_and_an_output_is_what_was_written_last() {
+    let mut m = module(|h| (h.pulse_base, h.pulses_ms) = (Some(64), [(2, 40)].into()));
+    ask(&mut m, 0, "00 01 00 00 00 06 01 05 00 42 FF 00");
+    assert!(m.output(2));
+    assert_eq!(m.deadline(), Some(40_000));
+    m.due(39_999);
+    assert!(m.output(2));
+    m.due(40_000);
+    assert!(!m.output(2));
+    ask(&mut m, 50_000, "00 02 00 00 00 06 01 05 00 42 FF 00");
+    ask(&mut m, 60_000, "00 03 00 00 00 06 01 05 00 02 FF 00");
+    m.due(200_000);
+    assert!(m.output(2), "written, no pulse any more");
+}
+
+/// The shipped transcripts of I/O modules, with the module's side played by this one: what it is asked there it answers
+/// as they say. Left out: faults (refusals, noise, garbled telegrams), which a module has for reasons of its own.
+#[test]
+fn it_answers_as_the_transcripts_say() {
+    use crate::profile::Profiles;
+    use crate::wire::transcript::{Step, Transcript};
+    const MODULES: [&str; 3] = ["modbus-io", "modbus-rtu-io", "moxa-iologik-e1200"];
+    let mut answered = std::collections::BTreeMap::<String, usize>::new();
+    for e in std::fs::read_dir("firmware-profiles/transcripts").unwrap() {
+        let t = Transcript::parse(&std::fs::read_to_string(e.unwrap().path()).unwrap()).unwrap();
+        // Nobody else writes to this one.
+        let overwritten = t.steps.iter().any(|(_, s)| matches!(s, Step::Expect(e) if e.starts_with("overwritten")));
+        if overwritten || !MODULES.contains(&t.profile.as_str()) {
+            continue;
+        }
+        let bound = Profiles::load(None).unwrap().bind(&t.profile, &t.settings()).unwrap();
+        let how = ModbusHow { watchdog_ms: None, ..crate::sim::rig::module_how(&bound, t.serial.then_some(9_600)) };
+        let mut m = Modbus::new(ModbusHow { points: 16, ..how }, Rng::new(5));
+        m.connected(L, 0);
+        let (mut now_us, mut asked) = (0, None);
+        for (i, (line, step)) in t.steps.iter().enumerate() {
+            now_us += 50_000;
+            match step {
+                // What the poll will show is what the module sees.
+                Step::Host(request) => {
+                    let shown =
+                        t.steps[i..].iter().find_map(|(_, s)| if let Step::Expect(x) = s { x.strip_prefix("polled ") } else { None });
+                    for word in shown.unwrap_or_default().split(' ') {
+                        let number = |w: &str| w.parse::<usize>().unwrap();
+                        match word.split_once('=') {
+                            Some((p, v)) if p.starts_with("in.") => m.inputs[number(&p[3..])] = v == "1",
+                            Some((p, v)) if p.starts_with("cnt.") => m.counters[number(&p[4..])] = v.parse().unwrap(),
+                            _ => m.safe |= word == "safe",
+                        }
+                    }
+                    asked = Some(request.clone());
+                }
+                Step::Device(answer) => {
+                    let Some(request) = asked.take() else { continue };
+                    let whole = match t.steps.get(i + 1) {
+                        Some((_, Step::Device(rest))) => [answer.clone(), rest.clone()].concat(),
+                        _ => answer.clone(),
+                    };
+                    let function = usize::from(!t.profile.contains("rtu")) * 6 + 1;
+                    let rtu_fault = t.profile.contains("rtu") && rtu::crc(&whole[..whole.len() - 2]) != whole[whole.len() - 2..];
+                    if whole[function] & 0x80 != 0 || rtu_fault {
+                        continue;
+                    }
+                    m.received(L, &request, now_us);
+                    assert_eq!(answers(&mut m, now_us), whole, "{} line {line}", t.source);
+                    *answered.entry(t.profile.clone()).or_default() += 1;
+                }
+                Step::HangUp => asked = None,
+                _ => {}
+            }
+        }
+    }
+    assert!(MODULES.iter().all(|p| answered.get(*p).is_some_and(|n| *n >= 5)), "{answered:?}");
 }
