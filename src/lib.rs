@@ -10,8 +10,8 @@
 //!
 //! | promise | says | tested, beside the seeded shift (`tests/it/shift.rs`) and kill -9 (`tests/kill.rs`) |
 //! |---|---|---|
-//! | *once-inked* | the bytes of a code leave for a printer at most once; *sent* is committed before the first byte | `ink_before_book` in `tests/it/shift.rs`; `src/wire/fuzz.rs`; an older copy put back: `tests/it/refusals.rs` |
-//! | *doubt-is-final* | a code whose fate is unknown is never sent again; only a read in a passage makes it verified | `a_doubtful_code_sent_again` in `tests/it/shift.rs`; `src/line/tests/boots.rs` |
+//! | *once-inked* | the bytes of a code leave for a printer at most once; *sent* is committed before the first byte | `ink_before_book` in `tests/it/shift.rs`; `src/wire/fuzz.rs`; every printer's profile: `src/sim/soak/mod.rs`; an older copy put back: `tests/it/refusals.rs` |
+//! | *doubt-is-final* | a code whose fate is unknown is never sent again; only a read in a passage makes it verified | `a_doubtful_code_sent_again` in `tests/it/shift.rs`; `src/line/tests/boots.rs`; what a lost printer proves: `src/sim/soak/told.rs` |
 //! | *one-parent* | an item is in at most one parent; a parent is sealed in one transaction with verified children | `src/line/tests/packing.rs`; `src/audit/damages/things.rs` |
 //! | *ack-after-disk* | whatever says "done" to the outside says it after the commit that holds it; a reject waits for nothing | `acknowledgement_before_commit` in `tests/it/shift.rs`; `src/line/tests/verdicts.rs`; `src/floor/owner/tests.rs` |
 //! | *balance* | codes by state add up to the codes received; passages decided and open add up to the trigger's count | `src/audit/damages/book.rs`; `completing_settles_everything_by_name` in `src/line/tests/boots.rs` |
@@ -90,7 +90,8 @@
 //! 3. The printer's conversation ([`wire::Conversation`]) is armed; [`vocab::Event::Sent`] is committed, its pack's mark
 //!    before it (`src/ledger/marks.rs`), then its bytes leave. The window is bounded by the printer's buffer plus
 //!    feed-ahead, and by [`max_burn`](vocab::plan::Limits::max_burn).
-//! 4. "Printed" comes by whatever that printer offers. Silence or reset makes doubt ([`vocab::Doubt`]).
+//! 4. "Printed" comes by whatever that printer offers. Silence or reset makes doubt ([`vocab::Doubt`]), but for what a
+//!    printer can prove when it is back (`src/wire/commands/reconcile.rs`).
 //! 5. The trigger opens a passage (`src/line/passage.rs`), the frame brings codes, the verdict leaves
 //!    (`src/line/judge.rs`): a reject now, a release by the gate only when the verdict is on disk (`src/line/gate.rs`; what never
 //!    arrives in the bin: `src/line/mouth.rs`; what the hall sees of the line: `src/line/tower.rs`).

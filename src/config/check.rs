@@ -139,7 +139,8 @@ fn devices_fit(p: &Plan, s: &Station, say: &dyn Fn(&str, &str)) {
                     "name a printer of the other kind",
                 );
             }
-            let verified = p.stations.iter().any(|v| v.level == s.level && v.role == Role::Verify);
+            let behind = p.stations.iter().skip_while(|x| x.no != s.no);
+            let verified = behind.filter(|v| v.same_lane(s)).any(|v| v.level == s.level && v.role == Role::Verify);
             if t.repeats_on_empty && !t.label && !verified {
                 say(
                     "its printer prints its last code again when nothing new comes in time, and nobody would notice",

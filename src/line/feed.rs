@@ -9,7 +9,7 @@ use super::live::{BeltOrder, Line};
 use crate::vocab::event::Event;
 use crate::vocab::plan::{CodeSource, PrinterTraits, Role, Station, Traits};
 use crate::vocab::time::MS;
-use crate::vocab::{CodeRef, DeviceNo, Doubt, ItemState, LevelNo, Order, PackMl, Plan};
+use crate::vocab::{CodeRef, DeviceNo, Doubt, ItemState, LevelNo, Order, PackMl, Plan, StationNo};
 use std::sync::Arc;
 
 /// Codes leased at a time.
@@ -20,12 +20,17 @@ const SILENT_PASSAGES: u32 = 3;
 /// A print station whose printer puts codes on passing things.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ItemPrinter {
+    pub station: StationNo,
     pub device: DeviceNo,
     pub level: LevelNo,
     pub depth: u32,
     pub confirms: bool,
     /// It gets one code at a time, when the last one was read or was not.
     pub one_by_one: bool,
+    /// With nothing new it prints its last code again.
+    pub repeats: bool,
+    /// Things that may still come to it after the run permit went.
+    pub coasting: usize,
     /// Half the least distance of two things.
     pub gap_us: u64,
     /// Most codes in the window: what the printer holds, and enough ahead that it never waits for the disk.
@@ -43,7 +48,12 @@ pub(super) fn item_printers_of(plan: &Plan) -> Arc<[ItemPrinter]> {
         let ahead = plan.limits.feed_ahead_ms.div_ceil(spacing_ms.max(1)).max(1);
         let limit = if t.one_by_one { 1 } else { (t.depth + ahead).min(plan.limits.max_burn).max(1) as usize };
         let gap_us = u64::from(spacing_ms) * MS / 2;
-        Some(ItemPrinter { device, level: s.level, depth: t.depth, confirms: t.confirms, one_by_one: t.one_by_one, gap_us, limit })
+        // What is on its way when it is seen that nothing more comes, and what the belt carries on until it stands.
+        let stop_ms = plan.run_permit.map_or(0, |p| p.belt_stop_ms + p.heartbeat_ms);
+        let coasting = 1 + stop_ms.div_ceil(spacing_ms.max(1)) as usize;
+        let (station, repeats) = (s.no, t.repeats_on_empty);
+        let (depth, confirms, one_by_one) = (t.depth, t.confirms, t.one_by_one);
+        Some(ItemPrinter { station, device, level: s.level, depth, confirms, one_by_one, repeats, coasting, gap_us, limit })
     };
     plan.stations.iter().filter(prints).filter_map(printer).collect()
 }
@@ -77,6 +87,10 @@ impl<L: Law> Line<L> {
                 continue;
             }
             let held = w.codes.len() + w.ghosts.len();
+            if self.running() && self.runs_dry(device) {
+                let name = self.plan.level(level).name.clone();
+                self.suspend(&format!("pool-empty:{name}"));
+            }
             let room = limit.saturating_sub(held);
             // In small batches, so that a commit carries several; at once when the printer itself would run dry.
             if room == 0 || (held >= depth as usize && room * 2 < limit.saturating_sub(depth as usize)) {
@@ -89,6 +103,22 @@ impl<L: Law> Line<L> {
             self.emit(Event::Sent { device, codes: codes.clone() });
             self.windows.get_mut(&device).expect("a printer has a window").codes.extend(&codes);
             self.out.after.extend(codes.into_iter().map(|code| Effect::Print { device, code }));
+        }
+    }
+
+    /// This printer would soon print its last code again: nothing more comes, and what it has does not outlast the belt.
+    /// The line's output stops before that, and goes on by itself when there are codes again.
+    pub(super) fn runs_dry(&self, device: DeviceNo) -> bool {
+        let Some(p) = self.item_printers.iter().find(|p| p.device == device && p.repeats) else { return false };
+        let product = self.book.current_job().map_or("", |j| j.product.as_str());
+        self.windows[&device].codes.len() <= p.coasting && self.pool_left(&self.plan.level(p.level).name, product) == 0
+    }
+
+    /// A printer that repeats itself may not see a thing while it gets no codes.
+    pub(super) fn stop_repeating(&mut self, device: DeviceNo) {
+        if self.item_printers.iter().any(|p| p.device == device && p.repeats) {
+            let id = self.plan.device(device).id.clone();
+            self.suspend(&format!("printer-not-ready:{id}"));
         }
     }
 
@@ -158,7 +188,8 @@ impl<L: Law> Line<L> {
         if codes.is_empty() {
             return;
         }
-        if let Some(level) = self.level_of_printer(device) {
+        if let Some(level) = self.level_of_printer(device).filter(|l| self.item_printers.iter().filter(|p| p.level == *l).count() == 1) {
+            // Of several heads nobody knows whose thing comes first: their order is told by reads alone.
             self.orders.entry(level).or_default().codes.extend(&codes);
         }
         self.emit(Event::Printed { device, codes });
@@ -177,7 +208,7 @@ impl<L: Law> Line<L> {
         if codes.is_empty() {
             return;
         }
-        if let Some(level) = self.level_of_printer(device) {
+        if let Some(level) = self.level_of_printer(device).filter(|l| self.item_printers.iter().filter(|p| p.level == *l).count() == 1) {
             self.orders.entry(level).or_default().codes.extend(&codes);
         }
         self.emit(Event::Printed { device, codes });
@@ -188,28 +219,47 @@ impl<L: Law> Line<L> {
         self.item_printers.iter().find(|p| p.device == device).map(|p| p.level)
     }
 
-    /// A link lost. What is in the window is doubtful, unless the printer will tell which of it was printed and what is
-    /// still inside: then it waits for that.
-    pub(super) fn printer_down(&mut self, device: DeviceNo) {
-        let Some(traits) = self.printer_traits(device) else { return };
-        let tells = traits.tells_after_loss && !self.windows.get(&device).is_some_and(|w| w.clearing);
-        if !tells || self.ending.is_some() || self.stop_deadline_us.is_some() {
-            return self.printer_lost(device, Doubt::Reset);
-        }
-        self.printer_away(device);
-        // What went by meanwhile is not known.
-        if let Some(level) = self.level_of_printer(device) {
-            self.orders.insert(level, BeltOrder::default());
-        }
-    }
-
-    /// A silence, a reset: what is in the window is doubtful and stays so.
+    /// A link lost, a silence, a reset: what is in the window is doubtful and stays so.
     pub(super) fn printer_lost(&mut self, device: DeviceNo, why: Doubt) {
         if self.printer_traits(device).is_none() {
             return;
         }
         self.doubt_window(device, why);
         self.printer_away(device);
+    }
+
+    /// The link is gone. Codes of which its printer may yet tell wait for its word; all others are doubtful.
+    pub(super) fn printer_down(&mut self, device: DeviceNo) {
+        if !self.windows.get(&device).is_some_and(|w| w.unsettled) {
+            return self.printer_lost(device, Doubt::Reset);
+        }
+        let w = self.windows.get_mut(&device).expect("just seen");
+        (w.clearing, w.ghost_passages) = (false, 0);
+        self.forget_belt_order(device);
+        self.printer_away(device);
+    }
+
+    pub(super) fn unsettled(&mut self, device: DeviceNo) {
+        if let Some(w) = self.windows.get_mut(&device) {
+            w.unsettled = true;
+        }
+    }
+
+    /// What a printer that is adopted anew could tell of its window, code by code. What was credited, read or doubted
+    /// meanwhile is past that.
+    pub(super) fn reconciled(&mut self, device: DeviceNo, printed: &[CodeRef], inside: &[CodeRef]) {
+        let Some(w) = self.windows.get_mut(&device) else { return };
+        let codes: Vec<CodeRef> = w.codes.drain(..).filter(|c| self.book.state(*c) == ItemState::Sent).collect();
+        let of = |named: &[CodeRef]| codes.iter().copied().filter(|c| named.contains(c)).collect::<Vec<_>>();
+        let (printed, inside) = (of(printed), of(inside));
+        let open: Vec<CodeRef> = codes.iter().copied().filter(|c| !printed.contains(c) && !inside.contains(c)).collect();
+        (w.taken, w.unsettled, w.kept) = (inside.len(), false, true);
+        w.codes.extend(inside);
+        // Where the things went meanwhile nobody saw: the belt's order is not made of these.
+        if !printed.is_empty() {
+            self.emit(Event::Printed { device, codes: printed });
+        }
+        self.doubt(device, open, Doubt::Reset);
     }
 
     fn printer_away(&mut self, device: DeviceNo) {
@@ -223,10 +273,17 @@ impl<L: Law> Line<L> {
     }
 
     fn doubt_window(&mut self, device: DeviceNo, why: Doubt) {
-        let keeps = self.printer_traits(device).is_some_and(|t| !t.clear_on_adopt && !t.label);
         let w = self.windows.entry(device).or_default();
         let codes: Vec<CodeRef> = w.codes.drain(..).collect();
         (w.taken, w.clearing, w.ghost_passages) = (0, false, 0);
+        (w.unsettled, w.kept) = (false, false);
+        self.doubt(device, codes, why);
+        self.forget_belt_order(device);
+    }
+
+    /// Codes of a window whose fate nobody can tell; they may still take room in a buffer that nobody clears.
+    fn doubt(&mut self, device: DeviceNo, codes: Vec<CodeRef>, why: Doubt) {
+        let keeps = self.printer_traits(device).is_some_and(|t| !t.clear_on_adopt && !t.label);
         let codes: Vec<CodeRef> = codes.into_iter().filter(|c| self.book.state(*c) == ItemState::Sent).collect();
         if keeps {
             self.windows.get_mut(&device).expect("just made").ghosts.extend(&codes);
@@ -234,14 +291,21 @@ impl<L: Law> Line<L> {
         if !codes.is_empty() {
             self.emit(Event::Doubtful { device: Some(device), codes, why });
         }
+    }
+
+    /// Which thing carries which code is told by reads alone from here on.
+    fn forget_belt_order(&mut self, device: DeviceNo) {
         if let Some(level) = self.level_of_printer(device) {
             self.orders.insert(level, BeltOrder::default());
         }
     }
 
     pub(super) fn printer_ready(&mut self, device: DeviceNo, cleared: bool) {
-        // Whatever was believed to be in it before this moment is not known to be there.
-        self.doubt_window(device, if cleared { Doubt::Cleared } else { Doubt::Reset });
+        // Whatever was believed to be in it before this moment is not known to be there, unless it just said so.
+        let kept = self.windows.get_mut(&device).is_some_and(|w| std::mem::take(&mut w.kept));
+        if cleared || !kept {
+            self.doubt_window(device, if cleared { Doubt::Cleared } else { Doubt::Reset });
+        }
         if cleared {
             self.windows.get_mut(&device).expect("a printer has a window").ghosts.clear();
         }
@@ -252,23 +316,6 @@ impl<L: Law> Line<L> {
             let again: Vec<Effect> = doubtful[window..].iter().take(3).map(|code| Effect::Print { device, code: *code }).collect();
             self.out.after.extend(again);
         }
-        self.printer_stands_ready(device);
-    }
-
-    /// The printer is armed again and told what is still inside; all else of its window is doubtful.
-    pub(super) fn printer_resumed(&mut self, device: DeviceNo, inside: &[CodeRef]) {
-        let w = self.windows.entry(device).or_default();
-        let (kept, gone): (Vec<CodeRef>, Vec<CodeRef>) = w.codes.drain(..).partition(|c| inside.contains(c));
-        (w.taken, w.ghost_passages) = (kept.len(), 0);
-        w.codes = kept.into();
-        let codes: Vec<CodeRef> = gone.into_iter().filter(|c| self.book.state(*c) == ItemState::Sent).collect();
-        if !codes.is_empty() {
-            self.emit(Event::Doubtful { device: Some(device), codes, why: Doubt::Reset });
-        }
-        self.printer_stands_ready(device);
-    }
-
-    fn printer_stands_ready(&mut self, device: DeviceNo) {
         let id = self.plan.device(device).id.clone();
         if let Some(d) = self.devices.get_mut(&device) {
             (d.ready, d.trouble) = (true, None);
@@ -282,11 +329,11 @@ impl<L: Law> Line<L> {
         self.windows.get_mut(&device).expect("a printer has a window").ghosts.clear();
     }
 
-    /// Passages of a level: doubtful codes leave an uncleared buffer with them, and unread ones without any print in
+    /// Passages at a station: doubtful codes leave an uncleared buffer with them, and unread ones without any print in
     /// between tell that a buffer was lost.
-    pub(super) fn count_ghost_passages(&mut self, level: LevelNo, passages: u32) {
-        let limit = self.plan.limits.adopt_passages;
-        for p in self.item_printers().iter().filter(|p| p.level == level) {
+    pub(super) fn count_ghost_passages(&mut self, at: &Station, passages: u32) {
+        let (limit, plan) = (self.plan.limits.adopt_passages, self.plan.clone());
+        for p in self.item_printers().iter().filter(|p| p.level == at.level && plan.station(p.station).same_lane(at)) {
             let w = self.windows.get_mut(&p.device).expect("a printer has a window");
             if !w.ghosts.is_empty() {
                 w.ghost_passages += passages;
@@ -297,22 +344,32 @@ impl<L: Law> Line<L> {
         }
     }
 
-    /// An unread passage at the verify station of `level`.
-    pub(super) fn count_unread(&mut self, level: LevelNo) {
-        for &ItemPrinter { device, level: printed, confirms, one_by_one, .. } in self.item_printers().iter() {
+    /// An unread passage at a verify station, whose things come from the printers of its level and lane.
+    pub(super) fn count_unread(&mut self, station: StationNo) {
+        let plan = self.plan.clone();
+        let at = plan.station(station);
+        for &ItemPrinter { station, device, level, confirms, one_by_one, .. } in self.item_printers().iter() {
             let ready = self.devices[&device].ready;
-            if one_by_one && printed == level {
+            if one_by_one && level == at.level && plan.station(station).same_lane(at) {
                 self.doubt_window(device, Doubt::Silence);
                 continue;
             }
             let w = self.windows.get_mut(&device).expect("a printer has a window");
-            if printed != level || !confirms || !ready || w.clearing || w.taken == 0 || !w.ghosts.is_empty() {
+            if level != at.level
+                || !plan.station(station).same_lane(at)
+                || !confirms
+                || !ready
+                || w.clearing
+                || w.taken == 0
+                || !w.ghosts.is_empty()
+            {
                 continue;
             }
             w.ghost_passages += 1;
             if w.ghost_passages >= SILENT_PASSAGES {
                 (w.clearing, w.ghost_passages) = (true, 0);
                 self.order_now(device, Order::Clear);
+                self.stop_repeating(device);
             }
         }
     }

@@ -285,7 +285,7 @@ impl<L: Law> Line<L> {
         let up = self.devices.iter().all(|(no, d)| d.up && (d.ready || idle(no))) && self.counters_seen;
         let fed = self.item_printers.iter().all(|p| {
             let w = &self.windows[&p.device];
-            !w.clearing && (w.taken > 0 || !w.ghosts.is_empty())
+            !w.clearing && (w.taken > 0 || !w.ghosts.is_empty()) && !self.runs_dry(p.device)
         });
         if up && fed {
             self.move_line(PackMl::Execute, None);

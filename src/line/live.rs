@@ -47,6 +47,10 @@ pub struct Window {
     pub clearing: bool,
     /// When a print was last credited.
     pub printed_us: u64,
+    /// The link is going, and its printer may tell of these codes when it is back: none is doubtful yet.
+    pub unsettled: bool,
+    /// What is here is proven to be in the printer still: it stays when the printer is ready again uncleared.
+    pub kept: bool,
 }
 
 /// Codes in the order they go by the verify station, for telling which one an unread thing carries.
@@ -357,9 +361,10 @@ impl<L: Law> Line<L> {
             Report::NotReady { .. } => "not-ready",
             Report::Taken { .. } => "taken",
             Report::Printed { .. } | Report::PrintedTo { .. } => "printed",
-            Report::Resumed { .. } => "resumed",
             Report::Cleared => "cleared",
             Report::OutOfStep { .. } => "out-of-step",
+            Report::Unsettled => "unsettled",
+            Report::Reconciled { .. } => "reconciled",
             Report::Frame(_) => "frame",
             Report::Polled(_) => "poll",
             Report::Overwritten { .. } => "overwritten",
@@ -396,13 +401,15 @@ impl<L: Law> Line<L> {
                 let d = self.devices.get_mut(&device).expect("every device of the plan is known");
                 (d.ready, d.trouble) = (false, Some(why));
                 self.raise(format!("printer-not-ready:{id}"));
+                self.stop_repeating(device);
             }
             Report::Taken { code } => self.taken(device, code),
             Report::Printed { count } => self.printed(device, count),
             Report::PrintedTo { code } => self.printed_to(device, code),
-            Report::Resumed { inside } => self.printer_resumed(device, &inside),
             Report::Cleared => self.cleared(device),
             Report::OutOfStep { .. } => self.printer_lost(device, crate::vocab::Doubt::Silence),
+            Report::Unsettled => self.unsettled(device),
+            Report::Reconciled { printed, inside } => self.reconciled(device, &printed, &inside),
             Report::Noise { .. } => self.raise(format!("reader-noise:{id}")),
             // Gates and belt obey somebody else too: nothing passes by our word alone.
             Report::Overwritten { .. } => {

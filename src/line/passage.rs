@@ -169,7 +169,7 @@ impl<L: Law> Line<L> {
     }
 
     fn edge(&mut self, s: &Station, at_us: u64, edges: u32) {
-        self.count_ghost_passages(s.level, edges);
+        self.count_ghost_passages(s, edges);
         if s.role == Role::Pack && s.gather == Some(Gather::Sequence) {
             for _ in 0..edges {
                 let no = self.lanes.get_mut(&s.no).expect("a triggered station has a lane").number();
@@ -359,7 +359,7 @@ impl<L: Law> Line<L> {
         self.settle(station, no, false, Some(reason), seen.clone(), to);
         if reason == Reason::NoRead && seen.is_none() {
             self.unread(station, no);
-            self.count_unread(self.plan.station(station).level);
+            self.count_unread(station);
         }
         let row = &self.book.stations[&station];
         if row.rejects_in_row >= self.plan.limits.consecutive_rejects && self.running() {

@@ -6,6 +6,7 @@ mod encoders;
 mod gates;
 mod packing;
 mod packs;
+mod printers;
 mod readers;
 mod verdicts;
 mod windows;
@@ -95,7 +96,6 @@ fn plan() -> Plan {
             clear_on_adopt: true,
             label,
             repeats_on_empty: false,
-            tells_after_loss: false,
             one_by_one: false,
             labels: None,
         })

@@ -147,7 +147,6 @@ impl Bound {
                     clear_on_adopt: clears,
                     label: false,
                     repeats_on_empty: repeats,
-                    tells_after_loss: talk.is_some_and(|t| !t.resume.is_empty()),
                     one_by_one: overwrites && sources.first() == Some(&Confirmation::Read),
                     labels: None,
                 })
@@ -159,7 +158,6 @@ impl Bound {
                 clear_on_adopt: self.flag("clear_on_adopt"),
                 label: false,
                 repeats_on_empty: repeats,
-                tells_after_loss: false,
                 one_by_one: false,
                 labels: None,
             }),
@@ -169,7 +167,6 @@ impl Bound {
                 clear_on_adopt: false,
                 label: true,
                 repeats_on_empty: repeats,
-                tells_after_loss: false,
                 one_by_one: false,
                 labels: self.profile.talk.as_ref().and_then(|t| t.label.as_ref()).map(LabelForm::traits),
             }),

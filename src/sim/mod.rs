@@ -11,6 +11,8 @@ pub mod related;
 pub mod replay;
 pub mod rig;
 pub mod shift;
+#[cfg(test)]
+mod soak;
 pub mod world;
 
 pub use process::SimulateArgs;

@@ -204,8 +204,6 @@ pub struct PrinterTraits {
     pub label: bool,
     /// Prints the last code again when nothing new came: dangerous.
     pub repeats_on_empty: bool,
-    /// After a lost link it tells which codes were printed and which are still inside.
-    pub tells_after_loss: bool,
     /// Nothing but a read tells of its prints, and a new code replaces the last: it gets one when that was read, or was not.
     pub one_by_one: bool,
     /// What its labels can hold, of a label printer.
@@ -293,6 +291,13 @@ pub struct ReaderTraits {
     pub least_grade: Option<Grade>,
     /// What may go wrong with it as it is set: "what; what would be right".
     pub warnings: Vec<String>,
+}
+
+impl Station {
+    /// Things of the one may come to the other: same lane, or one of them names none.
+    pub fn same_lane(&self, other: &Self) -> bool {
+        self.lane.is_none() || other.lane.is_none() || self.lane == other.lane
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -58,14 +58,18 @@ pub enum Report {
     Printed { count: u32 },
     /// Printer: this code was printed, and all that were taken before it: it says which, not how many.
     PrintedTo { code: CodeRef },
-    /// Printer: armed again after a lost link or a trouble, and it tells which codes are still inside, oldest first. Those
-    /// that were printed meanwhile were told before.
-    Resumed { inside: Vec<CodeRef> },
     /// Printer: an acknowledged clear; nothing of ours is in it.
     Cleared,
     /// Printer: a reply was lost or came twice; what it holds in which order is no longer known. The conversation
     /// re-arms by itself (`Ready` follows).
     OutOfStep { why: String },
+    /// Printer, before `Down`: when it is back it may tell which codes of the window it printed. `Reconciled` follows
+    /// before the next `Ready`, or nothing could be told.
+    Unsettled,
+    /// Printer, adopted anew: what it could tell of the codes that were on their way to it or in it, each by name.
+    /// `printed`: proven to be on a thing; `inside`: proven to be in its buffer still, oldest first. What is named in
+    /// neither is doubtful.
+    Reconciled { printed: Vec<CodeRef>, inside: Vec<CodeRef> },
     /// Reader: one frame.
     Frame(Frame),
     /// I/O: one poll.

@@ -233,7 +233,8 @@ impl Watch {
                 assert!(self.named.insert(code.ordinal), "{code:?} was printed twice");
                 self.printed += 1;
             }
-            Report::Resumed { inside } => {
+            Report::Reconciled { printed, inside } => {
+                printed.iter().for_each(|c| assert!(self.named.insert(c.ordinal), "{c:?} was printed twice"));
                 assert!(inside.iter().all(|c| self.sent_at.contains_key(&c.ordinal) && !self.named.contains(&c.ordinal)), "{inside:?}");
             }
             Report::Noise { bytes, count } => assert!(bytes.len() <= 256 && bytes.len() as u32 <= count),

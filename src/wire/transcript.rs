@@ -17,8 +17,8 @@
 //! ! hang-up                            our side drops the link; "! closed" says that it is gone
 //! ```
 //!
-//! Reports: `up [identity]`, `down`, `ready [cleared]`, `not-ready`, `taken N`, `printed N`, `printed-to N`,
-//! `resumed [N …]`, `cleared`, `out-of-step`, `noise N`, `frame no-read`, `frame fault WORD`,
+//! Reports: `up [identity]`, `down`, `ready [cleared]`, `not-ready`, `taken N`, `printed N`, `printed-to N`, `cleared`,
+//! `out-of-step`, `unsettled`, `reconciled printed [N …] inside [N …]`, `noise N`, `frame no-read`, `frame fault WORD`,
 //! `frame data CODE|no-read …`, `polled [in.N=0|1] [cnt.N=V] [safe]`, `overwritten out.N=0|1`.
 //! A code's grade stands behind it: `ABC:3.0`. Orders: `arm [MESSAGE]`, `print N BYTES`, `clear`, `disarm`,
 //! `output N on|off`, `pulse N on|off`, `trigger MS`, `verdict good|bad`. Must never know: clocks, files.
@@ -121,9 +121,13 @@ pub fn shown(report: &Report) -> String {
         Report::Taken { code } => format!("taken {}", code.ordinal),
         Report::Printed { count } => format!("printed {count}"),
         Report::PrintedTo { code } => format!("printed-to {}", code.ordinal),
-        Report::Resumed { inside } => inside.iter().fold("resumed".into(), |s, c| format!("{s} {}", c.ordinal)),
         Report::Cleared => "cleared".into(),
         Report::OutOfStep { .. } => "out-of-step".into(),
+        Report::Unsettled => "unsettled".into(),
+        Report::Reconciled { printed, inside } => {
+            let named = |word: &str, codes: &[CodeRef]| codes.iter().fold(format!(" {word}"), |s, c| format!("{s} {}", c.ordinal));
+            format!("reconciled{}{}", named("printed", printed), named("inside", inside))
+        }
         Report::Frame(Frame::NoRead) => "frame no-read".into(),
         Report::Frame(Frame::Fault(word)) => format!("frame fault {word}"),
         Report::Frame(Frame::Data(fields)) => fields.iter().fold("frame data".into(), |s, f| match f {

@@ -12,6 +12,7 @@ use packmark::sim::shift::store::OnDisk;
 use packmark::sim::shift::{Shift, ShiftHow, Turn};
 use packmark::sim::world::Faults;
 use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 const SEEDS: u64 = 300;
@@ -237,6 +238,9 @@ impl Commanded {
         Self { profile, settings, repeats: true, message: "BOTTLE", rate_per_min: 300, bottles: 240 }
     }
 
+    /// The auditor rightly calls a code that was printed again inked twice; so the promise is judged by hand then, against the
+    /// wire, the ink and the gates: each code *left* once, and of its carriers one at most got through; every other that was
+    /// read was rejected as a duplicate.
     fn run(self) {
         let Self { profile, settings, repeats, message, rate_per_min, bottles } = self;
         let message = if message.is_empty() { String::new() } else { format!("message = \"{message}\"") };
@@ -247,15 +251,65 @@ impl Commanded {
         assert!(line.contains(profile));
         for seed in 1..=2 {
             let (faults, crashes) = if seed % 2 == 1 { (Faults::Normal, 1) } else { (Faults::None, 0) };
-            let how = ShiftHow { seed, bottles, faults, crashes, rate_per_min, line: line.clone(), ..ShiftHow::default() };
-            let dir = folder();
-            let j = shift::<Sound>(&how, dir.path()).unwrap_or_else(|e| panic!("{profile} seed {seed}: {e}"));
-            let grave: Vec<&String> =
-                j.violations.iter().filter(|v| !(repeats && faults != Faults::None && v.starts_with("once-inked"))).collect();
-            assert!(grave.is_empty(), "{profile} seed {seed}: {grave:?}");
-            assert_eq!((j.stuck, j.codes, j.passages), (None, 0, 0), "{profile} seed {seed}");
+            let line = line.clone();
+            let how = ShiftHow { seed, bottles, faults, crashes, rate_per_min, line, tapped: true, ..ShiftHow::default() };
+            let (dir, name) = (folder(), format!("{profile} seed {seed}"));
+            let j = shift::<Sound>(&how, dir.path()).unwrap_or_else(|e| panic!("{name}: {e}"));
+            let copy = |v: &str| repeats && faults != Faults::None && v.starts_with("once-inked") && v.contains("inked again");
+            let grave: Vec<&String> = j.violations.iter().filter(|v| !copy(v)).collect();
+            assert!(grave.is_empty(), "{name}: {grave:?}");
+            assert_eq!((j.stuck, j.codes, j.passages), (None, 0, 0), "{name}");
+            if repeats {
+                let dir = folder();
+                let (tapped, journal, truth) = tapped(&how, dir.path());
+                let second = carriers(&name, &tapped, &journal, &truth);
+                println!("{name}: {second} codes on more than one thing");
+            }
         }
     }
+}
+
+/// Judges the carriers of every code that was inked; answers how many codes got onto a second thing.
+fn carriers(name: &str, tapped: &[Vec<u8>], journal: &[Value], truth: &[Value]) -> usize {
+    let of = |v: &Value, key: &str| v[key].as_str().unwrap_or_default().to_string();
+    let mut things: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for v in truth.iter().filter(|v| v["k"] == "ink") {
+        things.entry(of(v, "hex")).or_default().push(of(v, "thing"));
+    }
+    assert!(things.len() > 80, "{name}: {} codes inked", things.len());
+    // What a fault let by, as the truth says (a flap that did not move), is the fault's.
+    let hurt = |thing: &String| truth.iter().any(|v| v["k"] == "inject" && v["thing"] == *thing);
+    let through = |thing: &String| {
+        let gate = |v: &&Value| v["k"] == "gate" && v["station"] == "bottle-check" && v["out"] == "pass" && v["thing"] == *thing;
+        truth.iter().any(|v| gate(&v))
+    };
+    let mut second = 0;
+    for (hex, carriers) in &things {
+        let bytes = packmark::vocab::code::unhex(hex).expect("hex");
+        let left = tapped.iter().filter(|s| s.windows(bytes.len()).any(|w| w == bytes)).count();
+        assert_eq!(left, 1, "{name}: {hex} left {left} times");
+        let sent = journal.iter().filter(|v| v["k"] == "sent" && v["hex"] == *hex).count();
+        assert_eq!(sent, 1, "{name}: {hex} is in the journal as sent {sent} times");
+        if carriers.len() == 1 {
+            continue;
+        }
+        second += 1;
+        let escaped = journal.iter().any(|v| v["k"] == "escaped" && v["hex"] == *hex);
+        assert!(!escaped || carriers.iter().any(&hurt), "{name}: {hex} escaped");
+        let passed = carriers.iter().filter(|t| through(t) && !hurt(t)).count();
+        assert!(passed <= 1, "{name}: {hex} got through the gate on {passed} of {carriers:?}");
+        // Read at the eye's camera: one is the code's own verdict, each other a duplicate.
+        let read = |v: &&Value| v["k"] == "read" && v["reader"] == "cam1" && v["hex"] == *hex;
+        let seen: BTreeSet<String> = truth.iter().filter(|v| read(v)).map(|v| of(v, "thing")).collect();
+        let named = |v: &&Value| v["k"] == "verdict" && v["station"] == "bottle-check" && v["hex"] == *hex;
+        let duplicates = journal.iter().filter(|v| named(v) && v["good"] == false && v["reason"] == "duplicate").count();
+        let good = journal.iter().filter(|v| named(v) && v["good"] == true).count();
+        assert!(good <= 1, "{name}: {hex} was good {good} times");
+        if good == 1 {
+            assert!(duplicates + 1 >= seen.len(), "{name}: {hex} was read on {seen:?}, and {duplicates} were called duplicates");
+        }
+    }
+    second
 }
 
 #[test]
@@ -350,6 +404,17 @@ broken!(
 
 /// Journal and dump of a shift that ran, beside its truth.
 fn books(how: &ShiftHow, dir: &Path) -> (Vec<Value>, Vec<Value>, Vec<Value>) {
+    let (dump, journal, truth, _) = run_books(how, dir);
+    (dump, journal, truth)
+}
+
+/// What left for printers, the journal and the truth of a shift that ran.
+fn tapped(how: &ShiftHow, dir: &Path) -> (Vec<Vec<u8>>, Vec<Value>, Vec<Value>) {
+    let (_, journal, truth, tapped) = run_books(how, dir);
+    (tapped, journal, truth)
+}
+
+fn run_books(how: &ShiftHow, dir: &Path) -> (Vec<Value>, Vec<Value>, Vec<Value>, Vec<Vec<u8>>) {
     let store = dir.join("store");
     std::fs::create_dir_all(&store).expect("a folder");
     let outcome = Shift::<Sound, _>::new(how.clone(), dir, OnDisk { dir: store.clone() }).and_then(Shift::run).expect("it runs");
@@ -362,7 +427,7 @@ fn books(how: &ShiftHow, dir: &Path) -> (Vec<Value>, Vec<Value>, Vec<Value>) {
     Snapshot::open(&store).and_then(|s| s.dump(&mut |v| keep(&mut dump, v))).expect("a dump");
     Snapshot::open(&store).and_then(|mut s| s.journal(0, &mut |v| keep(&mut journal, v))).expect("a journal");
     let truth = outcome.truth.iter().map(|l| serde_json::from_str(l).expect("JSON")).collect();
-    (dump, journal, truth)
+    (dump, journal, truth, outcome.tapped)
 }
 
 /// The law may not be kept by standing still.

@@ -1,4 +1,4 @@
-//! Printers that tell after a lost link what they printed, and printers that only a read tells of.
+//! Printers that name what they printed, and printers that only a read tells of.
 
 use super::*;
 
@@ -25,32 +25,8 @@ fn bottle(n: u32) -> CodeRef {
 }
 
 #[test]
-fn after_a_lost_link_what_is_still_inside_stays_and_the_rest_is_told_or_doubtful() {
-    let mut w = world(|t| (t.depth, t.tells_after_loss) = (3, true));
-    assert!(w.printed.starts_with(&[bottle(0), bottle(1), bottle(2), bottle(3)]), "{:?}", w.printed);
-    w.give(Input::Report { device: PRINTER, report: Report::Down { why: "test".into() } });
-    assert_eq!(w.state(bottle(0)), ItemState::Sent, "it will be told");
-    assert_eq!(w.line.book().line.state, PackMl::Suspended);
-    let before = w.printed.len();
-    w.give(Input::Report { device: PRINTER, report: Report::Up { identity: None } });
-    w.give(Input::Report { device: PRINTER, report: Report::PrintedTo { code: bottle(0) } });
-    w.give(Input::Report { device: PRINTER, report: Report::Resumed { inside: vec![bottle(1), bottle(2)] } });
-    let states = |w: &World| (0..4).map(|n| w.state(bottle(n))).collect::<Vec<_>>();
-    assert_eq!(states(&w), [ItemState::Printed, ItemState::Sent, ItemState::Sent, ItemState::Doubtful]);
-    w.settle(300);
-    assert!(w.printed.len() > before && w.printed[before..].iter().all(|c| !w.printed[..before].contains(c)), "none is sent again");
-    w.check_folds();
-    // Armed anew instead: nothing is kept.
-    w.give(Input::Report { device: PRINTER, report: Report::Down { why: "test".into() } });
-    w.give(Input::Report { device: PRINTER, report: Report::Up { identity: None } });
-    w.give(Input::Report { device: PRINTER, report: Report::Ready { cleared: true } });
-    assert_eq!(states(&w)[1..], [ItemState::Doubtful; 3]);
-    w.check_folds();
-}
-
-#[test]
 fn the_printer_names_the_code_whatever_was_read_before() {
-    let mut w = world(|t| (t.depth, t.tells_after_loss) = (3, true));
+    let mut w = world(|t| t.depth = 3);
     // Read before it was told.
     w.edge(1);
     w.frame(CAM, &[bottle(0)]);

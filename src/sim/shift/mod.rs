@@ -16,6 +16,7 @@ use crate::sim::emul::{Emission, Link};
 use crate::sim::example::{LINE, tightened, unprinted};
 use crate::sim::rig::Rig;
 use crate::sim::world::{Faults, World, WorldHow};
+use crate::vocab::plan::Traits;
 use crate::vocab::rng::Rng;
 use crate::vocab::time::MS;
 use crate::vocab::{PackMl, Plan};
@@ -48,6 +49,8 @@ pub struct ShiftHow {
     pub line: String,
     /// Bottles and boxes are pre-printed, in rows that belong together.
     pub related: bool,
+    /// What leaves for printers is kept.
+    pub tapped: bool,
     /// Knobs of devices, one of which is turned every few seconds while the line runs.
     pub turns: Vec<Turn>,
 }
@@ -73,6 +76,7 @@ impl Default for ShiftHow {
             instant: false,
             line: LINE.into(),
             related: false,
+            tapped: false,
             turns: Vec::new(),
         }
     }
@@ -87,6 +91,8 @@ pub struct Outcome {
     pub crashes: u32,
     /// The job came to its end by itself, or why not.
     pub completed: Result<(), String>,
+    /// Every sending to a printer, in order, where it was asked for.
+    pub tapped: Vec<Vec<u8>>,
 }
 
 /// A configuration's plan and its devices' bound profiles.
@@ -118,6 +124,7 @@ pub struct Shift<L: Law, O: Opener> {
     boots: u32,
     wall_us: i64,
     truth: Vec<String>,
+    tapped: Vec<Vec<u8>>,
     /// Committed as the power went: told after the next start.
     untold: Vec<Value>,
 }
@@ -161,6 +168,7 @@ impl<L: Law, O: Opener> Shift<L, O> {
             boots: 0,
             wall_us: EPOCH_US,
             truth: Vec::new(),
+            tapped: Vec::new(),
             untold: Vec::new(),
             how,
         };
@@ -325,7 +333,7 @@ impl<L: Law, O: Opener> Shift<L, O> {
         }
         self.world.finish(self.now_us);
         self.truth.extend(self.world.take_truth());
-        Ok(Outcome { truth: self.truth, virtual_us: self.now_us - SECOND, steps: self.steps, crashes, completed })
+        Ok(Outcome { truth: self.truth, virtual_us: self.now_us - SECOND, steps: self.steps, crashes, completed, tapped: self.tapped })
     }
 
     /// To the next moment at which anything happens, and everything that happens then.
@@ -388,7 +396,12 @@ impl<L: Law, O: Opener> Shift<L, O> {
         let now_us = self.now_us;
         while let Some(wire) = self.host.as_mut().and_then(Host::poll_wire) {
             match wire {
-                Wire::Send(d, bytes) => self.links.send(d, false, Parcel::ToDevice(d, bytes), now_us),
+                Wire::Send(d, bytes) => {
+                    if self.how.tapped && matches!(self.plan.device(d).traits, Traits::Printer(_)) {
+                        self.tapped.push(bytes.clone());
+                    }
+                    self.links.send(d, false, Parcel::ToDevice(d, bytes), now_us);
+                }
                 Wire::HangUp(d) => self.links.send(d, false, Parcel::HostHangsUp(d), now_us),
             }
         }

@@ -224,7 +224,6 @@ mod tests {
                 clear_on_adopt: true,
                 label,
                 repeats_on_empty: false,
-                tells_after_loss: false,
                 one_by_one: false,
                 labels: None,
             })

@@ -24,7 +24,6 @@ fn profiles(name: &str, _: &BTreeMap<String, Setting>) -> Result<Traits, Vec<Str
         clear_on_adopt: true,
         label,
         repeats_on_empty: false,
-        tells_after_loss: false,
         one_by_one: false,
         labels: None,
     };

@@ -2,6 +2,7 @@
 //! last text, or its readiness, whichever its profile ranks first.
 
 use super::proof::{Kept, Queue};
+use super::reconcile::{Lost, Nature, Settled, Told};
 use super::{AGAIN_US, Asked, Commands, EMPTY_REFUSALS, FULL_US, Refused, Stage, said};
 use crate::profile::bytes::Values;
 use crate::profile::printer::{BufferKind, Confirmation, EventMeans, Quirk, Role};
@@ -34,7 +35,9 @@ pub(super) struct Credit {
     repeats: bool,
     pub inside: VecDeque<Inside>,
     /// What a lost link or a trouble left inside, of a printer that can tell which of it was printed.
-    pub kept: Option<Kept>,
+    pub away: Option<Kept>,
+    /// Its profile has questions of its own for that (`resume`).
+    resumes: bool,
     /// Its queue was seen to be stopped, or to have lost a record: what is in it is not believed any more.
     pub stopped: bool,
     pub uncounted: i64,
@@ -61,6 +64,17 @@ pub(super) struct Credit {
     pub blank_due: bool,
     /// Nothing of ours is in the field since it was last emptied.
     bare: bool,
+    pub nature: Nature,
+    /// It may have taken this one: it was refused, and the profile does not say that a refusal means not taken.
+    pub flying: Option<Inside>,
+    /// Codes whose fate is open, until it was asked.
+    pub lost: Option<Lost>,
+    /// What is inside was proven to be there at this adoption.
+    pub kept: bool,
+    /// Where its counter stands when what was credited is counted; `None`: something else may have been counted.
+    counts_to: Option<u64>,
+    /// The counter is asked for while nothing was credited.
+    pub basing: bool,
 }
 
 impl Credit {
@@ -76,7 +90,8 @@ impl Credit {
             blanks: talk.is_some_and(|t| t.has_quirk(Quirk::BlankAfterPrint)),
             repeats: buffer.is_some_and(|b| b.on_empty == OnEmpty::Repeats),
             inside: VecDeque::new(),
-            kept: None,
+            away: None,
+            resumes: talk.is_some_and(|t| !t.resume.is_empty()),
             stopped: false,
             uncounted: buffer.map_or(0, |b| i64::from(b.uncounted)),
             first_record: if bound.has("first_record") { bound.number("first_record") } else { 1 },
@@ -92,6 +107,12 @@ impl Credit {
             proving: false,
             blank_due: false,
             bare: true,
+            nature: nature_of(bound, kind),
+            flying: None,
+            lost: None,
+            kept: false,
+            counts_to: None,
+            basing: false,
         }
     }
 
@@ -123,6 +144,8 @@ impl Credit {
     pub fn forget(&mut self) {
         self.inside.clear();
         (self.full, self.stopped) = (false, false);
+        (self.flying, self.lost, self.counts_to) = (None, None, None);
+        (self.kept, self.basing) = (false, false);
         (self.early, self.blank_due, self.bare, self.proving) = (false, false, true, false);
         (self.ghosts, self.ghosts_until_us, self.anchored) = (0, None, true);
     }
@@ -134,16 +157,102 @@ impl Credit {
 
     /// The link is gone: what was inside may still be there.
     pub fn leave_ghosts(&mut self) {
-        let left = self.ghosts + self.inside.len() as u32;
+        let left = self.ghosts + self.inside.len() as u32 + u32::from(self.flying.is_some());
+        let lost = self.lost.take();
         self.forget();
         self.ghosts = left;
+        self.lost = lost.map(|l| Lost { away: true, ..l });
         self.counter = None;
     }
 
-    /// So many are inside that nobody cleared: the printer says so.
-    pub fn holds(&mut self, fill: u64) {
+    /// The fate of what is inside, or on its way, is open from here on, if this printer can tell of it at all.
+    pub fn lose(&mut self, flying: Option<Inside>) {
+        self.flying = flying.or(self.flying.take());
+        if self.lost.is_some() || !self.is_open_question() {
+            return;
+        }
+        let orderly = self.anchored && self.ghosts == 0;
+        let inside = self.inside.iter().cloned().collect();
+        self.lost =
+            Some(Lost { inside, flying: self.flying.clone(), counts_to: self.counts_to, orderly, away: false, told: Told::default() });
+    }
+
+    /// There are codes whose fate it may tell when it is adopted.
+    pub fn is_open_question(&self) -> bool {
+        self.lost.is_some() || (self.could_tell() && !(self.inside.is_empty() && self.flying.is_none()))
+    }
+
+    /// Something that it tells would prove something.
+    pub fn could_tell(&self) -> bool {
+        if self.resumes {
+            return false;
+        }
+        let counts = self.nature.counts() && self.counts_to.is_some() && self.anchored && self.ghosts == 0;
+        self.nature.numbered || self.nature.tells_text || counts
+    }
+
+    /// What was told of the codes whose fate was open; from here on it is known what is inside, or all of it is nobody's.
+    pub fn settle(&mut self, now_us: u64) -> Option<Settled> {
+        let lost = self.lost.take()?;
+        let (asked_of, count) = (lost.inside.len() + usize::from(lost.flying.is_some()), lost.told.count);
+        let others = self.ghosts.saturating_sub(if lost.away { asked_of as u32 } else { 0 });
+        let settled = lost.settle(self.nature);
+        self.inside.clear();
+        self.flying = None;
+        (self.early, self.basing, self.ghosts_until_us) = (false, false, None);
+        self.counts_to = None;
+        match &settled.inside {
+            Some(inside) if others == 0 => {
+                self.inside.extend(inside.iter().cloned());
+                (self.ghosts, self.anchored, self.kept) = (0, true, true);
+                self.bare = false;
+                if let Some(count) = count {
+                    self.counter = Some((count, now_us));
+                    self.counts_to = Some(count).filter(|_| self.counter_is_ours());
+                }
+            }
+            _ => self.ghosts = others + (asked_of - settled.printed.len()) as u32,
+        }
+        Some(settled)
+    }
+
+    /// Whatever the counter counts is told as a print of a code: nothing else can be printed now.
+    fn counter_is_ours(&self) -> bool {
+        !self.nature.prints_empty || !self.inside.is_empty()
+    }
+
+    /// Its counter is to be read once while it holds codes: a later reading then proves prints.
+    pub fn wants_base(&self) -> bool {
+        let of_use = self.nature.prints_empty && self.nature.counts() && self.depth > 1 && self.source != Confirmation::Counter;
+        of_use && self.counts_to.is_none() && !self.inside.is_empty() && self.anchored && self.ghosts == 0
+    }
+
+    pub fn based(&mut self, count: u64) {
+        if std::mem::take(&mut self.basing) {
+            self.counts_to = Some(count);
+        }
+    }
+
+    pub fn by_counter(&self) -> bool {
+        self.source == Confirmation::Counter
+    }
+
+    /// The next record after the last one printed, or after what is inside.
+    pub fn number_on(&mut self, last: i64) {
+        let top = self.inside.back().filter(|_| self.kept).map_or(0, |i| i.record);
+        self.next_record = last.max(top).saturating_add(1);
+    }
+
+    /// So many are inside that nobody cleared: the printer says so. False: it was just proven to hold another number.
+    pub fn holds(&mut self, fill: u64) -> bool {
+        let was_kept = std::mem::take(&mut self.kept);
+        if was_kept && fill == self.inside.len() as u64 {
+            self.kept = true;
+            return true;
+        }
         self.inside.clear();
         self.ghosts = u32::try_from(fill).unwrap_or(u32::MAX).min(self.depth as u32);
+        !was_kept
     }
 
     /// The field is empty.
@@ -157,12 +266,18 @@ impl Credit {
 
     /// From here on, prints count: first those of what was left inside.
     pub fn arm(&mut self, now_us: u64) {
-        let ghosts = self.ghosts + self.inside.len() as u32;
+        self.due_us = now_us + self.interval_us;
+        if std::mem::take(&mut self.kept) {
+            return;
+        }
+        let ghosts = self.ghosts + self.inside.len() as u32 + u32::from(self.flying.is_some());
+        let counts_to = self.counts_to;
         self.forget();
+        // Noted in this adoption, when nothing of ours was inside.
+        self.counts_to = counts_to.filter(|_| ghosts == 0);
         // A field that is overwritten holds nothing of before.
         self.ghosts = if holds_one(self.kind) { 0 } else { ghosts };
         self.anchored = self.ghosts == 0;
-        self.due_us = now_us + self.interval_us;
     }
 
     /// A code waits for room that only what was left inside takes: after a while without a print it is taken to be gone.
@@ -198,6 +313,8 @@ impl Credit {
         self.ghosts_until_us = None;
         let ours = (n - u64::from(old)).min(self.inside.len() as u64) as usize;
         self.inside.drain(..ours);
+        self.basing = false;
+        self.counts_to = self.counts_to.map(|c| c.saturating_add(n)).filter(|_| self.counter_is_ours());
         ours as u32
     }
 }
@@ -248,16 +365,18 @@ impl Commands {
 
     /// The printer says unasked that it printed.
     pub(super) fn printed_event(&mut self, count: u64, bytes: &[u8], now_us: u64) {
-        if self.stage != Stage::Ready || self.credit.source != Confirmation::Event {
+        if (self.stage != Stage::Ready && !self.credit.kept) || self.credit.source != Confirmation::Event {
             // Before it is armed, prints are of codes that are doubtful already.
             return;
         }
         if self.credit.inside.is_empty() && self.credit.ghosts == 0 {
             let putting = matches!(&self.asked, Some(Asked { ask: super::Ask::Put(_), .. }));
             let again = self.credit.repeats && !self.credit.bare;
-            if putting && !again && !self.credit.early {
+            // An emptied queue may still print the last code that left it; an emptied field holds none.
+            let maybe_again = again || (self.credit.repeats && !holds_one(self.credit.kind));
+            if putting && !maybe_again && !self.credit.early {
                 self.credit.early = true;
-            } else if putting && again {
+            } else if putting && maybe_again {
                 // Its last code once more, before it took this one: nobody's.
                 self.out.junk(bytes, now_us);
             } else if again {
@@ -351,6 +470,10 @@ impl Commands {
     /// The counter as it is when a sequence asks.
     pub(super) fn count_noted(&mut self, values: &Values, now_us: u64) {
         self.credit.counter = values.number("count").map(|n| (n, now_us));
+        let empty = self.credit.inside.is_empty() && self.credit.ghosts == 0 && self.credit.flying.is_none();
+        if !self.credit.kept {
+            self.credit.counts_to = values.number("count").filter(|_| empty && self.credit.counter_is_ours());
+        }
     }
 
     fn counted(&mut self, count: u64, now_us: u64) {
@@ -363,11 +486,25 @@ impl Commands {
             return self.out_of_step(why, now_us);
         }
         let n = self.credit.take(more);
+        self.credit.counts_to = Some(count).filter(|_| self.credit.counter_is_ours());
         self.credited(n, now_us);
         if more > u64::from(n) && !self.credit.bare && self.credit.repeats {
             let why = format!("printed its last code again ({} times): nothing new came in time", more - u64::from(n));
             self.unready(&why, now_us);
         }
+    }
+}
+
+fn nature_of(bound: &Bound, kind: BufferKind) -> Nature {
+    let tells = |role| bound.profile.talk.as_ref().is_some_and(|t| t.has(role));
+    let on_empty = bound.profile.buffer.as_ref().map_or(OnEmpty::Repeats, |b| b.on_empty);
+    Nature {
+        numbered: kind == BufferKind::NumberedRecords && tells(Role::LastRecord),
+        prints_empty: matches!(on_empty, OnEmpty::Blank | OnEmpty::Repeats),
+        queues: !holds_one(kind),
+        tells_text: tells(Role::LastText),
+        tells_count: tells(Role::Count),
+        tells_fill: tells(Role::Fill),
     }
 }
 

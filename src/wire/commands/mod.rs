@@ -8,12 +8,14 @@
 //! - Never more prints are told than codes were taken on this link since it was armed.
 //! - An answer nobody waits for, or counts that cannot be true, are `OutOfStep`: hang up, arm again.
 //! - What may still be in a buffer that nobody cleared takes its room, and its prints are nobody's.
+//! - Of codes whose fate is open it is asked before it gets others; what it cannot prove is doubtful.
 //!
-//! Sequences and what answers mean are in `steps.rs`, crediting in `credit.rs`, what is read back before it counts and
-//! what is found inside after a lost link in `proof.rs`.
+//! Sequences and what answers mean are in `steps.rs`, crediting in `credit.rs`, what a lost printer proves in `reconcile.rs`,
+//! what is read back before it counts, and numbered records after a loss, in `proof.rs`.
 
 mod credit;
 mod proof;
+mod reconcile;
 mod steps;
 mod trouble;
 mod units;
@@ -23,9 +25,9 @@ use super::{Action, Conversation};
 use crate::profile::Bound;
 use crate::profile::bytes::Values;
 use crate::profile::printer::{EventMeans, Means, Role};
-use crate::profile::talk::Talk;
+use crate::profile::talk::{Step, Talk};
 use crate::vocab::time::MS;
-use crate::vocab::{CodeRef, Order};
+use crate::vocab::{CodeRef, Order, Report};
 use credit::Inside;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -57,6 +59,8 @@ enum Ask {
     Status,
     /// What tells of prints.
     Confirm,
+    /// Where its counter stands now that it holds codes.
+    Base,
     /// Empties a field whose code was printed, before it is printed again.
     Blank,
 }
@@ -105,6 +109,8 @@ pub struct Commands {
     amidst_us: Option<u64>,
     stage: Stage,
     run: Option<Run>,
+    /// What is asked of codes whose fate is open.
+    questions: Vec<Step>,
     rounds: u32,
     asked: Option<Asked>,
     /// A code that was put and is taken only when the printer confirms it.
@@ -143,6 +149,7 @@ impl Commands {
             amidst_us: None,
             stage: Stage::Closed,
             run: None,
+            questions: Vec::new(),
             rounds: 0,
             asked: None,
             proof: None,
@@ -247,6 +254,11 @@ impl Commands {
                 self.ask(Ask::Blank, Role::Clear, Values::default(), now_us);
                 true
             }
+            Stage::Ready if self.credit.wants_base() && self.can(Role::Count) && self.can(Role::Fill) => {
+                self.credit.basing = true;
+                self.ask(Ask::Base, Role::Count, Values::default(), now_us);
+                true
+            }
             Stage::Ready if !self.queue.is_empty() && !waiting && self.credit.has_room() => {
                 match self.credit.must_look_first(now_us) {
                     Some(role) => self.ask(Ask::Confirm, role, Values::default(), now_us),
@@ -344,20 +356,6 @@ impl Commands {
         }
         true
     }
-
-    fn order_print(&mut self, code: CodeRef, bytes: Vec<u8>, now_us: u64) {
-        // Before Ready, and while a clear is on its way, the line's order is of a time that is over.
-        if self.stage != Stage::Ready || self.clear_wanted {
-            return;
-        }
-        if let Err(e) = self.talk.encode("code", &bytes) {
-            return self.unready(&format!("cannot print a code of this form: {e}"), now_us);
-        }
-        if self.queue.len() >= MOST_ORDERS {
-            return self.out_of_step("more codes were ordered than can wait", now_us);
-        }
-        self.queue.push_back((code, bytes));
-    }
 }
 
 /// What a profile says about an answer, with its places filled; the answer itself where it says nothing.
@@ -381,6 +379,9 @@ impl Conversation for Commands {
 
     fn closed(&mut self, now_us: u64, why: &str) {
         self.stop(true);
+        if self.credit.lost.is_some() || self.credit.away.is_some() {
+            self.out.tell(Report::Unsettled);
+        }
         let half = self.units.reset();
         self.out.link_gone(&half, now_us, why);
     }
@@ -423,6 +424,7 @@ impl Conversation for Commands {
             Order::Disarm => {
                 self.arm = None;
                 self.let_go();
+                self.credit.lost = None;
                 self.disarm_wanted = self.is_open();
             }
             Order::Output { .. } | Order::Pulse { .. } | Order::Trigger { .. } | Order::Verdict { .. } => {}

@@ -43,11 +43,11 @@ impl Credit {
     /// The link is gone, and the printer will tell what is still inside.
     pub fn keep(&mut self, flying: Option<Inside>) {
         let (inside, stopped) = (std::mem::take(&mut self.inside), std::mem::take(&mut self.stopped));
-        if let Some(kept) = &mut self.kept {
+        if let Some(kept) = &mut self.away {
             kept.stopped |= stopped;
         }
         if !inside.is_empty() || flying.is_some() {
-            self.kept = Some(Kept { inside, flying, queue: None, stopped });
+            self.away = Some(Kept { inside, flying, queue: None, stopped });
         }
         self.forget();
         self.counter_lost();
@@ -67,7 +67,7 @@ impl Commands {
 
     /// What was inside is nobody's any more: the line has settled it, or will.
     pub(super) fn let_go(&mut self) {
-        (self.credit.kept, self.proof) = (None, None);
+        (self.credit.away, self.proof) = (None, None);
         if self.tells_after_loss() {
             self.credit.inside.clear();
         }
@@ -150,7 +150,7 @@ impl Commands {
     pub(super) fn record_noted(&mut self, seq: Seq, values: &Values, now_us: u64) {
         let Some(queue) = self.credit.queue(values) else { return self.unready("does not say which record it printed last", now_us) };
         if seq == Seq::Resume {
-            if let Some(kept) = &mut self.credit.kept {
+            if let Some(kept) = &mut self.credit.away {
                 kept.queue = Some(queue);
             }
             return;
@@ -162,7 +162,7 @@ impl Commands {
 
     /// It was stopped meanwhile.
     pub(super) fn found_stopped(&mut self) {
-        if let Some(kept) = &mut self.credit.kept {
+        if let Some(kept) = &mut self.credit.away {
             kept.stopped = true;
         }
     }
@@ -174,7 +174,7 @@ impl Commands {
             self.stage = Stage::Idle;
             return;
         }
-        let Some(Kept { mut inside, flying, queue: Some(queue), stopped }) = self.credit.kept.take() else {
+        let Some(Kept { mut inside, flying, queue: Some(queue), stopped }) = self.credit.away.take() else {
             return self.begin(Seq::Arm, now_us);
         };
         let first = inside.front().or(flying.as_ref()).map_or(queue.last + 1, |i| i.record);
@@ -191,20 +191,20 @@ impl Commands {
         let left = inside.iter().filter(|i| i.record > queue.last).count() as i64;
         let there = reaches - queue.last;
         let whole = !stopped && !unknown && (there == left || uncounted && left == 1);
-        self.credit.inside = inside;
-        let printed = self.credit.inside.len() - left as usize;
-        (self.stage, self.trouble) = (Stage::Ready, None);
-        self.choose_source();
-        self.named(printed, now_us);
+        let printed: Vec<CodeRef> = inside.iter().filter(|i| i.record <= queue.last).map(|i| i.code).collect();
+        inside.retain(|i| whole && i.record > queue.last);
+        let codes = inside.iter().map(|i| i.code).collect();
+        self.out.tell(Report::Reconciled { printed, inside: codes });
         if !whole {
-            self.credit.inside.clear();
             return self.begin(Seq::Arm, now_us);
         }
+        self.credit.inside = inside;
+        (self.stage, self.trouble) = (Stage::Ready, None);
+        self.choose_source();
         (self.credit.next_record, self.credit.last) = (queue.last + left + 1, Some(queue.last));
         self.credit.look_later(now_us);
         self.status_due_us = now_us + u64::from(self.talk.poll.status_ms) * MS;
-        let codes: Vec<CodeRef> = self.credit.inside.iter().map(|i| i.code).collect();
-        self.out.tell(Report::Resumed { inside: codes });
+        self.out.tell(Report::Ready { cleared: false });
     }
 }
 

@@ -1,16 +1,19 @@
-//! Sequences of a printer's profile (connect, arm, disarm, clear), and what the answers to their steps mean.
+//! Sequences of a printer's profile (connect, arm, disarm, clear), what the answers to their steps mean, and the line's
+//! orders to print.
 
-use super::{Ask, Asked, Commands, SETTLE_US, Stage, TROUBLE_US, said};
+use super::{Ask, Asked, Commands, MOST_ORDERS, SETTLE_US, Stage, TROUBLE_US, said};
 use crate::profile::bytes::Values;
 use crate::profile::printer::{Condition, Means, Role};
 use crate::profile::talk::Step;
-use crate::vocab::Report;
 use crate::vocab::time::MS;
+use crate::vocab::{CodeRef, Report};
 use std::sync::Arc;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Seq {
     Connect,
+    /// Asks of the codes whose fate is open; arms then.
+    Reconcile,
     Arm,
     Disarm,
     Clear,
@@ -37,7 +40,7 @@ impl Commands {
             self.clear_wanted = false;
             return self.hang_up("its buffer cannot be cleared over the wire: it is adopted anew");
         }
-        if matches!(seq, Seq::Arm | Seq::Resume) {
+        if matches!(seq, Seq::Reconcile | Seq::Arm | Seq::Resume) {
             (self.stage, self.cleared) = (Stage::Adopting, false);
         }
         self.settle_until_us = None;
@@ -73,14 +76,23 @@ impl Commands {
         if self.tells_after_loss() {
             self.credit.keep(None);
         }
-        self.begin(if self.credit.kept.is_some() { Seq::Resume } else { Seq::Arm }, now_us);
+        let seq = match (self.credit.away.is_some(), self.has_questions()) {
+            (true, _) => Seq::Resume,
+            (false, true) => Seq::Reconcile,
+            (false, false) => Seq::Arm,
+        };
+        self.begin(seq, now_us);
     }
 
     /// One step of the sequence under way, or its end.
     pub(super) fn step(&mut self, now_us: u64) {
         let Some(run) = self.run else { return };
+        if run.seq == Seq::Reconcile && run.step == 0 {
+            self.questions = self.open_questions();
+        }
         let steps = match run.seq {
             Seq::Connect => &self.talk.connect,
+            Seq::Reconcile => &self.questions,
             Seq::Arm => &self.talk.arm,
             Seq::Disarm => &self.talk.disarm,
             Seq::Clear => &self.talk.clear,
@@ -129,7 +141,8 @@ impl Commands {
                 self.out.tell(Report::Up { identity: self.identity.clone() });
                 self.adopt(now_us);
             }
-            Seq::Arm if self.arm.is_none() => self.stage = Stage::Idle,
+            Seq::Reconcile | Seq::Arm if self.arm.is_none() => self.stage = Stage::Idle,
+            Seq::Reconcile => self.reconcile(now_us),
             Seq::Arm => {
                 self.stage = Stage::Ready;
                 self.trouble = None;
@@ -159,7 +172,11 @@ impl Commands {
             (_, Means::Damaged) => self.out_of_step(&format!("{} arrived damaged at the printer: {words}", role.name()), now_us),
             (Ask::Put(put), Means::Ok | Means::TakenFull) => self.put_done(put, means == Means::TakenFull, now_us),
             (Ask::Put(put), Means::Full | Means::Busy) => self.refused_code(put, means == Means::Full, now_us),
-            (Ask::Put(_), _) => self.unready(&refusal(), now_us),
+            (Ask::Put(put), _) => {
+                // Whether it was taken is not known.
+                self.credit.flying = Some(put);
+                self.unready(&refusal(), now_us);
+            }
             (Ask::Proof(put), Means::Ok) => self.proved(put, role, values, now_us),
             (Ask::Proof(_), _) => {
                 self.proof = None;
@@ -183,6 +200,12 @@ impl Commands {
             // It is not ready: what it holds is not printed yet.
             (Ask::Confirm, _) if role == Role::Readiness || self.stage != Stage::Ready => self.credit.look_later(now_us),
             (Ask::Confirm, Means::Ok) => {}
+            (Ask::Base, _) => match values.number("count").filter(|_| means == Means::Ok) {
+                Some(count) => self.credit.based(count),
+                None => {
+                    self.lacking.insert(Role::Count);
+                }
+            },
             (Ask::Blank, Means::Ok) => self.credit.blanked(),
             (Ask::Confirm | Ask::Blank, _) => self.unready(&refusal(), now_us),
             (Ask::Step(run), Means::Ok) => match self.talk.commands[&role].read_back.filter(|_| role == Role::SetField) {
@@ -196,6 +219,8 @@ impl Commands {
                 self.go_on(run, role);
             }
             (Ask::Step(run), _) => match run.seq {
+                // It does not tell.
+                Seq::Reconcile => self.go_on(run, role),
                 Seq::Connect => self.hang_up(&format!("{}: is this the printer of the profile?", refusal())),
                 Seq::Clear => self.hang_up(&refusal()),
                 Seq::Arm if self.run == Some(run) => self.unready(&refusal(), now_us),
@@ -212,6 +237,13 @@ impl Commands {
 
     /// What a step's answer tells, and on to the next, unless the sequence began anew meanwhile.
     fn stepped(&mut self, run: Run, role: Role, values: &Values, now_us: u64) {
+        if run.seq == Seq::Reconcile {
+            // An answer of an earlier round says what was, not what is.
+            if self.run == Some(run) {
+                self.told(role, values);
+            }
+            return self.go_on(run, role);
+        }
         match role {
             Role::Identify => {
                 let identity = values.text("identity");
@@ -226,9 +258,11 @@ impl Commands {
                 self.cleared = true;
                 self.credit.forget();
             }
-            Role::Fill => self.credit.holds(values.number("fill").unwrap_or(0)),
+            Role::Fill => self.fill_noted(values),
+            Role::Count if self.credit.kept && self.credit.by_counter() => self.confirmed(role, values, now_us),
             Role::Count => self.count_noted(values, now_us),
-            Role::LastRecord => self.record_noted(run.seq, values, now_us),
+            Role::LastRecord if self.tells_after_loss() => self.record_noted(run.seq, values, now_us),
+            Role::LastRecord => self.credit.number_on(self.credit.queue(values).map_or(0, |q| q.last)),
             Role::Status if matches!(run.seq, Seq::Arm | Seq::Resume) && self.run == Some(run) => {
                 let v = self.talk.judge(values);
                 if run.seq == Seq::Resume && v.condition == Condition::Offline {
@@ -275,5 +309,19 @@ impl Commands {
             Stage::Unready => self.adopt(now_us),
             _ => {}
         }
+    }
+
+    pub(super) fn order_print(&mut self, code: CodeRef, bytes: Vec<u8>, now_us: u64) {
+        // Before Ready, and while a clear is on its way, the line's order is of a time that is over.
+        if self.stage != Stage::Ready || self.clear_wanted {
+            return;
+        }
+        if let Err(e) = self.talk.encode("code", &bytes) {
+            return self.unready(&format!("cannot print a code of this form: {e}"), now_us);
+        }
+        if self.queue.len() >= MOST_ORDERS {
+            return self.out_of_step("more codes were ordered than can wait", now_us);
+        }
+        self.queue.push_back((code, bytes));
     }
 }

@@ -28,6 +28,7 @@ impl Commands {
         self.out.hang_up(why);
         self.let_go();
         self.stop(false);
+        self.credit.lost = None;
     }
 
     pub(super) fn hang_up(&mut self, why: &str) {
@@ -47,7 +48,7 @@ impl Commands {
         if may_keep && self.tells_after_loss() {
             self.credit.keep(flying);
         } else {
-            self.credit.ghosts += u32::from(flying.is_some());
+            self.credit.lose(flying);
             self.credit.leave_ghosts();
         }
         self.stage = Stage::Closed;
