@@ -204,6 +204,24 @@ fn a_read_proves_ink_where_printed_codes_are_verified() {
 }
 
 #[test]
+fn who_may_connect_is_named_where_devices_connect_to_us() {
+    let at = "address = \"tcp://127.0.0.1:19004\"";
+    let with = |text: &str| LINE.replacen(at, text, 1);
+    let c = load(&with("address = \"listen://0.0.0.0:19004\"\nallow = [\"10.1.0.0/16\", \"192.168.0.9\"]")).unwrap();
+    let allow = &c.plan.devices[1].allow;
+    assert!(allow.len() == 2 && allow[0].has("10.1.2.3".parse().unwrap()) && !allow[1].has("192.168.0.8".parse().unwrap()));
+    assert!(load(LINE).unwrap().plan.devices.iter().all(|d| d.allow.is_empty()));
+    for (wrong, says) in [
+        (format!("{at}\nallow = [\"10.0.0.1\"]"), "allow stands beside a listen:// address only; leave it out where we connect"),
+        ("address = \"listen://0.0.0.0:19004\"\nallow = [\"cam\"]".into(), "allow: \"cam\" is no address; write \"192.168.1.20\""),
+        ("address = \"listen://0.0.0.0:19004\"\nallow = \"10.0.0.1\"".into(), "allow is a string; it must be a list of texts"),
+    ] {
+        let got = complaints(&with(&wrong));
+        assert!(got.lines().count() == 1 && got.contains(says), "{wrong}: {got}");
+    }
+}
+
+#[test]
 fn outputs_lamps_and_pulses_are_each_somebodys() {
     let lamps = |text: &str| format!("{LINE}\n[stack_light]\n{text}\n");
     let module = |settings: &str| {

@@ -62,10 +62,11 @@ impl Probing {
     async fn run(&mut self, p: &Probe<'_>, told: &mut dyn FnMut(Seen)) -> io::Result<()> {
         self.open(told).await?;
         self.unasked(LISTEN, p, told).await;
+        let serial = matches!(p.address, Address::Serial { .. });
         // Profiles with the same question share it.
         let mut all: Vec<(Question, Vec<usize>)> = Vec::new();
         for (i, b) in p.candidates.iter().enumerate() {
-            for q in questions(b) {
+            for q in questions(b, serial) {
                 match all.iter_mut().find(|(other, _)| other.bytes == q.bytes) {
                     Some((_, askers)) => askers.push(i),
                     None => all.push((q, vec![i])),
@@ -84,8 +85,8 @@ impl Probing {
             let patience = p.timeout.unwrap_or(Duration::from_millis(question.timeout_ms.into()));
             let (answer, hung_up) = self.ask(&question.bytes, patience).await;
             let read = |i: &usize| {
-                let own = questions(&p.candidates[*i]).into_iter().find(|q| q.bytes == question.bytes)?;
-                Some((*i, understood(&p.candidates[*i], &own, &answer)?))
+                let own = questions(&p.candidates[*i], serial).into_iter().find(|q| q.bytes == question.bytes)?;
+                Some((*i, understood(&p.candidates[*i], serial, &own, &answer)?))
             };
             let read: Vec<(usize, Understood)> = askers.iter().filter_map(read).collect();
             found.extend(read.iter().filter(|(_, u)| u.certain).map(|(i, _)| *i));

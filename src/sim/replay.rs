@@ -148,7 +148,7 @@ impl Stand {
     fn surplus(&mut self, line: usize, when: &str) {
         if !self.said.is_empty() {
             let said = std::mem::take(&mut self.said);
-            let verdict = if self.kind == Kind::Reader { Verdict::Note } else { Verdict::Wrong };
+            let verdict = if self.sees() { Verdict::Note } else { Verdict::Wrong };
             self.tell(line, verdict, format!("{when} \"{}\"", said.escape_ascii()));
         }
     }
@@ -171,6 +171,11 @@ impl Stand {
             },
         };
         self.rig.trouble(device, trouble, now_us);
+    }
+
+    /// What it says depends on what stands before it or hangs on its inputs, which no transcript sets.
+    fn sees(&self) -> bool {
+        matches!(self.kind, Kind::Reader | Kind::Io)
     }
 
     /// It must say these bytes now. A reader is shown what the host is told to have seen; `after`: the lines behind. What
@@ -197,7 +202,7 @@ impl Stand {
             None => {
                 let said = std::mem::take(&mut self.said);
                 let got = if said.is_empty() { "nothing".into() } else { format!("\"{}\"", said.escape_ascii()) };
-                let verdict = if reader { Verdict::Note } else { Verdict::Wrong };
+                let verdict = if self.sees() { Verdict::Note } else { Verdict::Wrong };
                 self.tell(line, verdict, format!("expected \"{}\", got {got}", bytes.escape_ascii()));
             }
         }

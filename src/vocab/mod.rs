@@ -18,6 +18,7 @@ pub mod states;
 pub mod supply;
 pub mod time;
 pub mod token;
+mod traits;
 
 pub use code::{Code, MatchKey};
 pub use event::{Event, Seen};

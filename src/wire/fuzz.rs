@@ -5,6 +5,7 @@
 //! `reader/fuzz.rs`.
 
 mod every;
+mod texts;
 
 use super::framer::{Codenet as Units, LONGEST_ECHO};
 use super::transcript::{Step, Transcript, code};
@@ -382,7 +383,7 @@ fn label_printers_survive_anything() {
     let all = ["zebra-zpl", "sato-sbpl", "tsc-tspl", "cab-jscript", "honeywell-dpl", "godex-ezpl"];
     for (i, profile) in all.iter().enumerate() {
         let w = torment(profile, &[], 5 + i as u64);
-        assert!(w.taken.len() > 30 && w.printed > 1, "{profile}: only {} taken, {} printed", w.taken.len(), w.printed);
+        assert!(w.taken.len() > 30 && w.printed > 2, "{profile}: only {} taken, {} printed", w.taken.len(), w.printed);
         assert_eq!(w.again, 0, "{profile}");
     }
 }

@@ -18,7 +18,8 @@ use crate::vocab::plan::PointKind;
 use crate::vocab::report::Poll;
 use crate::vocab::time::MS;
 use crate::vocab::{DeviceNo, Order, Plan, Report};
-use frame::{Answer, Found, Silence, Wrap};
+use frame::{Answer, Silence};
+pub(super) use frame::{Found, Wrap};
 use looks::Looks;
 use std::collections::VecDeque;
 

@@ -6,6 +6,7 @@
 
 use super::commands::{Unit, Units};
 use super::framer::{Codenet as CodenetUnits, Unit as CodenetUnit};
+use super::modbus::{Found, Wrap};
 use super::reader::{Frames, Piece};
 use super::transcript::shown;
 use super::{Action, Place, converse_at};
@@ -21,9 +22,9 @@ const SAFE: [Role; 3] = [Role::Identify, Role::Status, Role::CurrentMessage];
 const CODENET_IDENTIFY: &[u8] = b"\x1bA?\x04";
 /// Longer than any silence that ends a frame.
 const SILENCE_US: u64 = 60_000 * MS;
-/// Answers that a Modbus module may give: so many bytes stand before the function code.
-const MBAP: usize = 7;
+/// Modbus: read discrete inputs (application protocol 1.1b3 §6.2), and a number to know the answer by.
 const READ_INPUTS: u8 = 2;
+const TRANSACTION: u16 = 0x706d;
 
 /// One question.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,8 +45,8 @@ pub struct Understood {
     pub certain: bool,
 }
 
-/// The harmless questions of a profile, the one that tells most first; none: it has none.
-pub fn questions(bound: &Bound) -> Vec<Question> {
+/// The harmless questions of a profile, the one that tells most first; none: it has none. `serial`: the link is a serial line.
+pub fn questions(bound: &Bound, serial: bool) -> Vec<Question> {
     let timeout_ms = bound.profile.link.reply_timeout_ms.max(1);
     let one = |what: &str, bytes: &[u8]| vec![Question { what: what.into(), bytes: bytes.into(), timeout_ms, role: None }];
     match bound.profile.dialect {
@@ -62,11 +63,20 @@ pub fn questions(bound: &Bound) -> Vec<Question> {
             probe.map(ask).collect()
         }
         Dialect::Modbus => {
-            let unit = u8::try_from(bound.number("unit")).unwrap_or(1);
-            let [high, low] = u16::try_from(bound.number("base")).unwrap_or(0).to_be_bytes();
-            one("input 0", &[0x70, 0x6d, 0, 0, 0, 6, unit, READ_INPUTS, high, low, 0, 1])
+            let first = (bound.number("base") + bound.number("input_base")).clamp(0, 65_535) as u16;
+            let [high, low] = first.to_be_bytes();
+            one("input 0", &wrap(bound, serial).request(TRANSACTION, unit(bound), &[READ_INPUTS, high, low, 0, 1]))
         }
     }
+}
+
+/// A module on a serial line, or whose profile says so, speaks RTU.
+fn wrap(bound: &Bound, serial: bool) -> Wrap {
+    if serial || bound.text("framing") == "rtu" { Wrap::Rtu } else { Wrap::Tcp }
+}
+
+fn unit(bound: &Bound) -> u8 {
+    u8::try_from(bound.number("unit")).unwrap_or(1)
 }
 
 fn of_commands(bound: &Bound, talk: &Talk) -> Vec<Question> {
@@ -79,7 +89,7 @@ fn of_commands(bound: &Bound, talk: &Talk) -> Vec<Question> {
 }
 
 /// What the profile makes of an answer to its own question; `None`: nothing.
-pub fn understood(bound: &Bound, question: &Question, answer: &[u8]) -> Option<Understood> {
+pub fn understood(bound: &Bound, serial: bool, question: &Question, answer: &[u8]) -> Option<Understood> {
     if answer == question.bytes {
         // An echo, or a line looped back on itself.
         return None;
@@ -97,9 +107,9 @@ pub fn understood(bound: &Bound, question: &Question, answer: &[u8]) -> Option<U
         }
         Dialect::Reader => probe_answer(bound.profile.reader.as_ref()?, answer),
         Dialect::Modbus => {
-            let (head, body) = answer.split_at_checked(MBAP)?;
-            let ours = head[..4] == question.bytes[..4] && head[6] == question.bytes[6];
-            match body {
+            let Found::Answer(a) = wrap(bound, serial).take(&mut answer.to_vec()) else { return None };
+            let ours = a.unit == unit(bound) && a.transaction.is_none_or(|t| t == TRANSACTION);
+            match a.pdu.as_slice() {
                 [READ_INPUTS, 1, inputs] if ours => Some(certain(format!("input 0 is {}", inputs & 1))),
                 [f, code] if ours && *f == READ_INPUTS | 0x80 => {
                     Some(certain(format!("a Modbus module that refuses this input (exception {code})")))
@@ -207,7 +217,7 @@ mod tests {
         let mut asked = 0;
         for p in all.iter() {
             let b = bound(&p.name);
-            for q in questions(&b) {
+            for q in questions(&b, false) {
                 asked += 1;
                 assert!(!q.bytes.is_empty() && q.timeout_ms > 0, "{}: {q:?}", p.name);
                 let Some(talk) = &p.talk else { continue };
@@ -229,12 +239,12 @@ mod tests {
         for e in std::fs::read_dir(dir).unwrap() {
             let t = Transcript::parse(&std::fs::read_to_string(e.unwrap().path()).unwrap()).unwrap();
             let Ok(b) = Profiles::load(None).unwrap().bind(&t.profile, &t.settings()) else { continue };
-            for q in questions(&b) {
+            for q in questions(&b, false) {
                 let pairs = t.steps.windows(2).filter_map(|w| match (&w[0].1, &w[1].1) {
                     (Step::Host(asked), Step::Device(answer)) if *asked == q.bytes => Some(answer),
                     _ => None,
                 });
-                if pairs.into_iter().any(|answer| understood(&b, &q, answer).is_some()) {
+                if pairs.into_iter().any(|answer| understood(&b, false, &q, answer).is_some()) {
                     met.insert(t.profile.clone());
                 }
             }
@@ -257,12 +267,27 @@ mod tests {
     #[test]
     fn an_echo_or_another_devices_answer_is_not_understood() {
         let (codenet, zipher) = (bound("domino-codenet"), bound("videojet-zipher"));
-        let (ask_c, ask_z) = (&questions(&codenet)[0], &questions(&zipher)[0]);
-        assert_eq!(understood(&codenet, ask_c, &ask_c.bytes), None);
-        assert_eq!(understood(&zipher, ask_z, &ask_z.bytes), None);
-        assert_eq!(understood(&zipher, ask_z, b"ERR\r"), None);
-        assert_eq!(understood(&codenet, ask_c, b"\x15003"), None);
-        assert!(understood(&zipher, ask_z, b"VER|1.28|UTF-8|\r").unwrap().certain);
+        let (ask_c, ask_z) = (&questions(&codenet, false)[0], &questions(&zipher, false)[0]);
+        assert_eq!(understood(&codenet, false, ask_c, &ask_c.bytes), None);
+        assert_eq!(understood(&zipher, false, ask_z, &ask_z.bytes), None);
+        assert_eq!(understood(&zipher, false, ask_z, b"ERR\r"), None);
+        assert_eq!(understood(&codenet, false, ask_c, b"\x15003"), None);
+        assert!(understood(&zipher, false, ask_z, b"VER|1.28|UTF-8|\r").unwrap().certain);
+    }
+
+    #[test]
+    fn a_module_is_known_by_either_way_of_wrapping() {
+        let b = bound("modbus-io");
+        let (tcp, rtu) = (&questions(&b, false)[0], &questions(&b, true)[0]);
+        assert_eq!(tcp.bytes, b"pm\x00\x00\x00\x06\x01\x02\x00\x00\x00\x01");
+        // CRC-16 of the document's kind: 01 02 00 00 00 01 B9 CA.
+        assert_eq!(rtu.bytes, b"\x01\x02\x00\x00\x00\x01\xb9\xca");
+        let says = |serial, q, answer: &[u8]| understood(&b, serial, q, answer).map(|u| u.says);
+        assert_eq!(says(false, tcp, b"pm\x00\x00\x00\x04\x01\x02\x01\x01").as_deref(), Some("input 0 is 1"));
+        assert!(says(false, tcp, b"pm\x00\x00\x00\x03\x01\x82\x02").unwrap().contains("exception 2"));
+        assert_eq!(says(false, tcp, b"px\x00\x00\x00\x04\x01\x02\x01\x01"), None, "another's answer");
+        assert_eq!(says(true, rtu, b"\x01\x02\x01\x01\x60\x48").as_deref(), Some("input 0 is 1"));
+        assert_eq!(says(true, rtu, b"\x01\x02\x01\x01\x60\x49"), None, "garbled");
     }
 
     #[test]

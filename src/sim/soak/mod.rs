@@ -15,6 +15,8 @@ use crate::vocab::plan::Setting;
 use judge::{Declared, Judge, Tally};
 use stage::{Mishaps, Stage, Weather};
 use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 const LINE: &str = include_str!("../../../tests/data/line.toml");
 /// Prints of a profile in an everyday run, its settings together.
@@ -156,9 +158,24 @@ fn no_printer_is_sent_a_code_twice_or_credited_one_without_ink() {
     let profiles = told::profiles();
     let cases = cases(&profiles);
     let prints = |c: &Case| asked.unwrap_or(EVERYDAY).div_ceil(cases.iter().filter(|o| o.profile == c.profile).count() as u64);
+    // Each case is a world of its own: as many at a time as there are processors.
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                while let Some((i, case)) = Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|i| Some((i, cases.get(i)?))) {
+                    let ran = std::panic::catch_unwind(|| soak(case, &profiles, prints(case), seed * 1_000 + i as u64));
+                    let ran = ran.unwrap_or_else(|_| Err(format!("{} {{{}}}: it panicked", case.profile, case.settings)));
+                    done.lock().expect("no soak panics with the lock").push((i, ran));
+                }
+            });
+        }
+    });
+    let mut done = done.into_inner().expect("no soak panics with the lock");
+    done.sort_by_key(|d| d.0);
     let (mut lines, mut wrong) = (Vec::new(), Vec::new());
-    for (i, case) in cases.iter().enumerate() {
-        match soak(case, &profiles, prints(case), seed * 1_000 + i as u64) {
+    for (_, ran) in done {
+        match ran {
             Ok(line) => lines.push(line),
             Err(e) => wrong.push(e),
         }

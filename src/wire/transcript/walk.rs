@@ -24,6 +24,10 @@ pub(super) fn walk(t: &Transcript, host: &mut dyn Conversation) -> Vec<Line> {
     }
     let last = t.steps.last().map_or(0, |s| s.0);
     w.surplus(last, "after the last line our side did");
+    if w.bare && w.lines.iter().any(|l| l.verdict == Verdict::Wrong) {
+        let hint = "a recording has no orders: write \"! order arm\", \"! order print 0 …\" where they were given, and the reports above";
+        w.tell(last, Verdict::Note, hint.into());
+    }
     w.lines
 }
 
@@ -45,7 +49,9 @@ impl Walk<'_> {
     }
 
     fn step(&mut self, line: usize, step: &Step) {
-        if !matches!(step, Step::Host(_) | Step::Expect(_) | Step::HangUp | Step::At(_)) {
+        // On a wire that was listened to, what our side does at once arrives a little later.
+        let expected = matches!(step, Step::Host(_) | Step::Expect(_) | Step::HangUp | Step::At(_));
+        if !expected && !self.bare {
             self.surplus(line, "before this line our side also did");
         }
         let now_us = self.now_us;
