@@ -145,7 +145,7 @@ impl Feed {
         (self.printed_us, self.silent) = (now_us, 0);
         self.taken = self.taken.saturating_sub(last + 1);
         for code in self.window.drain(..=last) {
-            self.judge.credited(code, true);
+            self.judge.credited(code, false);
         }
     }
 
