@@ -18,7 +18,7 @@
 //! | *nothing-forgotten* | no acknowledged event is lost | `tests/it/book.rs`: a crash at every step; a full disk: `tests/it/refusals.rs` |
 //! | *told-once* | every event has an id (boot and seq) that makes a second arrival upstream harmless | `a_pack_is_imported_beside_the_running_line_and_watchers_see_it` in `tests/it/daemon.rs` |
 //! | *byte-exact* | a code is bytes, from pack to print to scan | `src/ledger/tests.rs`; transcripts in `src/wire/transcript/tests.rs`; `the_bytes_judge_beyond_the_key` in `src/vocab/key/tests.rs`; symbols: `tests/outside/symbols.rs` |
-//! | *noise-is-noise* | no input can crash the daemon or fill its disk | `src/wire/fuzz.rs`; `src/wire/reader/fuzz.rs`; `tests/it/daemon.rs` |
+//! | *noise-is-noise* | no input can crash the daemon or fill its disk | `src/wire/fuzz/every.rs`; `src/wire/reader/fuzz.rs`; `tests/it/daemon.rs` |
 //!
 //! The seeded shift replays hundreds of shifts on virtual time with faults and a crash each, on the real ledger, and breaks
 //! rules on purpose ([`line::Law`]): every broken one must be noticed. A catalogue of damages (`src/audit/damages.rs`) holds

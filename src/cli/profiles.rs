@@ -169,7 +169,9 @@ fn check(g: &Globals, files: &[PathBuf]) -> Exit {
             }),
         }
     }
-    let (good, wrong) = Profiles::check(g.profiles_dir().as_deref(), texts);
+    // What stands beside a file may be extended by it.
+    let beside = || files.iter().find_map(|f| f.parent()).filter(|d| !d.as_os_str().is_empty()).map(Path::to_path_buf);
+    let (good, wrong) = Profiles::check(g.profiles_dir().or_else(beside).as_deref(), texts);
     let wrong: Vec<_> = unread.into_iter().chain(wrong).collect();
     if g.json {
         let complaint = |c: &crate::profile::Complaint| {

@@ -94,6 +94,9 @@ fn check_tells_every_mistake_with_its_line() {
     assert_eq!((v["ok"].as_bool(), v["complaints"].as_array().map(Vec::len)), (Some(false), Some(2)));
     assert!(v["complaints"][0]["right"].as_str().unwrap().starts_with("it has: "));
 
+    let o = profile(&["check", text_of(&bad)]);
+    assert!(out(&o).contains("no key colour") && !out(&o).contains("there is no profile"), "what stands beside it is found: {}", out(&o));
+
     let shipped = std::fs::read_dir(repository("firmware-profiles/readers")).unwrap().map(|e| e.unwrap().path());
     let shipped: Vec<PathBuf> = shipped.collect();
     let o = profile(&[&["check"][..], &shipped.iter().map(|p| text_of(p)).collect::<Vec<_>>()].concat());
