@@ -44,6 +44,8 @@ pub struct Device {
     pub address: Address,
     /// A link of its own for commands.
     pub aside: Option<Address>,
+    /// Every request has a TCP connection of its own, closed behind its answer.
+    pub per_command: bool,
     /// Who may connect, where the device connects to us; none: anybody.
     pub allow: Vec<Network>,
     /// The folder of the configuration file.
@@ -63,8 +65,11 @@ pub struct Driven {
 /// Starts a device's driver on the current runtime.
 pub fn spawn(device: Device) -> Driven {
     let (orders, inbox) = mpsc::channel(ORDERS);
+    let per_command = device.per_command && matches!(device.address, Address::Tcp { .. });
     let port = Port::new(device.address, device.aside, device.folder).allowing(device.allow);
     let talk = Talk {
+        per_command,
+        served: false,
         no: device.no,
         conversation: device.conversation,
         clock: device.clock,
@@ -82,6 +87,9 @@ pub fn spawn(device: Device) -> Driven {
 }
 
 struct Talk {
+    per_command: bool,
+    /// The link has carried a request.
+    served: bool,
     no: DeviceNo,
     conversation: Box<dyn Conversation>,
     clock: Clock,
@@ -194,14 +202,16 @@ impl Talk {
     }
 
     async fn carry(&mut self, opened: Opened, port: &mut Port) -> Left {
-        let (mut reading, mut writing) = tokio::io::split(opened.link);
         let (mut reading_aside, mut writing_aside) = opened.aside.map(tokio::io::split).unzip();
+        let (reading, writing) = tokio::io::split(opened.link);
+        let (mut reading, mut writing): Halves = (Some(reading), Some(writing));
         self.has_aside = writing_aside.is_some();
         let (mut buf, mut buf_aside) = (vec![0; READ], vec![0; READ]);
         let mut clockwork = Timer::start();
         let mut worked_us = 0;
+        self.served = false;
         self.conversation.opened(self.now());
-        self.drain(Some(&mut writing)).await;
+        self.drain(true, writing.as_mut()).await;
         loop {
             if let Some(why) = self.hang_up.take() {
                 return Left::Gone(why);
@@ -212,9 +222,22 @@ impl Talk {
             if self.unwritten.len() + self.unwritten_aside.len() > MOST_UNWRITTEN {
                 return Left::Gone("it takes no bytes".into());
             }
+            self.served |= self.unwritten.is_empty();
+            if self.per_command && self.served && !self.unwritten.is_empty() {
+                drop((reading.take(), writing.take()));
+                match port.open().await {
+                    Ok(next) => (reading, writing) = split(next),
+                    Err(e) => return Left::Gone(format!("cannot be opened: {e}")),
+                }
+                self.served = false;
+            } else if self.per_command && self.unwritten.is_empty() && self.conversation.between_requests() {
+                (reading, writing) = (None, None);
+            }
             let (due, now_us) = (self.due_at().map(|at| at.max(worked_us + LEAST_US)), self.now());
             tokio::select! {
-                read = reading.read(&mut buf) => match read {
+                read = read_from(&mut reading, &mut buf) => match read {
+                    // It was the answer's end.
+                    Ok(0) if self.per_command && self.conversation.between_requests() => (reading, writing) = (None, None),
                     Ok(0) => return Left::Gone("the device closed the link".into()),
                     Ok(n) => {
                         let now_us = self.now();
@@ -222,7 +245,7 @@ impl Talk {
                     }
                     Err(e) => return Left::Gone(format!("reading failed: {e}")),
                 },
-                read = read_aside(&mut reading_aside, &mut buf_aside) => match read {
+                read = read_from(&mut reading_aside, &mut buf_aside) => match read {
                     Ok(0) => return Left::Gone("the device closed its link for commands".into()),
                     Ok(n) => {
                         let now_us = self.now();
@@ -230,12 +253,12 @@ impl Talk {
                     }
                     Err(e) => return Left::Gone(format!("reading its answers failed: {e}")),
                 },
-                wrote = write_aside(&mut writing_aside, &self.unwritten_aside) => match wrote {
+                wrote = write_to(&mut writing_aside, &self.unwritten_aside) => match wrote {
                     Ok(0) => return Left::Gone("the device takes no commands any more".into()),
                     Ok(n) => drop(self.unwritten_aside.drain(..n)),
                     Err(e) => return Left::Gone(format!("writing commands failed: {e}")),
                 },
-                wrote = writing.write(&self.unwritten), if !self.unwritten.is_empty() => match wrote {
+                wrote = write_to(&mut writing, &self.unwritten) => match wrote {
                     Ok(0) => return Left::Gone("the device takes no bytes any more".into()),
                     Ok(n) => drop(self.unwritten.drain(..n)),
                     Err(e) => return Left::Gone(format!("writing failed: {e}")),
@@ -251,7 +274,7 @@ impl Talk {
                     }
                 }
             }
-            self.drain(Some(&mut writing)).await;
+            self.drain(true, writing.as_mut()).await;
         }
     }
 
@@ -265,13 +288,13 @@ impl Talk {
 
     async fn order(&mut self, order: Option<Order>) {
         self.take(order);
-        self.drain(None).await;
+        self.drain(false, None).await;
     }
 
     async fn due(&mut self) {
         let now_us = self.now();
         self.conversation.due(now_us);
-        self.drain(None).await;
+        self.drain(false, None).await;
     }
 
     async fn close(&mut self, why: &str) {
@@ -280,7 +303,7 @@ impl Talk {
         self.unwritten_aside.clear();
         self.hang_up = None;
         self.conversation.closed(now_us, why);
-        self.drain(None).await;
+        self.drain(false, None).await;
     }
 
     /// When the conversation or the end is due.
@@ -293,15 +316,13 @@ impl Talk {
         self.due_at().map(|at_us| Duration::from_micros(at_us.saturating_sub(self.now())))
     }
 
-    /// Does what the conversation wants: bytes first, reports after. Without a link, bytes have nowhere to go.
-    async fn drain(&mut self, writing: Option<&mut WriteHalf<Box<dyn Link>>>) {
+    /// Does what the conversation wants: bytes first, reports after. While the device is not up, bytes have nowhere to go.
+    async fn drain(&mut self, up: bool, writing: Option<&mut WriteHalf<Box<dyn Link>>>) {
         let mut reports = Vec::new();
         while let Some(action) = self.conversation.poll() {
             match action {
-                Action::Command(bytes) if writing.is_some() && self.hang_up.is_none() && self.has_aside => {
-                    self.unwritten_aside.extend(bytes)
-                }
-                Action::Send(bytes) | Action::Command(bytes) if writing.is_some() && self.hang_up.is_none() => self.unwritten.extend(bytes),
+                Action::Command(bytes) if up && self.hang_up.is_none() && self.has_aside => self.unwritten_aside.extend(bytes),
+                Action::Send(bytes) | Action::Command(bytes) if up && self.hang_up.is_none() => self.unwritten.extend(bytes),
                 Action::Send(_) | Action::Command(_) => {}
                 Action::Tell(report) => reports.push(report),
                 Action::HangUp { why } => {
@@ -309,7 +330,9 @@ impl Talk {
                 }
             }
         }
-        if let Some(writing) = writing
+        // What has a link of its own waits for it.
+        let own = self.per_command && self.served;
+        if let Some(writing) = writing.filter(|_| !own)
             && !self.unwritten.is_empty()
         {
             // As much as goes without waiting; errors come again in the loop.
@@ -332,16 +355,23 @@ impl Talk {
     }
 }
 
-/// Never, where there is no link for commands.
-async fn read_aside(from: &mut Option<ReadHalf<Box<dyn Link>>>, into: &mut [u8]) -> std::io::Result<usize> {
+type Halves = (Option<ReadHalf<Box<dyn Link>>>, Option<WriteHalf<Box<dyn Link>>>);
+
+fn split(opened: Opened) -> Halves {
+    let (reading, writing) = tokio::io::split(opened.link);
+    (Some(reading), Some(writing))
+}
+
+/// Never, where there is no such link now.
+async fn read_from(from: &mut Option<ReadHalf<Box<dyn Link>>>, into: &mut [u8]) -> std::io::Result<usize> {
     match from {
         Some(from) => from.read(into).await,
         None => std::future::pending().await,
     }
 }
 
-/// Never, where there is no link for commands or nothing to say.
-async fn write_aside(to: &mut Option<WriteHalf<Box<dyn Link>>>, bytes: &[u8]) -> std::io::Result<usize> {
+/// Never, where there is no such link now or nothing to say.
+async fn write_to(to: &mut Option<WriteHalf<Box<dyn Link>>>, bytes: &[u8]) -> std::io::Result<usize> {
     match to {
         Some(to) if !bytes.is_empty() => to.write(bytes).await,
         _ => std::future::pending().await,

@@ -34,7 +34,18 @@ fn drive_as(profile: &str, given: &[(&str, &str)], address: Address, aside: Opti
     let clock: Clock = Arc::new(move || began.elapsed().as_micros() as u64);
     let points = Points { inputs: vec![0], counters: vec![] };
     let conversation = converse_at(&bound, Place { points, ..Place::default() });
-    let driven = spawn(Device { no: DeviceNo(3), address, aside, allow: Vec::new(), folder: folder.into(), conversation, clock, reports });
+    let per_command = bound.connects_per_command();
+    let driven = spawn(Device {
+        no: DeviceNo(3),
+        address,
+        aside,
+        per_command,
+        allow: Vec::new(),
+        folder: folder.into(),
+        conversation,
+        clock,
+        reports,
+    });
     Rig { driven, told }
 }
 
@@ -74,6 +85,51 @@ fn tcp(port: u16) -> Address {
 
 async fn accept(listener: &TcpListener) -> TcpStream {
     timeout(LIMIT, listener.accept()).await.expect("a connection within the limit").unwrap().0
+}
+
+/// A printer that serves one request a connection, as the library for it does: every second time it leaves the closing to us.
+#[tokio::test]
+async fn every_request_has_a_connection_of_its_own() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let printer = tokio::spawn(async move {
+        let mut asked: Vec<String> = Vec::new();
+        loop {
+            let (mut link, _) = listener.accept().await.unwrap();
+            let mut request = Vec::new();
+            while let Ok(b) = link.read_u8().await {
+                if b == b'\r' {
+                    break;
+                }
+                request.push(b);
+            }
+            let request = String::from_utf8(request).unwrap();
+            let answer = match &request[..2] {
+                "SB" => "SB,01\r",
+                "KH" => "KH,3,0\r",
+                "SQ" => "SQ\r",
+                _ => "BK\r",
+            };
+            link.write_all(answer.as_bytes()).await.unwrap();
+            asked.push(request);
+            if asked.len().is_multiple_of(2) {
+                assert_eq!(timeout(LIMIT, link.read(&mut [0; 16])).await.expect("it is closed").unwrap_or(0), 0);
+            }
+            if asked.last().is_some_and(|a| a.starts_with("BK")) {
+                return asked;
+            }
+        }
+    });
+    let mut rig = drive("keyence-mk", Address::Tcp { host: "127.0.0.1".into(), port }, Path::new("."));
+    rig.up().await;
+    rig.driven.orders.send(Order::Arm { message: None, fields: Vec::new() }).await.unwrap();
+    assert_eq!(rig.told().await, Report::Ready { cleared: false });
+    let code = crate::wire::transcript::code(0);
+    rig.driven.orders.send(Order::Print { code, bytes: b"A1".to_vec() }).await.unwrap();
+    assert_eq!(rig.told().await, Report::Taken { code });
+    let asked = timeout(LIMIT, printer).await.unwrap().unwrap();
+    assert_eq!(asked[..4], ["SB", "SQ", "SB", "KH,3"]);
+    assert_eq!(asked.last().map(String::as_str), Some("BK,1,0,A1"));
 }
 
 #[tokio::test]

@@ -69,6 +69,7 @@ impl Devices {
             no,
             address: self.plan.device(no).address.clone(),
             aside: self.plan.device(no).command.clone(),
+            per_command: self.bound[&no].connects_per_command(),
             allow: self.plan.device(no).allow.clone(),
             folder: self.folder.clone(),
             conversation: wire::converse(&self.bound[&no], &self.plan, no),

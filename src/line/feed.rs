@@ -25,6 +25,8 @@ pub(super) struct ItemPrinter {
     pub level: LevelNo,
     pub depth: u32,
     pub confirms: bool,
+    /// It gets one code at a time, when the last one was read or was not.
+    pub one_by_one: bool,
     /// With nothing new it prints its last code again.
     pub repeats: bool,
     /// Things that may still come to it after the run permit went.
@@ -44,14 +46,14 @@ pub(super) fn item_printers_of(plan: &Plan) -> Arc<[ItemPrinter]> {
         let read = plan.stations.iter().find(|v| v.level == s.level && v.role != Role::Print);
         let spacing_ms = read.map_or(s.min_spacing_ms, |v| v.min_spacing_ms);
         let ahead = plan.limits.feed_ahead_ms.div_ceil(spacing_ms.max(1)).max(1);
-        let limit = (t.depth + ahead).min(plan.limits.max_burn).max(1) as usize;
+        let limit = if t.one_by_one { 1 } else { (t.depth + ahead).min(plan.limits.max_burn).max(1) as usize };
         let gap_us = u64::from(spacing_ms) * MS / 2;
         // What is on its way when it is seen that nothing more comes, and what the belt carries on until it stands.
         let stop_ms = plan.run_permit.map_or(0, |p| p.belt_stop_ms + p.heartbeat_ms);
         let coasting = 1 + stop_ms.div_ceil(spacing_ms.max(1)) as usize;
         let (station, repeats) = (s.no, t.repeats_on_empty);
-        let (depth, confirms) = (t.depth, t.confirms);
-        Some(ItemPrinter { station, device, level: s.level, depth, confirms, repeats, coasting, gap_us, limit })
+        let (depth, confirms, one_by_one) = (t.depth, t.confirms, t.one_by_one);
+        Some(ItemPrinter { station, device, level: s.level, depth, confirms, one_by_one, repeats, coasting, gap_us, limit })
     };
     plan.stations.iter().filter(prints).filter_map(printer).collect()
 }
@@ -222,6 +224,25 @@ impl<L: Law> Line<L> {
         }
     }
 
+    /// The printer says so of this code: it and all before it left.
+    pub(super) fn printed_to(&mut self, device: DeviceNo, code: CodeRef) {
+        let now_us = self.now.mono_us;
+        let w = self.windows.entry(device).or_default();
+        // One that was read before it was told has left the window already.
+        let Some(last) = w.codes.iter().position(|c| *c == code) else { return };
+        let gone: Vec<CodeRef> = w.codes.drain(..=last).collect();
+        w.taken = w.taken.saturating_sub(gone.len());
+        (w.printed_us, w.ghost_passages) = (now_us, 0);
+        let codes: Vec<CodeRef> = gone.into_iter().filter(|c| self.book.state(*c) == ItemState::Sent).collect();
+        if codes.is_empty() {
+            return;
+        }
+        if let Some(level) = self.level_of_printer(device).filter(|l| self.item_printers.iter().filter(|p| p.level == *l).count() == 1) {
+            self.orders.entry(level).or_default().codes.extend(&codes);
+        }
+        self.emit(Event::Printed { device, codes });
+    }
+
     /// The level on whose things a printer prints; `None` for a label printer.
     fn level_of_printer(&self, device: DeviceNo) -> Option<LevelNo> {
         self.item_printers.iter().find(|p| p.device == device).map(|p| p.level)
@@ -361,8 +382,12 @@ impl<L: Law> Line<L> {
     pub(super) fn count_unread(&mut self, station: StationNo) {
         let plan = self.plan.clone();
         let at = plan.station(station);
-        for &ItemPrinter { station, device, level, confirms, .. } in self.item_printers().iter() {
+        for &ItemPrinter { station, device, level, confirms, one_by_one, .. } in self.item_printers().iter() {
             let ready = self.devices[&device].ready;
+            if one_by_one && level == at.level && plan.station(station).same_lane(at) {
+                self.doubt_window(device, Doubt::Silence);
+                continue;
+            }
             let w = self.windows.get_mut(&device).expect("a printer has a window");
             if level != at.level
                 || !plan.station(station).same_lane(at)

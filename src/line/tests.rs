@@ -10,6 +10,7 @@ mod printers;
 mod readers;
 mod setup;
 mod verdicts;
+mod windows;
 
 use super::input::*;
 use super::*;
@@ -90,7 +91,15 @@ fn plan() -> Plan {
         traits,
     };
     let printer = |label| {
-        Traits::Printer(PrinterTraits { depth: 2, confirms: true, clear_on_adopt: true, label, repeats_on_empty: false, labels: None })
+        Traits::Printer(PrinterTraits {
+            depth: 2,
+            confirms: true,
+            clear_on_adopt: true,
+            label,
+            repeats_on_empty: false,
+            one_by_one: false,
+            labels: None,
+        })
     };
     let reader = || Traits::Reader(ReaderTraits::default());
     Plan {

@@ -3,7 +3,7 @@
 use super::label::LabelForm;
 use super::printer::{Buffer, BufferKind, Confirmation, Role};
 use super::talk::Step;
-use super::{Dialect, Kind, OnEmpty, Profile, Profiles, SettingRule, reader};
+use super::{Dialect, Kind, OnEmpty, Profile, Profiles, SettingRule, Standing, reader};
 use crate::vocab::plan::{IoTraits, PrinterTraits, Setting, Traits};
 use std::collections::BTreeMap;
 
@@ -111,6 +111,27 @@ impl Bound {
         all.iter().filter(named).copied().collect()
     }
 
+    /// A connection is opened for every request, and closed behind its answer.
+    pub fn connects_per_command(&self) -> bool {
+        if self.has("connect_per_command") { self.flag("connect_per_command") } else { self.profile.link.per_command }
+    }
+
+    /// Why it may not print: nobody has seen its profile at work, and nobody has said that this is known.
+    pub fn unfit(&self) -> Option<String> {
+        let name = &self.profile.name;
+        let talk = self.profile.talk.as_ref()?;
+        if self.profile.standing == Standing::Documented {
+            return None;
+        }
+        if !talk.has(Role::PutCode) {
+            return Some(format!("is watched only: profile {name} is unverified and has no command that puts a code"));
+        }
+        let how = if self.has("accept_unverified") { "" } else { " (add [settings.accept_unverified] to it, a flag)" };
+        (!self.flag("accept_unverified")).then(|| {
+            format!("is not fed: profile {name} is unverified; set accept_unverified = true to try it where prints may be spoilt{how}")
+        })
+    }
+
     /// The profile has this setting at all.
     pub fn has(&self, key: &str) -> bool {
         self.settings.contains_key(key)
@@ -126,13 +147,17 @@ impl Bound {
             Kind::Printer if self.profile.dialect == Dialect::Commands => {
                 let sources = self.sources();
                 let told = |c: &Confirmation| !matches!(c, Confirmation::Acceptance | Confirmation::Status | Confirmation::Read);
-                let clears = overwrites || self.profile.talk.as_ref().is_some_and(|t| t.arm.contains(&Step::Do(Role::Clear)));
+                let talk = self.profile.talk.as_ref();
+                let overwrites = self.profile.buffer.as_ref().is_some_and(|b| b.kind == BufferKind::Overwrite);
+                // What is overwritten holds nothing of before.
+                let clears = overwrites || talk.is_some_and(|t| t.arm.contains(&Step::Do(Role::Clear)));
                 Traits::Printer(PrinterTraits {
                     depth: self.depth(),
                     confirms: sources.first().is_some_and(told),
                     clear_on_adopt: clears,
                     label: false,
                     repeats_on_empty: repeats,
+                    one_by_one: overwrites && sources.first() == Some(&Confirmation::Read),
                     labels: None,
                 })
             }
@@ -143,6 +168,7 @@ impl Bound {
                 clear_on_adopt: overwrites || self.flag("clear_on_adopt"),
                 label: false,
                 repeats_on_empty: repeats,
+                one_by_one: false,
                 labels: None,
             }),
             Kind::LabelPrinter => Traits::Printer(PrinterTraits {
@@ -151,6 +177,7 @@ impl Bound {
                 clear_on_adopt: false,
                 label: true,
                 repeats_on_empty: repeats,
+                one_by_one: false,
                 labels: self.profile.talk.as_ref().and_then(|t| t.label.as_ref()).map(LabelForm::traits),
             }),
             Kind::Reader => Traits::Reader(self.reader.traits()),

@@ -6,8 +6,8 @@
 //!
 //! Places: `{name}` bytes up to whatever follows it; `{name:4}` exactly four characters (numbers padded with zeros, texts
 //! with spaces); `{name:d}` digits, as many as there are, `{name:6d}` exactly six; `{name:yn}` the letter Y or N;
-//! `{name:u8}`, `{name:u16be}`, `{name:u16le}` a binary number, `{name:u8+30}` a byte that is 30h and the number;
-//! `{name.length:4}`, `{name.length:u16be}` the length of another place of the same pattern.
+//! `{name:u8}`, `{name:u16be}`, `{name:u16le}`, `{name:u32be}` a binary number, `{name:u8+30}` a byte that is 30h and the
+//! number; `{name.length:4}`, `{name.length:u16be}` the length of another place of the same pattern.
 //!
 //! Invariants: reading never panics and never takes less than all bytes; a pattern that can be read in two ways is
 //! refused when it is parsed.
@@ -39,6 +39,7 @@ enum Form {
     U8From(u8),
     U16be,
     U16le,
+    U32be,
 }
 
 /// What stands in the places of one pattern.
@@ -70,6 +71,11 @@ impl Values {
 
     /// A decimal number, spaces around it allowed.
     pub fn number(&self, name: &str) -> Option<u64> {
+        self.text(name)?.parse().ok()
+    }
+
+    /// The same, below zero too.
+    pub fn signed(&self, name: &str) -> Option<i64> {
         self.text(name)?.parse().ok()
     }
 
@@ -184,6 +190,7 @@ impl Pattern {
             "u8" => Form::U8,
             "u16be" => Form::U16be,
             "u16le" => Form::U16le,
+            "u32be" => Form::U32be,
             n => match (n.trim_end_matches('d').parse(), n.matches('d').count(), n.strip_prefix("u8+")) {
                 (Ok(n @ 1..=4096), 0, _) => Form::Wide(n),
                 (Ok(n @ 1..=4096), 1, _) => Form::WideDigits(n),
@@ -192,7 +199,7 @@ impl Pattern {
                 }
                 _ => {
                     return Err(format!(
-                        "{{{inside}}}: a place is as wide as a number from 1 to 4096 says, or d, 6d, yn, u8, u8+30, u16be, u16le"
+                        "{{{inside}}}: a place is as wide as a number from 1 to 4096 says, or d, 6d, yn, u8, u8+30, u16be, u16le, u32be"
                     ));
                 }
             },
@@ -274,7 +281,8 @@ impl Pattern {
                 None => of(name),
             };
             let value = value.ok_or_else(|| format!("nothing stands for {{{name}}}"))?;
-            let number = || std::str::from_utf8(&value).ok().and_then(|t| t.trim().parse::<u16>().ok());
+            let wide = || std::str::from_utf8(&value).ok().and_then(|t| t.trim().parse::<u32>().ok());
+            let number = || wide().and_then(|n| u16::try_from(n).ok());
             let long = || format!("{} does not fit into {{{name}}}", String::from_utf8_lossy(&value));
             match form {
                 Form::Open => out.extend(&value),
@@ -297,6 +305,7 @@ impl Pattern {
                 }
                 Form::U16be => out.extend(number().ok_or_else(long)?.to_be_bytes()),
                 Form::U16le => out.extend(number().ok_or_else(long)?.to_le_bytes()),
+                Form::U32be => out.extend(wide().ok_or_else(long)?.to_be_bytes()),
             }
         }
         Ok(out)
@@ -323,6 +332,7 @@ impl Pattern {
                 Form::Wide(n) | Form::WideDigits(n) => n,
                 Form::U8 | Form::U8From(_) | Form::YesNo => 1,
                 Form::U16be | Form::U16le => 2,
+                Form::U32be => 4,
             };
             let (value, after) = rest.split_at_checked(take)?;
             rest = after;
@@ -336,6 +346,7 @@ impl Pattern {
                 (Form::U8From(from), [b]) => b.checked_sub(from)?.to_string().into_bytes(),
                 (Form::U16be, [a, b]) => u16::from_be_bytes([*a, *b]).to_string().into_bytes(),
                 (Form::U16le, [a, b]) => u16::from_le_bytes([*a, *b]).to_string().into_bytes(),
+                (Form::U32be, [a, b, c, d]) => u32::from_be_bytes([*a, *b, *c, *d]).to_string().into_bytes(),
                 _ => value.to_vec(),
             };
             // The same place twice says the same twice.
@@ -375,6 +386,7 @@ mod tests {
         round("DLE {item:u8+30}{code}", &[("item", "100"), ("code", "ABC")], b"\x10\x94ABC");
         round("\"QLN|{fill}|{full}|\"", &[("fill", "12"), ("full", "3")], b"QLN|12|3|");
         round("ESC {unit:u8} {n:u16be} {m:u16le}", &[("unit", "7"), ("n", "258"), ("m", "258")], b"\x1b\x07\x01\x02\x02\x01");
+        round("33 {n:u32be}", &[("n", "66051")], b"\x33\x00\x01\x02\x03");
         round("{a:d} \",\" {b:1d} {c:yn} {d:3d}", &[("a", "1024"), ("b", "0"), ("c", "Y"), ("d", "017")], b"1024,0Y017");
         round("\"{{~JN0|{job}|}}\"", &[("job", "a")], b"{~JN0|a|}");
         round("\"a\\\"\\\\\\x1d\\t\"", &[], b"a\"\\\x1d\t");

@@ -39,6 +39,8 @@ pub struct CommandChange {
     pub replies: Option<Vec<Reply>>,
     pub timeout_ms: Option<u32>,
     pub pause_ms: Option<u32>,
+    pub settle_ms: Option<u32>,
+    pub read_back: Option<Role>,
     /// Document and page, where it is not the profile's.
     pub source: Option<String>,
 }
@@ -64,6 +66,8 @@ impl CommandChange {
             pause_ms: self.pause_ms.or_else(|| Some(base?.pause_ms)).unwrap_or(0),
             answer_optional: base.is_some_and(|b| b.answer_optional),
             silence: base.and_then(|b| b.silence.clone()),
+            settle_ms: self.settle_ms.or_else(|| Some(base?.settle_ms)).unwrap_or(0),
+            read_back: self.read_back.or_else(|| base?.read_back),
             source: self.source.clone().or_else(|| base?.source.clone()),
         })
     }

@@ -1,7 +1,11 @@
 //! The printer's half of the language: what its memory does, and, for the dialects `commands` and `label`, what is said to
 //! it and what its answers mean. Bytes are in the notation of `bytes.rs`; what stands on labels is in `label.rs`.
 
+mod frame;
+
 pub use super::status::{Condition, StatusRule};
+pub use frame::*;
+
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -24,6 +28,9 @@ pub struct Buffer {
     pub confirmed_by: Vec<Confirmation>,
     /// Most bytes of all codes that wait in it, beside their number (`depth`).
     pub most_bytes: Option<u32>,
+    /// Codes inside that {fill} does not count (one that stands ready to be printed).
+    #[serde(default)]
+    pub uncounted: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -36,7 +43,8 @@ pub enum BufferKind {
     ProtectedSingle,
     /// Codes wait in order.
     Fifo,
-    /// Codes wait in order under record numbers without gaps.
+    /// Codes wait in order under record numbers without gaps: the last one printed and one, and the setting `first_record`
+    /// (1 without it) where none was printed.
     NumberedRecords,
     OneLabel,
 }
@@ -60,7 +68,7 @@ pub enum OnEmpty {
 pub enum Confirmation {
     /// An unasked word of the printer for every print (`[[events]]` with means = "printed"); {text} names the code.
     Event,
-    /// The number of the last record printed (command last-record, place {last}).
+    /// The number of the last record printed (command last-record, place {last}); it says which codes, not how many.
     LastRecord,
     /// The text printed last (command last-text, place {text}).
     LastText,
@@ -68,161 +76,14 @@ pub enum Confirmation {
     Readiness,
     /// Its print counter moves on (command count, place {count}).
     Counter,
+    /// Fewer codes wait than were put (command fill, place {fill}).
+    QueueLength,
     /// Room for the next code.
     Acceptance,
     /// Its status: nothing left to print.
     Status,
-    /// Only the reader behind it.
+    /// Only the reader behind it. A printer that holds one text gets its next code when the last one was read, or was not.
     Read,
-}
-
-/// How every command is wrapped, unless it is `raw`.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct Frame {
-    #[serde(default)]
-    pub before: String,
-    #[serde(default)]
-    pub after: String,
-    pub checksum: Option<Checksum>,
-}
-
-/// A checksum of a command.
-#[derive(Clone, Debug, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct Checksum {
-    pub kind: ChecksumKind,
-    pub over: Coverage,
-    pub form: ChecksumForm,
-    pub place: ChecksumPlace,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum ChecksumKind {
-    /// The sum of the bytes, modulo 256.
-    Sum8,
-    /// 256 less that sum.
-    Sum8Negated,
-    Xor8,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum Coverage {
-    /// The command without `before` and `after`.
-    Command,
-    /// Everything that stands before the checksum.
-    AllBefore,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum ChecksumForm {
-    Byte,
-    /// Two upper-case hex digits.
-    Hex,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum ChecksumPlace {
-    /// Behind `after`: the last thing of the frame.
-    Last,
-    /// Between the command and `after`.
-    BeforeAfter,
-    /// Not sent; the printer's answer carries it as {sum}, and it is verified there.
-    InReply,
-}
-
-/// What may stand in a place.
-#[derive(Clone, Debug, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct ValueRule {
-    #[serde(default)]
-    pub charset: Charset,
-    /// Bytes that may not occur.
-    #[serde(default)]
-    pub forbidden: String,
-    /// Bytes written another way.
-    #[serde(default)]
-    pub escapes: Vec<Escape>,
-    /// Least bytes, where fewer could be taken for something else.
-    #[serde(default)]
-    pub shortest: u32,
-    /// Most bytes, escapes not counted.
-    pub longest: u32,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct Escape {
-    /// One byte.
-    pub byte: String,
-    pub as_bytes: String,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum Charset {
-    /// Bytes 00 to 7F.
-    #[default]
-    Ascii,
-    /// UTF-8 with characters up to U+00FF, sent as one byte each.
-    Latin1,
-    /// Any UTF-8.
-    Utf8,
-    /// Bytes 20 to 7E.
-    Printable,
-    /// Any bytes.
-    Bytes,
-}
-
-/// How something that the printer says begins and ends. Several may be given: the first that fits takes the bytes.
-#[derive(Clone, Debug, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(tag = "form", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Inbound {
-    /// From `begin` to `end`; both are taken off.
-    Delimited { name: String, begin: String, end: String },
-    /// Anything up to `end`, which is taken off; it takes what no other form takes, so it stands last.
-    Line { name: String, end: String },
-    /// One of these bytes, alone.
-    Byte { name: String, bytes: String },
-    /// `begin`, and so many characters.
-    Prefix { name: String, begin: String, then: u32, of: Class },
-    /// `begin`, and so many bytes whatever they are.
-    Fixed { name: String, begin: String, then: u32 },
-    /// `begin`, a length of so many bytes (big-endian) or digits, so many bytes and `extra` more.
-    Counted { name: String, begin: String, length: LengthForm, wide: u32, extra: u32 },
-    /// Whatever comes, until nothing came for so long (ms); it stands last.
-    Idle { name: String, gap_ms: u32 },
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum Class {
-    Digits,
-    Hex,
-    Printable,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum LengthForm {
-    Digits,
-    BigEndian,
 }
 
 /// What a command is for. The conversation and the simulated printer know commands by these names.
@@ -251,7 +112,9 @@ pub enum Role {
     Fill,
     /// Asks its print counter; {count}.
     Count,
-    /// Asks the number of the last record printed; {last}.
+    /// Reads back what was put, of field {name}; {text}.
+    ReadBack,
+    /// Asks the number of the last record printed; {last}, and {fill} and {prints} where it says them.
     LastRecord,
     /// Asks what was printed last; {text}.
     LastText,
@@ -309,6 +172,11 @@ pub struct Command {
     pub answer_optional: bool,
     /// What a silence may come from, for people.
     pub silence: Option<String>,
+    /// status, in a sequence: while it says offline, it is asked again for so long (a start takes its time).
+    #[serde(default)]
+    pub settle_ms: u32,
+    /// put-code and set-field: done only when this command (read-back, last-record) agrees; asked until timeout_ms is over.
+    pub read_back: Option<Role>,
     /// Document and page, where it is not the profile's.
     pub source: Option<String>,
 }
@@ -337,6 +205,8 @@ pub struct Reply {
 pub enum Means {
     /// Done; for put-code: taken.
     Ok,
+    /// For put-code: taken, and nothing more until something was printed.
+    TakenFull,
     /// For put-code: not taken, it is full; offered again when something was printed. Needs refusal_means_not_taken.
     Full,
     /// For put-code: not taken, and no room was meant: offered again after a moment. Needs refusal_means_not_taken.
@@ -410,6 +280,12 @@ pub struct Sequences {
     /// To empty the buffer amid a job.
     #[serde(default)]
     pub clear: Vec<String>,
+    /// Numbered records: to learn after a lost link which codes are still inside. If all are, it goes on; else `arm` follows.
+    #[serde(default)]
+    pub resume: Vec<String>,
+    /// To set right what `[[status]]` says with `recovers`.
+    #[serde(default)]
+    pub recover: Vec<String>,
 }
 
 /// How often it is asked.

@@ -43,6 +43,9 @@ pub struct Profile {
     /// Dialects `commands` and `label`: how every command is wrapped.
     #[serde(default)]
     pub frame: Frame,
+    /// Dialect `commands`: other ways of wrapping; the setting `framing` names one.
+    #[serde(default)]
+    pub framings: BTreeMap<String, Framing>,
     /// Dialects `commands` and `hitachi-modbus`: what may stand in {code}, {message}, {name} and {value}; `code` is needed.
     #[serde(default)]
     pub values: BTreeMap<String, ValueRule>,
@@ -92,7 +95,8 @@ pub enum Standing {
     /// It follows documents or captures; what they leave open stands under `unverified`.
     #[default]
     Documented,
-    /// Nobody vouches for any of it: a line that uses it is told so.
+    /// Nobody vouches for any of it: a line that uses it is told so, and it puts no code anywhere unless its setting
+    /// `accept_unverified` is true.
     Unverified,
 }
 
@@ -129,6 +133,10 @@ pub struct Link {
     pub who_connects: String,
     /// Connections the device takes at a time.
     pub connections: u32,
+    /// TCP: every request has a connection of its own, which is closed behind its answer. A flag `connect_per_command` of
+    /// `[settings]` says it instead.
+    #[serde(default)]
+    pub per_command: bool,
     /// What is sent first.
     pub first_bytes: String,
     pub retry: String,

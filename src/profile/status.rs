@@ -20,10 +20,16 @@ pub struct StatusRule {
     pub bit: Option<u32>,
     /// … which is read to this base (10 or 16) …
     pub base: Option<u32>,
+    /// … of the bits (in hex) that count; the place is then compared as the decimal number that they make.
+    pub mask: Option<String>,
     /// … or is a decimal number above this one.
     pub over: Option<u64>,
     pub becomes: Condition,
+    /// Places of the answer may stand in it.
     pub say: String,
+    /// The sequence `recover` is tried against it.
+    #[serde(default)]
+    pub recovers: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -44,13 +50,19 @@ pub enum Condition {
 impl StatusRule {
     /// It holds for a status with these places.
     pub fn holds(&self, values: &Values) -> bool {
-        let Some(text) = values.text(&self.of) else { return false };
+        let Some(mut text) = values.text(&self.of) else { return false };
+        let radix = if self.base == Some(16) { 16 } else { 10 };
+        if let Some(mask) = self.mask.as_ref().and_then(|m| u64::from_str_radix(m, 16).ok())
+            && let Ok(n) = u64::from_str_radix(&text, radix)
+        {
+            text = (n & mask).to_string();
+        }
         if let Some(over) = self.over {
             return text.parse::<u64>().is_ok_and(|n| n > over);
         }
         match self.bit {
             Some(bit) => {
-                let n = u64::from_str_radix(&text, if self.base == Some(16) { 16 } else { 10 });
+                let n = u64::from_str_radix(&text, radix);
                 n.is_ok_and(|n| n.checked_shr(bit).unwrap_or(0) & 1 == 1)
             }
             None if self.is_not.is_empty() => self.is.contains(&text),

@@ -14,7 +14,11 @@ use std::collections::BTreeMap;
 pub struct Talk {
     pub before: Pattern,
     pub after: Pattern,
+    /// Other ways of wrapping, by name: before and after.
+    pub framings: BTreeMap<String, (Pattern, Pattern)>,
     pub checksum: Option<Checksum>,
+    pub doubled: Option<u8>,
+    pub doubled_setting: Option<String>,
     pub values: BTreeMap<String, ValueForm>,
     pub inbound: Vec<InboundForm>,
     pub commands: BTreeMap<Role, CommandForm>,
@@ -24,6 +28,8 @@ pub struct Talk {
     pub arm: Vec<Step>,
     pub disarm: Vec<Step>,
     pub clear: Vec<Step>,
+    pub resume: Vec<Step>,
+    pub recover: Vec<Step>,
     pub poll: PollRule,
     pub firmware: Vec<FirmwareForm>,
     pub quirks: Vec<Quirk>,
@@ -53,6 +59,8 @@ pub struct ValueForm {
 pub struct InboundForm {
     pub name: String,
     pub form: Begin,
+    /// A checksum ends it.
+    pub checked: bool,
 }
 
 /// How a unit begins and ends.
@@ -76,6 +84,8 @@ pub struct CommandForm {
     pub pause_ms: u32,
     pub answer_optional: bool,
     pub silence: Option<String>,
+    pub settle_ms: u32,
+    pub read_back: Option<Role>,
 }
 
 #[derive(Clone, Debug)]
@@ -116,8 +126,12 @@ pub struct FirmwareForm {
 pub struct Verdict {
     pub condition: Condition,
     pub say: String,
+    /// The sequence `recover` may set it right.
+    pub recovers: bool,
 }
 
+/// What stands for a place, as bytes on the wire.
+pub type Places<'p> = &'p dyn Fn(&str) -> Option<Vec<u8>>;
 /// What a label printer's status says of it and of the label it was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Look {
@@ -132,21 +146,41 @@ impl Talk {
         self.commands.contains_key(&role)
     }
 
+    /// What stands before and after a command, as this device is set.
+    pub fn frame(&self, of: Places<'_>) -> Result<(Vec<u8>, Vec<u8>), String> {
+        let named = of("setting.framing").and_then(|n| self.framings.get(String::from_utf8_lossy(&n).as_ref()));
+        let (before, after) = named.map_or((&self.before, &self.after), |f| (&f.0, &f.1));
+        Ok((before.render(of)?, after.render(of)?))
+    }
+
+    /// The checksum, over what this device is set to.
+    pub fn checking(&self, of: Places<'_>) -> Option<Checksum> {
+        let mut sum = self.checksum.clone()?;
+        let word = sum.over_setting.as_ref().and_then(|key| of(&format!("setting.{key}")));
+        if let Some(over) = word.and_then(|w| Coverage::of_word(&String::from_utf8_lossy(&w))) {
+            sum.over = over;
+        }
+        Some(sum)
+    }
+
+    /// The byte that stands twice within a frame, as this device is set.
+    pub fn doubling(&self, of: Places<'_>) -> Option<u8> {
+        let off = self.doubled_setting.as_ref().and_then(|key| of(&format!("setting.{key}"))).is_some_and(|v| v == b"0");
+        self.doubled.filter(|_| !off)
+    }
+
     /// A command's bytes on the wire, and its checksum. `of` answers places that are already encoded.
-    pub fn wrap(&self, role: Role, of: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<(Vec<u8>, String), String> {
+    pub fn wrap(&self, role: Role, of: Places<'_>) -> Result<(Vec<u8>, String), String> {
         let c = &self.commands[&role];
         let body = c.send.render(of)?;
         if c.raw {
             return Ok((body, String::new()));
         }
-        let (before, after) = (self.before.render(of)?, self.after.render(of)?);
-        let Some(sum) = &self.checksum else { return Ok(([before, body, after].concat(), String::new())) };
-        let covered = match (sum.over, sum.place) {
-            (Coverage::Command, _) => body.clone(),
-            (Coverage::AllBefore, ChecksumPlace::Last) => [&before[..], &body, &after].concat(),
-            (Coverage::AllBefore, _) => [&before[..], &body].concat(),
-        };
-        let check = sum.of(&covered);
+        let body = double(self.doubling(of), body);
+        let (before, after) = self.frame(of)?;
+        let Some(sum) = self.checking(of) else { return Ok(([before, body, after].concat(), String::new())) };
+        let all = if sum.place == ChecksumPlace::Last { [&before[..], &body, &after].concat() } else { [&before[..], &body].concat() };
+        let check = sum.over_frame(&body, &all);
         let bytes = match sum.place {
             ChecksumPlace::Last => [before, body, after, check.clone()].concat(),
             ChecksumPlace::BeforeAfter => [before, body, check.clone(), after].concat(),
@@ -156,11 +190,12 @@ impl Talk {
     }
 
     /// The inside of a frame, with its checksum; `None`: it is none, or its checksum is wrong.
-    pub fn unwrap_frame<'b>(&self, bytes: &'b [u8], of: &dyn Fn(&str) -> Option<Vec<u8>>) -> Option<(&'b [u8], String)> {
-        let (before, after) = (self.before.render(of).ok()?, self.after.render(of).ok()?);
+    pub fn unwrap_frame(&self, bytes: &[u8], of: Places<'_>) -> Option<(Vec<u8>, String)> {
+        let (before, after) = self.frame(of).ok()?;
+        let doubled = self.doubling(of);
         let inside = bytes.strip_prefix(before.as_slice())?;
-        let Some(sum) = &self.checksum else { return Some((inside.strip_suffix(after.as_slice())?, String::new())) };
-        let wide = if sum.form == ChecksumForm::Byte { 1 } else { 2 };
+        let Some(sum) = self.checking(of) else { return Some((single(doubled, inside.strip_suffix(after.as_slice())?)?, String::new())) };
+        let wide = sum.wide();
         let (body, check, covered) = match sum.place {
             ChecksumPlace::Last => {
                 let (rest, check) = inside.split_at_checked(inside.len().checked_sub(wide)?)?;
@@ -174,11 +209,11 @@ impl Talk {
             }
             ChecksumPlace::InReply => (inside.strip_suffix(after.as_slice())?, None, bytes),
         };
-        let should = sum.of(if sum.over == Coverage::Command { body } else { covered });
+        let should = sum.over_frame(body, covered);
         if check.is_some_and(|c| c != should.as_slice()) {
             return None;
         }
-        Some((body, String::from_utf8_lossy(&should).into_owned()))
+        Some((single(doubled, body)?, String::from_utf8_lossy(&should).into_owned()))
     }
 
     /// How a value is written in a place; `Err`: what it may not hold.
@@ -198,8 +233,12 @@ impl Talk {
         let mut told: Vec<&&StatusRule> = holding.iter().filter(|s| s.becomes >= Condition::Warning && !s.say.is_empty()).collect();
         // The worst first: it is why the line stands.
         told.sort_by_key(|s| std::cmp::Reverse(s.becomes));
-        let said: Vec<&str> = told.iter().map(|s| s.say.as_str()).collect();
-        Verdict { condition, say: said.join(", ") }
+        let filled = |say: &str| {
+            values.iter().fold(say.to_string(), |s, (place, v)| s.replace(&format!("{{{place}}}"), String::from_utf8_lossy(v).trim()))
+        };
+        let said: Vec<String> = told.iter().map(|s| filled(&s.say)).collect();
+        let recovers = holding.iter().any(|s| s.recovers);
+        Verdict { condition, say: said.join(", "), recovers }
     }
 
     /// The same of a label printer.
@@ -324,7 +363,42 @@ pub(super) fn version(text: &str) -> Vec<u32> {
     from[..end].split('.').map_while(|n| n.parse().ok()).collect()
 }
 
+/// The bytes with every `what` among them twice.
+pub fn double(what: Option<u8>, bytes: Vec<u8>) -> Vec<u8> {
+    match what {
+        Some(what) => bytes.into_iter().flat_map(|b| std::iter::repeat_n(b, if b == what { 2 } else { 1 })).collect(),
+        None => bytes,
+    }
+}
+
+/// The bytes with every pair of `what` once; `None`: one stands alone.
+pub fn single(what: Option<u8>, bytes: &[u8]) -> Option<Vec<u8>> {
+    let Some(what) = what else { return Some(bytes.to_vec()) };
+    let (mut out, mut rest) = (Vec::with_capacity(bytes.len()), bytes.iter());
+    while let Some(b) = rest.next() {
+        if *b == what && rest.next() != Some(&what) {
+            return None;
+        }
+        out.push(*b);
+    }
+    Some(out)
+}
+
 impl Checksum {
+    /// Characters that it takes.
+    pub fn wide(&self) -> usize {
+        if self.form == ChecksumForm::Byte { 1 } else { 2 }
+    }
+
+    /// Of a frame: what stands inside it, and all that stands before the checksum.
+    pub fn over_frame(&self, inside: &[u8], before: &[u8]) -> Vec<u8> {
+        match self.over {
+            Coverage::Command => self.of(inside),
+            Coverage::AllBefore => self.of(before),
+            Coverage::AllBeforeButEsc => self.of(&before.iter().copied().filter(|b| *b != 0x1b).collect::<Vec<_>>()),
+        }
+    }
+
     pub fn of(&self, bytes: &[u8]) -> Vec<u8> {
         let sum = bytes.iter().fold(0u8, |s, b| s.wrapping_add(*b));
         let check = match self.kind {
@@ -363,13 +437,37 @@ mod tests {
 
     #[test]
     fn checksums_of_the_documents() {
-        let sum = |kind, form| Checksum { kind, over: Coverage::Command, form, place: ChecksumPlace::Last };
+        let sum = |kind, form| Checksum { kind, over: Coverage::Command, over_setting: None, form, place: ChecksumPlace::Last };
         // WSI manual: RA and RB; TIJ 6.6: the reply of its example; Imaje V24: 15 xor 56.
         for (text, hex) in [("RA", "93"), ("RB", "94"), ("M12 MONTH", "56"), ("UBATCH\nCODE0001", "9D"), ("GA", "88"), ("O1", "80")] {
             assert_eq!(sum(ChecksumKind::Sum8, ChecksumForm::Hex).of(text.as_bytes()), hex.as_bytes(), "{text}");
         }
         assert_eq!(sum(ChecksumKind::Sum8Negated, ChecksumForm::Byte).of(b"\x1b\x06\x00\x00\x1c\x1b\x03"), [0xa5]);
         assert_eq!(sum(ChecksumKind::Xor8, ChecksumForm::Byte).of(b"\x15\x56"), [0x43]);
+    }
+
+    #[test]
+    fn a_doubled_byte_is_single_again_and_never_alone() {
+        let twice = double(Some(0x1b), b"a\x1bb\x1b".to_vec());
+        assert_eq!(twice, b"a\x1b\x1bb\x1b\x1b");
+        assert_eq!(single(Some(0x1b), &twice).as_deref(), Some(&b"a\x1bb\x1b"[..]));
+        assert_eq!((single(Some(0x1b), b"a\x1b"), single(Some(0x1b), b"\x1bab")), (None, None));
+        assert_eq!(single(None, b"\x1b").as_deref(), Some(&b"\x1b"[..]));
+    }
+
+    #[test]
+    fn start_jet_of_linx_with_its_escapes_and_without() {
+        // The notes' two readings of a sum nobody has seen: neither is the truth, both are told apart.
+        let sum = |over| Checksum {
+            kind: ChecksumKind::Sum8Negated,
+            over,
+            over_setting: None,
+            form: ChecksumForm::Byte,
+            place: ChecksumPlace::Last,
+        };
+        let start = b"\x1b\x02\x0f\x1b\x03";
+        assert_eq!(sum(Coverage::AllBefore).over_frame(b"\x0f", start), [0xb6]);
+        assert_eq!(sum(Coverage::AllBeforeButEsc).over_frame(b"\x0f", start), [0xec]);
     }
 
     #[test]

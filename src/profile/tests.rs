@@ -155,6 +155,84 @@ fn mistakes_of_a_readers_rules_are_told_at_once_each_with_its_line() {
     }
 }
 
+/// `changes`: what is replaced in the shipped file, by what, and words of the complaint that follows.
+fn refused(name: &str, changes: &[(&str, &str, &str)]) {
+    let dir = tempfile::tempdir().unwrap();
+    for (from, to, says) in changes {
+        assert!(shipped(name).contains(from), "{from}");
+        std::fs::write(dir.path().join(format!("{name}.toml")), shipped(name).replacen(from, to, 1)).unwrap();
+        let all = Profiles::load(Some(dir.path())).expect_err(says);
+        assert!(all.iter().any(|c| c.what.contains(says)), "{says}: {all:?}");
+    }
+}
+
+#[test]
+fn what_records_frames_and_standing_need_is_said() {
+    refused(
+        "leibinger-jet",
+        &[
+            ("read_back = \"last-record\"", "read_back = \"count\"", "read back by the command"),
+            ("resume = [\"last-record\", \"status\"]", "resume = [\"status\"]", "only numbered records"),
+            ("recover = [\"reset\", \"start\"]\n", "", "add sequences.recover"),
+            ("mask = \"1FFFFFF\"", "mask = \"large\"", "a mask is hex"),
+            ("\"last-record\", \"start\", \"status\"]", "\"start\", \"status\"]", "the next record's number"),
+            (
+                "[settings.first_record]\ntype = \"number\"\ndefault = 1\nleast = 0\nmost = 1",
+                "[settings.first_record]\ntype = \"flag\"\ndefault = true",
+                "first_record is a record's number",
+            ),
+        ],
+    );
+    refused(
+        "keyence-mk",
+        &[
+            ("words = [\"cr\", \"stx-etx\"]", "words = [\"cr\", \"lf\"]", "nothing chooses"),
+            ("forbidden = '02 03 0A 0D'", "forbidden = '02 0A 0D'", "the byte 03 ends it"),
+            (
+                "[settings.connect_per_command]\ntype = \"flag\"\ndefault = true",
+                "[settings.connect_per_command]\ntype = \"text\"\ndefault = \"\"",
+                "is yes or no",
+            ),
+        ],
+    );
+    refused(
+        "linx-rci",
+        &[
+            ("words = [\"all-before-but-esc\", \"all-before\"]", "words = [\"all-before-but-esc\", \"all\"]", "coverages"),
+            ("doubled_setting = \"double_esc\"", "doubled_setting = \"double\"", "there is no flag double"),
+            ("doubled = 'ESC'", "doubled = 'ESC ESC'", "one byte is doubled"),
+            ("standing = \"unverified\"\n", "", "add [commands.put-code]"),
+            ("what = \"feed it", "default = true\nwhat = \"feed it", "not TOML"),
+        ],
+    );
+    refused("tij-66", &[("confirmed_by = [\"queue-length\"]", "confirmed_by = [\"read\"]", "nothing tells when there is room")]);
+    refused("markem-imaje-ngpcl", &[("on_empty = \"repeats\"", "on_empty = \"blank\"", "only a read tells")]);
+}
+
+/// An unverified profile that puts codes needs somebody's word.
+#[test]
+fn an_unverified_profile_feeds_only_where_somebody_says_so() {
+    let put =
+        "[commands.put-code]\nsend = '1D {code}'\nreplies = [{ from = \"ack\", is = '{p:u8}{c:u8} 1D', means = \"ok\" }]\n\n[sequences]";
+    let clear = "[buffer]\nkind = \"overwrite\"";
+    let text = shipped("linx-rci").replace("[sequences]", put).replace("[buffer]\nkind = \"fifo\"", clear);
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("linx-rci.toml");
+    std::fs::write(&file, &text).unwrap();
+    let bind = |flag| {
+        let given = [("accept_unverified".to_string(), Setting::Flag(flag))].into();
+        Profiles::load(Some(dir.path())).unwrap_or_else(|e| panic!("{e:?}")).bind("linx-rci", &given).unwrap().unfit()
+    };
+    assert!(bind(false).is_some_and(|w| w.contains("accept_unverified")) && bind(true).is_none());
+    let shipped_one = Profiles::load(None).unwrap().bind("linx-rci", &[("accept_unverified".into(), Setting::Flag(true))].into()).unwrap();
+    assert!(shipped_one.unfit().is_some_and(|w| w.contains("watched only")), "it has nothing that puts a code");
+    std::fs::write(&file, text.replace("[settings.accept_unverified]", "[settings.accept]")).unwrap();
+    let without = Profiles::load(Some(dir.path())).unwrap().bind("linx-rci", &BTreeMap::new()).unwrap();
+    assert!(without.unfit().is_some_and(|w| w.contains("add [settings.accept_unverified]")));
+    std::fs::write(&file, text.replace("default = false\nwhat = \"feed", "default = true\nwhat = \"feed")).unwrap();
+    assert!(Profiles::load(Some(dir.path())).unwrap_err()[0].what.contains("default = false"));
+}
+
 #[test]
 fn all_mistakes_of_what_is_said_are_told_at_once_each_with_its_line() {
     let dir = tempfile::tempdir().unwrap();

@@ -5,7 +5,7 @@
 //! belt and the truth speak of) is its 18 digits.
 //!
 //! Invariants: a device without power neither prints nor reads nor talks; a device that may have one connection is
-//! never given a second.
+//! never given a second, unless every request has one of its own.
 
 use super::bench::{Bench, Trouble};
 use super::emul::{
@@ -36,6 +36,8 @@ struct Seat {
     device: Emulated,
     links: BTreeSet<Link>,
     hanging_up: VecDeque<Link>,
+    /// Every request has a connection of its own: the next may come before the last one's end is noticed.
+    per_command: bool,
     /// Nobody gets in before.
     away_until_us: Option<u64>,
     /// It hears and says nothing before; as last looked at.
@@ -95,6 +97,7 @@ impl Rig {
                         device,
                         links: BTreeSet::new(),
                         hanging_up: VecDeque::new(),
+                        per_command: bound.connects_per_command(),
                         away_until_us: None,
                         deaf_until_us: 0,
                         deaf: false,
@@ -117,7 +120,7 @@ impl Rig {
         self.seats.get(&device).is_some_and(|s| {
             let away = s.away_until_us.is_some_and(|t| now_us < t);
             let taken = s.links.iter().any(|l| !l.is_aside());
-            !away && (!taken || matches!(s.device, Emulated::Modbus(_)))
+            !away && (!taken || s.per_command || matches!(s.device, Emulated::Modbus(_)))
         })
     }
 

@@ -58,6 +58,8 @@ pub enum Report {
     Printed { count: u32 },
     /// Printer: this very code was printed; it named it. Codes taken before it and not told of have left it, inked or lost.
     PrintedCode { code: CodeRef },
+    /// Printer: this code was printed, and all that were taken before it: it says which, not how many.
+    PrintedTo { code: CodeRef },
     /// Printer: an acknowledged clear; nothing of ours is in it.
     Cleared,
     /// Printer: a reply was lost or came twice; what it holds in which order is no longer known. The conversation

@@ -36,6 +36,8 @@ pub struct PrinterTraits {
     pub label: bool,
     /// Prints the last code again when nothing new came: dangerous.
     pub repeats_on_empty: bool,
+    /// Nothing but a read tells of its prints, and a new code replaces the last: it gets one when that was read, or was not.
+    pub one_by_one: bool,
     /// What its labels can hold, of a label printer.
     pub labels: Option<LabelTraits>,
 }

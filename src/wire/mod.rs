@@ -45,6 +45,10 @@ pub trait Conversation: Send {
     fn deadline(&self) -> Option<u64>;
     /// What is to be done next; `None`: nothing for now.
     fn poll(&mut self) -> Option<Action>;
+    /// Nothing that was asked is unanswered: a link that lives for one request may be closed.
+    fn between_requests(&self) -> bool {
+        false
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

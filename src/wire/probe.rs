@@ -102,7 +102,7 @@ pub fn understood(bound: &Bound, serial: bool, question: &Question, answer: &[u8
         return None;
     }
     match bound.profile.dialect {
-        Dialect::Commands | Dialect::Label => commands_answer(bound.profile.talk.as_deref()?, question.role?, answer),
+        Dialect::Commands | Dialect::Label => commands_answer(bound, bound.profile.talk.as_deref()?, question.role?, answer),
         Dialect::Codenet => {
             let mut units = Vec::new();
             let mut f = CodenetUnits::new(false);
@@ -136,9 +136,10 @@ pub fn understood(bound: &Bound, serial: bool, question: &Question, answer: &[u8
     }
 }
 
-fn commands_answer(talk: &Talk, role: Role, answer: &[u8]) -> Option<Understood> {
+fn commands_answer(bound: &Bound, talk: &Talk, role: Role, answer: &[u8]) -> Option<Understood> {
     let mut all = Vec::new();
-    let mut units = Units::new(talk.inbound.clone());
+    let place = |place: &str| bound.place(place);
+    let mut units = Units::new(talk.inbound.clone()).checked(talk.checking(&place), talk.doubling(&place));
     answer.iter().for_each(|b| units.push(*b, &mut all));
     all.extend(units.quiet());
     let replies = &talk.commands.get(&role)?.replies;

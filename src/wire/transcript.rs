@@ -18,8 +18,9 @@
 //! ```
 //!
 //! Reports: `up [identity]`, `down`, `ready [cleared]`, `not-ready`, `taken N`, `printed N` (so many), `printed-code N`
-//! (that code), `cleared`, `out-of-step`, `unsettled`, `reconciled printed [N …] inside [N …]`, `noise N`, `frame no-read`,
-//! `frame fault WORD`, `frame data CODE|no-read …`, `polled [in.N=0|1] [cnt.N=V] [safe]`, `overwritten out.N=0|1`.
+//! (that code), `printed-to N` (all up to that code), `cleared`, `out-of-step`, `unsettled`, `reconciled printed [N …] inside
+//! [N …]`, `noise N`, `frame no-read`, `frame fault WORD`, `frame data CODE|no-read …`, `polled [in.N=0|1] [cnt.N=V] [safe]`,
+//! `overwritten out.N=0|1`.
 //! A code's grade stands behind it: `ABC:3.0`. Orders: `arm [MESSAGE]`, `print N BYTES`, `clear`, `disarm`,
 //! `output N on|off`, `pulse N on|off`, `trigger MS`, `verdict good|bad`. Must never know: clocks, files.
 
@@ -121,6 +122,7 @@ pub fn shown(report: &Report) -> String {
         Report::Taken { code } => format!("taken {}", code.ordinal),
         Report::Printed { count } => format!("printed {count}"),
         Report::PrintedCode { code } => format!("printed-code {}", code.ordinal),
+        Report::PrintedTo { code } => format!("printed-to {}", code.ordinal),
         Report::Cleared => "cleared".into(),
         Report::OutOfStep { .. } => "out-of-step".into(),
         Report::Unsettled => "unsettled".into(),

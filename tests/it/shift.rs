@@ -220,36 +220,51 @@ fn gates_that_count_pulses() {
     assert!(wrong.is_empty(), "{} seeds:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// The shift with another item printer, described by its profile alone. `repeats`: an empty buffer prints the last code
-/// again. The auditor rightly calls that inked twice; so the promise is judged by hand then, against the wire, the ink and
-/// the gates: each code *left* once, and of its carriers one at most got through; every other that was read was rejected
-/// as a duplicate.
-fn commanded(profile: &str, settings: &str, repeats: bool) {
-    commanded_at(300, profile, settings, "message = \"BOTTLE\"", repeats);
+/// A shift with another item printer, described by its profile alone.
+struct Commanded {
+    profile: &'static str,
+    settings: &'static str,
+    /// An empty buffer prints the last code again, which the auditor rightly calls inked twice; what matters then is that
+    /// no second carrier passes.
+    repeats: bool,
+    /// What the job selects; empty: it selects nothing over the wire.
+    message: &'static str,
+    rate_per_min: u32,
+    bottles: u64,
 }
 
-/// At so many things a minute, and with a message as this printer names it, or none.
-fn commanded_at(rate_per_min: u32, profile: &str, settings: &str, message: &str, repeats: bool) {
-    let line = LINE
-        .replace("profile = \"domino-codenet\"", &format!("profile = \"{profile}\""))
-        .replace("settings = { depth = 8, ack_char = \"A\" }", &format!("settings = {settings}"))
-        .replace("message = \"BOTTLE\"", message);
-    assert!(line.contains(profile));
-    for seed in 1..=2 {
-        let (faults, crashes) = if seed % 2 == 1 { (Faults::Normal, 1) } else { (Faults::None, 0) };
-        let line = line.clone();
-        let how = ShiftHow { seed, bottles: 240, faults, crashes, rate_per_min, line, tapped: true, ..ShiftHow::default() };
-        let (dir, name) = (folder(), format!("{profile} seed {seed}"));
-        let j = shift::<Sound>(&how, dir.path()).unwrap_or_else(|e| panic!("{name}: {e}"));
-        let copy = |v: &str| repeats && faults != Faults::None && v.starts_with("once-inked") && v.contains("inked again");
-        let grave: Vec<&String> = j.violations.iter().filter(|v| !copy(v)).collect();
-        assert!(grave.is_empty(), "{name}: {grave:?}");
-        assert_eq!((j.stuck, j.codes, j.passages), (None, 0, 0), "{name}");
-        if repeats {
-            let dir = folder();
-            let (tapped, journal, truth) = tapped(&how, dir.path());
-            let second = carriers(&name, &tapped, &journal, &truth);
-            println!("{name}: {second} codes on more than one thing");
+impl Commanded {
+    const fn of(profile: &'static str, settings: &'static str) -> Self {
+        Self { profile, settings, repeats: true, message: "BOTTLE", rate_per_min: 300, bottles: 240 }
+    }
+
+    /// The auditor rightly calls a code that was printed again inked twice; so the promise is judged by hand then, against the
+    /// wire, the ink and the gates: each code *left* once, and of its carriers one at most got through; every other that was
+    /// read was rejected as a duplicate.
+    fn run(self) {
+        let Self { profile, settings, repeats, message, rate_per_min, bottles } = self;
+        let message = if message.is_empty() { String::new() } else { format!("message = \"{message}\"") };
+        let line = LINE
+            .replace("profile = \"domino-codenet\"", &format!("profile = \"{profile}\""))
+            .replace("message = \"BOTTLE\"", &message)
+            .replace("settings = { depth = 8, ack_char = \"A\" }", &format!("settings = {settings}"));
+        assert!(line.contains(profile));
+        for seed in 1..=2 {
+            let (faults, crashes) = if seed % 2 == 1 { (Faults::Normal, 1) } else { (Faults::None, 0) };
+            let line = line.clone();
+            let how = ShiftHow { seed, bottles, faults, crashes, rate_per_min, line, tapped: true, ..ShiftHow::default() };
+            let (dir, name) = (folder(), format!("{profile} seed {seed}"));
+            let j = shift::<Sound>(&how, dir.path()).unwrap_or_else(|e| panic!("{name}: {e}"));
+            let copy = |v: &str| repeats && faults != Faults::None && v.starts_with("once-inked") && v.contains("inked again");
+            let grave: Vec<&String> = j.violations.iter().filter(|v| !copy(v)).collect();
+            assert!(grave.is_empty(), "{name}: {grave:?}");
+            assert_eq!((j.stuck, j.codes, j.passages), (None, 0, 0), "{name}");
+            if repeats {
+                let dir = folder();
+                let (tapped, journal, truth) = tapped(&how, dir.path());
+                let second = carriers(&name, &tapped, &journal, &truth);
+                println!("{name}: {second} codes on more than one thing");
+            }
         }
     }
 }
@@ -261,7 +276,7 @@ fn carriers(name: &str, tapped: &[Vec<u8>], journal: &[Value], truth: &[Value]) 
     for v in truth.iter().filter(|v| v["k"] == "ink") {
         things.entry(of(v, "hex")).or_default().push(of(v, "thing"));
     }
-    assert!(things.len() > 150, "{name}: {} codes inked", things.len());
+    assert!(things.len() > 80, "{name}: {} codes inked", things.len());
     // What a fault let by, as the truth says (a flap that did not move), is the fault's.
     let hurt = |thing: &String| truth.iter().any(|v| v["k"] == "inject" && v["thing"] == *thing);
     let through = |thing: &String| {
@@ -299,39 +314,60 @@ fn carriers(name: &str, tapped: &[Vec<u8>], journal: &[Value], truth: &[Value]) 
 
 #[test]
 fn a_shift_printed_over_wsi() {
-    commanded("videojet-wsi", "{}", true);
+    Commanded::of("videojet-wsi", "{}").run();
 }
 
 #[test]
 fn a_shift_printed_over_zipher() {
-    commanded("videojet-zipher", "{ depth = 4 }", true);
+    Commanded::of("videojet-zipher", "{ depth = 4 }").run();
 }
 
 #[test]
 fn a_shift_printed_one_to_one() {
-    commanded("bestcode-one-to-one", "{}", true);
+    Commanded::of("bestcode-one-to-one", "{}").run();
+}
+
+#[test]
+fn a_shift_printed_by_mail_records() {
+    Commanded { repeats: false, ..Commanded::of("leibinger-jet", "{ depth = 8 }") }.run();
+}
+
+#[test]
+fn a_shift_printed_by_keyence() {
+    Commanded { message: "12", ..Commanded::of("keyence-mk", "{}") }.run();
+}
+
+/// One code at a time: the next one is in place when the last was read, 300 ms behind the head.
+#[test]
+fn a_shift_printed_over_ngpcl() {
+    Commanded { rate_per_min: 80, bottles: 100, ..Commanded::of("markem-imaje-ngpcl", "{}") }.run();
+}
+
+#[test]
+fn a_shift_printed_by_tij() {
+    Commanded { message: "", ..Commanded::of("tij-66", "{ depth = 4 }") }.run();
 }
 
 /// Its driver leaves a serial Hitachi alone for 50 ms after every answer, and a code takes three of them.
 #[test]
 fn a_shift_printed_by_a_hitachi_that_protects_its_text() {
-    commanded_at(120, "hitachi-rx-protected", "{}", "message = \"12\"", true);
+    Commanded { rate_per_min: 120, message: "12", ..Commanded::of("hitachi-rx-protected", "{}") }.run();
 }
 
 #[test]
 fn a_shift_printed_by_a_hitachi_that_says_what_it_printed() {
-    commanded_at(120, "hitachi-rx-overwrite", "{ asks_first = true }", "message = \"12\"", true);
+    Commanded { rate_per_min: 120, message: "12", ..Commanded::of("hitachi-rx-overwrite", "{ asks_first = true }") }.run();
 }
 
 #[test]
 fn a_shift_printed_by_a_hitachi_with_a_buffer() {
-    commanded_at(300, "hitachi-rx-buffer", "{}", "message = \"12\"", true);
-    commanded_at(300, "hitachi-rx-buffer", "{ confirmation = \"event\" }", "message = \"12\"", true);
+    Commanded { message: "12", ..Commanded::of("hitachi-rx-buffer", "{}") }.run();
+    Commanded { message: "12", ..Commanded::of("hitachi-rx-buffer", "{ confirmation = \"event\" }") }.run();
 }
 
 #[test]
 fn a_shift_printed_by_a_hitachi_over_modbus() {
-    commanded_at(300, "hitachi-modbus", "{}", "", true);
+    Commanded { message: "", ..Commanded::of("hitachi-modbus", "{}") }.run();
 }
 
 #[test]

@@ -70,7 +70,20 @@ fn drive_at(profile: &str, address: Address, settings: &[(&str, i64)], place: Pl
     let began = Instant::now();
     let clock: Clock = Arc::new(move || began.elapsed().as_micros() as u64);
     let conversation = converse_at(&bound, place);
-    (spawn(Device { no: DeviceNo(1), address, aside: None, allow: Vec::new(), folder: ".".into(), conversation, clock, reports }), told)
+    (
+        spawn(Device {
+            no: DeviceNo(1),
+            address,
+            aside: None,
+            per_command: bound.connects_per_command(),
+            allow: Vec::new(),
+            folder: ".".into(),
+            conversation,
+            clock,
+            reports,
+        }),
+        told,
+    )
 }
 
 async fn next(told: &mut mpsc::Receiver<Told>) -> Report {

@@ -7,7 +7,7 @@ use crate::profile::bytes::Pattern;
 use crate::profile::firmware::CommandChange;
 use crate::profile::printer::*;
 use crate::profile::talk::*;
-use crate::profile::{Dialect, OnEmpty, Profile};
+use crate::profile::{Dialect, OnEmpty, Profile, Standing};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Places that a command may hold beside settings, and those it must.
@@ -16,6 +16,7 @@ fn places_of(role: Role) -> (&'static [&'static str], &'static [&'static str]) {
         Role::SelectMessage => (&["message", "message.length"], &["message"]),
         Role::SetField => (&["name", "name.length", "value", "value.length"], &["value"]),
         Role::PutCode => (&["code", "code.length", "record"], &["code"]),
+        Role::ReadBack => (&["name"], &[]),
         _ => (&[], &[]),
     }
 }
@@ -26,7 +27,7 @@ fn told_by(role: Role) -> Option<&'static str> {
         Role::Fill => "fill",
         Role::Count => "count",
         Role::LastRecord => "last",
-        Role::LastText => "text",
+        Role::LastText | Role::ReadBack => "text",
         Role::CurrentMessage => "message",
         _ => return None,
     })
@@ -53,12 +54,17 @@ pub(super) fn talk(p: &Profile, say: &mut Complain<'_>) -> Option<Talk> {
     let talk = Talk {
         before: b.pattern(&["frame", "before"], &p.frame.before, &[]),
         after: b.pattern(&["frame", "after"], &p.frame.after, &[]),
+        framings: b.framings(),
         checksum: p.frame.checksum.clone(),
+        doubled: b.doubled(),
+        doubled_setting: p.frame.doubled_setting.clone(),
         values: b.values(),
         connect: steps(&mut b, "connect", &s.connect),
         arm: steps(&mut b, "arm", &s.arm),
         disarm: steps(&mut b, "disarm", &s.disarm),
         clear: steps(&mut b, "clear", &s.clear),
+        resume: steps(&mut b, "resume", &s.resume),
+        recover: steps(&mut b, "recover", &s.recover),
         inbound,
         commands,
         events,
@@ -175,8 +181,12 @@ impl Build<'_> {
                 }
                 bytes
             };
+            let checked = matches!(form, Inbound::Delimited { checked: true, .. } | Inbound::Counted { checked: true, .. });
+            if checked && self.p.frame.checksum.is_none() {
+                self.wrong(&["inbound", &n, "checked"], "inbound: how its checksum is made is not said; add [frame] checksum");
+            }
             let (name, form) = match form {
-                Inbound::Delimited { name, begin, end } => {
+                Inbound::Delimited { name, begin, end, .. } => {
                     (name, Begin::Delimited { begin: bytes(self, "begin", begin), end: bytes(self, "end", end) })
                 }
                 Inbound::Line { name, end } => (name, Begin::Line { end: bytes(self, "end", end) }),
@@ -185,7 +195,7 @@ impl Build<'_> {
                     (name, Begin::Prefix { begin: bytes(self, "begin", begin), then: *then as usize, of: *of })
                 }
                 Inbound::Fixed { name, begin, then } => (name, Begin::Fixed { begin: bytes(self, "begin", begin), then: *then as usize }),
-                Inbound::Counted { name, begin, length, wide, extra } => {
+                Inbound::Counted { name, begin, length, wide, extra, .. } => {
                     if !(1..=4).contains(wide) {
                         self.wrong(&["inbound", &n, "wide"], "inbound: a length is 1 to 4 wide; correct it");
                     }
@@ -203,7 +213,7 @@ impl Build<'_> {
                     format!("inbound: {name} is never reached, since a line takes everything; put it before the line"),
                 );
             }
-            all.push(InboundForm { name: name.clone(), form });
+            all.push(InboundForm { name: name.clone(), form, checked });
         }
         if all.is_empty() {
             self.wrong(&["inbound"], "how its answers begin and end is not said; add [[inbound]]");
@@ -227,7 +237,8 @@ impl Build<'_> {
             let form = self.command(&["commands", &role.name()], *role, c, inbound);
             all.insert(*role, form);
         }
-        if !all.contains_key(&Role::PutCode) && self.p.dialect == Dialect::Commands {
+        let documented = self.p.standing == Standing::Documented;
+        if !all.contains_key(&Role::PutCode) && self.p.dialect == Dialect::Commands && documented {
             self.wrong(&["commands"], "nothing puts a code; add [commands.put-code]");
         }
         all
@@ -248,7 +259,7 @@ impl Build<'_> {
             let is = self.pattern(&[&path[..], &["is"]].concat(), &r.is, &["*"]);
             let from = self.from(&[&path[..], &["from"]].concat(), r.from.as_ref(), inbound);
             let not_taken = matches!(r.means, Means::Full | Means::Busy);
-            if not_taken && role != Role::PutCode {
+            if (not_taken || r.means == Means::TakenFull) && role != Role::PutCode {
                 self.wrong(&path, format!("{key}: only put-code can be full or busy; say refused"));
             }
             if not_taken && !self.p.buffer.as_ref().is_some_and(|b| b.refusal_means_not_taken) {
@@ -284,7 +295,8 @@ impl Build<'_> {
             );
         }
         let (pause_ms, answer_optional, silence) = (c.pause_ms, c.answer_optional, c.silence.clone());
-        CommandForm { send, raw: c.raw, replies, timeout_ms, pause_ms, answer_optional, silence }
+        let (settle_ms, read_back) = (c.settle_ms, c.read_back);
+        CommandForm { send, raw: c.raw, replies, timeout_ms, pause_ms, answer_optional, silence, settle_ms, read_back }
     }
 
     /// What is otherwise in some firmware, each change with the whole command that it makes.
@@ -367,6 +379,10 @@ impl Build<'_> {
         if self.p.poll.is_none() {
             self.wrong(&["poll"], "how often it is asked is not said; add [poll] with status_ms and confirm_ms");
         }
+        if !t.has(Role::PutCode) {
+            self.status(t);
+            return self.simulated(t);
+        }
         self.confirmation(t, buffer);
         let clears = t.arm.contains(&Step::Do(Role::Clear)) || t.clear.contains(&Step::Do(Role::Clear));
         if clears && !buffer.clear_is_safe {
@@ -385,9 +401,7 @@ impl Build<'_> {
         if (buffer.kind == BufferKind::NumberedRecords) != numbered {
             self.wrong(&["buffer", "kind"], "records are numbered by {record} in put-code: numbered-records with it, another kind without");
         }
-        if numbered && !t.arm.contains(&Step::Do(Role::LastRecord)) {
-            self.wrong(&["sequences", "arm"], "the next record's number is last+1; add the step last-record to sequences.arm");
-        }
+        self.records(t, numbered);
         if buffer.on_empty == OnEmpty::Repeats && t.has_quirk(Quirk::BlankAfterPrint) && !clears {
             self.wrong(&["quirks"], "blank-after-print empties the field by the command clear; add it, or take the quirk out");
         }
@@ -414,6 +428,7 @@ impl Build<'_> {
             if ways != 1 {
                 self.wrong(&["status", &n], "status: say one of is, is_not, bit and over");
             }
+            self.mask(&n, s);
         }
         if t.has(Role::Status) && self.p.status.is_empty() {
             self.wrong(&["commands", "status"], "what its status means is not said; add [[status]]");
@@ -430,8 +445,13 @@ impl Build<'_> {
             if c.send.has(&format!("{place}.length")) {
                 continue;
             }
-            let end = c.send.after(place).or_else(|| if c.raw { None } else { t.after.literal() }).and_then(|b| b.first().copied());
-            if let Some(b) = end.filter(|b| !rule.forbidden.contains(b) && rule.escapes.iter().all(|e| e.0 != *b)) {
+            let afters = std::iter::once(&t.after).chain(t.framings.values().map(|f| &f.1)).filter_map(Pattern::literal);
+            let ends: Vec<u8> = match c.send.after(place) {
+                Some(next) => next.first().copied().into_iter().collect(),
+                None if c.raw => Vec::new(),
+                None => afters.filter_map(|a| a.first().copied()).filter(|b| t.doubled != Some(*b)).collect(),
+            };
+            for b in ends.into_iter().filter(|b| !rule.forbidden.contains(b) && rule.escapes.iter().all(|e| e.0 != *b)) {
                 self.wrong(&["values", place], format!("values.{place}: the byte {b:02X} ends it in {}; forbid or escape it", role.name()));
             }
         }
@@ -439,18 +459,18 @@ impl Build<'_> {
 
     /// The simulated printer must have something to say in every place.
     pub(super) fn simulated(&mut self, t: &Talk) {
-        const KNOWN: [&str; 9] = ["sum", "fill", "count", "last", "text", "message", "record", "code", "name"];
+        const KNOWN: [&str; 10] = ["sum", "fill", "count", "last", "prints", "text", "message", "record", "code", "name"];
         for (role, c) in &t.commands {
-            for r in c.replies.iter().filter(|r| r.means == Means::Ok) {
-                let places = std::iter::once(&r.is).chain(&r.then).flat_map(Pattern::places);
-                for place in places.filter(|p| !KNOWN.contains(p) && !p.starts_with("setting.")) {
-                    if !self.p.simulated.values.contains_key(place) {
-                        let key = role.name();
-                        self.wrong(
-                            &["simulated", "values"],
-                            format!("simulated.values: what stands for {{{place}}} of commands.{key}? add {place}"),
-                        );
-                    }
+            let values = &self.p.simulated.values;
+            let unknown = |p: &str| !KNOWN.contains(&p) && !p.starts_with("setting.") && !p.ends_with(".length") && !values.contains_key(p);
+            let good = c.replies.iter().filter(|r| r.means == Means::Ok);
+            // Of several ways to say yes it needs one.
+            let open: Vec<Vec<&str>> =
+                good.map(|r| std::iter::once(&r.is).chain(&r.then).flat_map(Pattern::places).filter(|p| unknown(p)).collect()).collect();
+            if let Some(first) = open.first().filter(|_| open.iter().all(|o| !o.is_empty())) {
+                for place in first {
+                    let (key, path) = (role.name(), ["simulated", "values"]);
+                    self.wrong(&path, format!("simulated.values: what stands for {{{place}}} of commands.{key}? add {place}"));
                 }
             }
         }

@@ -1,9 +1,9 @@
 //! What tells of a print, held against what the profile says and hears.
 
 use super::commands::Build;
-use crate::profile::SettingRule;
 use crate::profile::printer::*;
 use crate::profile::talk::Talk;
+use crate::profile::{OnEmpty, SettingRule};
 
 impl Build<'_> {
     pub(super) fn confirmation(&mut self, t: &Talk, buffer: &Buffer) {
@@ -11,7 +11,14 @@ impl Build<'_> {
             self.wrong(&["buffer", "confirmed_by"], "what tells of a print is not said; name at least \"read\"");
         }
         let one = matches!(buffer.kind, BufferKind::Overwrite | BufferKind::ProtectedSingle);
-        if one && matches!(buffer.confirmed_by.first(), Some(Confirmation::Read | Confirmation::Acceptance)) {
+        let read = buffer.kind == BufferKind::Overwrite && buffer.confirmed_by.first() == Some(&Confirmation::Read);
+        if read && buffer.on_empty != OnEmpty::Repeats {
+            self.wrong(
+                &["buffer", "on_empty"],
+                "a text that only a read tells of is printed until the next one comes; say on_empty = \"repeats\"",
+            );
+        }
+        if one && !read && matches!(buffer.confirmed_by.first(), Some(Confirmation::Read | Confirmation::Acceptance)) {
             self.wrong(
                 &["buffer", "confirmed_by"],
                 "a printer that holds one text must tell when it was printed, or the next would replace it; name a counter or an event first",
@@ -41,6 +48,7 @@ impl Build<'_> {
                 Confirmation::LastText => Some(Role::LastText),
                 Confirmation::Readiness => Some(Role::Readiness),
                 Confirmation::Counter => Some(Role::Count),
+                Confirmation::QueueLength => Some(Role::Fill),
                 Confirmation::Event if !t.events.iter().any(|e| e.means == EventMeans::Printed) => {
                     self.wrong(
                         &["buffer", "confirmed_by"],

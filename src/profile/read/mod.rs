@@ -10,6 +10,7 @@ mod extends;
 mod form;
 mod label;
 mod meaning;
+mod records;
 
 use super::shelf::{Shelf, Slot, stem};
 use super::{Complaint, Profile};

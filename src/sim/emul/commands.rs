@@ -10,8 +10,8 @@
 use super::outbox::Outbox;
 use super::{DeviceSide, Emission, Link};
 use crate::profile::bytes::{Pattern, Values};
-use crate::profile::printer::{BufferKind, Confirmation, EventMeans, Means, Role, When};
-use crate::profile::talk::{Begin, EventForm, ReplyForm, Talk};
+use crate::profile::printer::{BufferKind, ChecksumPlace, Confirmation, EventMeans, Means, Role, When};
+use crate::profile::talk::{Begin, EventForm, ReplyForm, Talk, double};
 use crate::profile::{Bound, OnEmpty};
 use crate::sim::bench::Trouble;
 use crate::vocab::rng::Rng;
@@ -44,12 +44,19 @@ pub struct Commands {
     /// Answers that wait until its own word is said.
     owed: Vec<Vec<u8>>,
     /// Codes that wait, with their record numbers.
-    waiting: VecDeque<(u64, Vec<u8>)>,
+    waiting: VecDeque<(i64, Vec<u8>)>,
     /// The text in the field, of a printer that holds one; printed already or not.
     field: Option<(Vec<u8>, bool)>,
+    /// Fields that were set, as they were written.
+    fields: BTreeMap<Vec<u8>, Vec<u8>>,
     message: Option<String>,
     count: u64,
-    last: (u64, Vec<u8>),
+    /// The record printed last, before the first where none was, and its text.
+    last: (i64, Vec<u8>),
+    /// Waiting codes that it does not count.
+    uncounted: usize,
+    /// A print stop empties its buffer.
+    stop_clears: bool,
     armed: bool,
     inside_mode: bool,
     running: bool,
@@ -92,9 +99,12 @@ impl Commands {
             owed: Vec::new(),
             waiting: VecDeque::new(),
             field: None,
+            fields: BTreeMap::new(),
             message: None,
             count: 0,
-            last: (0, Vec::new()),
+            last: (if bound.has("first_record") { bound.number("first_record") - 1 } else { 0 }, Vec::new()),
+            uncounted: buffer.map_or(0, |b| b.uncounted as usize),
+            stop_clears: buffer.is_some_and(|b| b.lost_by.iter().any(|l| l == "print stop")),
             armed: false,
             inside_mode: false,
             starved: false,
@@ -218,24 +228,41 @@ impl Commands {
             let state = [(&s.fault, self.faulty(now_us)), (&s.stopped, !self.running), (&s.values, true)];
             let said = |all: &BTreeMap<String, String>| all.get(place).map(|t| t.clone().into_bytes());
             own.bytes(place).map(<[u8]>::to_vec).or_else(|| self.bound.place(place)).or_else(|| match place {
-                "fill" => Some(self.fill().to_string().into()),
-                "count" => Some(self.count.to_string().into()),
-                "last" => Some(self.last.0.to_string().into()),
+                "fill" => Some(self.fill().saturating_sub(self.uncounted).to_string().into()),
+                "count" | "prints" => Some(self.count.to_string().into()),
+                "last" => Some(self.last.0.max(0).to_string().into()),
                 "text" => self.talk.encode("code", &self.last.1).ok().or(Some(Vec::new())),
                 "message" => Some(self.message.clone().unwrap_or_default().into()),
                 _ => state.into_iter().filter(|s| s.1).find_map(|s| said(s.0)),
             })
         };
         let inside = is.render(&of).ok()?;
-        let form = from.map(|f| &self.talk.inbound[f].form).or_else(|| match self.talk.inbound.as_slice() {
-            [only] => Some(&only.form),
-            _ => None,
+        let place = |place: &str| self.bound.place(place);
+        let form = from.map(|f| &self.talk.inbound[f]).or_else(|| match self.talk.inbound.as_slice() {
+            [only] => Some(only),
+            all => all.iter().find(|f| f.name == self.bound.text("framing")),
         });
-        Some(match form {
-            Some(Begin::Delimited { begin, end }) => [&begin[..], &inside, end].concat(),
-            Some(Begin::Line { end }) => [&inside[..], end].concat(),
+        let Some(form) = form else { return Some(inside) };
+        let sum = self.talk.checking(&place).filter(|_| form.checked);
+        let behind = sum.as_ref().is_none_or(|s| s.place != ChecksumPlace::BeforeAfter);
+        let check = |inside: &[u8], all: &[&[u8]]| sum.as_ref().map_or(Vec::new(), |s| s.over_frame(inside, &all.concat()));
+        Some(match &form.form {
+            Begin::Delimited { begin, end } => {
+                let inside = double(self.talk.doubling(&place), inside);
+                let covered: &[&[u8]] = if behind { &[begin, &inside, end] } else { &[begin, &inside] };
+                let check = check(&inside, covered);
+                if behind { [&begin[..], &inside, end, &check].concat() } else { [&begin[..], &inside, &check, end].concat() }
+            }
+            Begin::Line { end } => [&inside[..], end].concat(),
+            Begin::Counted { .. } => [&inside[..], &check(&inside, &[&inside])].concat(),
             _ => inside,
         })
+    }
+
+    /// It has something for every place, but what a request decides.
+    fn can_say(&self, r: &ReplyForm, values: &Values, now_us: u64) -> bool {
+        let own = values.clone().with("text", values.bytes("text").unwrap_or_default());
+        self.written(&r.is, r.from, &own, now_us).is_some()
     }
 
     /// The request at hand, once it is whole.
@@ -247,14 +274,14 @@ impl Commands {
         for role in order {
             let Some(c) = self.talk.commands.get(&role) else { continue };
             let (body, sum) = match &framed {
-                _ if c.raw => (self.request.as_slice(), String::new()),
+                _ if c.raw => (self.request.clone(), String::new()),
                 Some(framed) => framed.clone(),
                 None => continue,
             };
             if body.is_empty() && !c.raw {
                 continue;
             }
-            let Some(values) = c.send.read(body) else { continue };
+            let Some(values) = c.send.read(&body) else { continue };
             if values.iter().all(|(place, v)| self.bound.place(place).is_none_or(|own| own == v)) {
                 return Some((role, values, sum));
             }
@@ -277,19 +304,31 @@ impl Commands {
             return self.obey(role, values.with("sum", sum), silent, now_us);
         }
         let of = |place: &str| self.bound.place(place);
-        let ended = self.talk.after.render(&of).is_ok_and(|after| !after.is_empty() && self.request.ends_with(&after));
-        if !ended && self.request.len() < LONGEST_REQUEST {
+        if !self.ended() && self.request.len() < LONGEST_REQUEST {
             return;
         }
         let framed = self.talk.unwrap_frame(&self.request, &of).filter(|f| !f.0.is_empty()).map(|f| f.1);
         self.request.clear();
         if let (Some(sum), Some(unknown), Some(link)) = (framed, self.talk.unknown.clone(), self.link) {
-            let form = self.talk.inbound.iter().position(|f| matches!(f.form, Begin::Line { .. }));
+            let line = self.talk.inbound.iter().position(|f| matches!(f.form, Begin::Line { .. }));
+            let form = line.filter(|_| !self.bound.has("framing"));
             if let Some(bytes) = self.written(&unknown, form, &Values::default().with("sum", sum), now_us) {
                 let at_us = now_us + self.between_ms(2, 6);
                 self.said_us = self.out.acknowledge(link, bytes, at_us.max(self.said_us));
             }
         }
+    }
+
+    /// The request has the end of a frame, understood or not.
+    fn ended(&self) -> bool {
+        let of = |place: &str| self.bound.place(place);
+        let tail = self.talk.checking(&of).filter(|s| s.place == ChecksumPlace::Last).map_or(0, |s| s.wide());
+        let Some(framed) = self.request.len().checked_sub(tail).map(|to| &self.request[..to]) else { return false };
+        let Ok((_, after)) = self.talk.frame(&of) else { return false };
+        let Some(inside) = framed.strip_suffix(after.as_slice()).filter(|_| !after.is_empty()) else { return false };
+        // A doubled byte before the end is data, and so is what looks like an end behind half of it.
+        let run = |d: u8| inside.iter().rev().take_while(|b| **b == d).count();
+        self.talk.doubling(&of).is_none_or(|d| run(d).is_multiple_of(2))
     }
 
     fn obey(&mut self, role: Role, values: Values, silent: bool, now_us: u64) {
@@ -298,8 +337,15 @@ impl Commands {
         let starved = role == Role::PutCode && now_us < self.starves_until_us;
         let full = starved || (matches!(role, Role::PutCode | Role::Readiness) && self.is_full(bytes));
         let refuse = role == Role::PutCode && std::mem::take(&mut self.refuse);
-        let reply = self.reply(role, &replies, full, refuse, &values, now_us).cloned();
-        let done = reply.as_ref().is_none_or(|r| r.means == Means::Ok);
+        let mut values = values;
+        let mut reply = self.reply(role, &replies, full, refuse, &values, now_us).cloned();
+        if role == Role::ReadBack {
+            match self.read_back(&values) {
+                Some(text) => values.put("text", text),
+                None => reply = replies.iter().find(|r| r.means == Means::Refused).cloned(),
+            }
+        }
+        let done = reply.as_ref().is_none_or(|r| matches!(r.means, Means::Ok | Means::TakenFull));
         if done && !full {
             self.act(role, &values);
         }
@@ -348,9 +394,27 @@ impl Commands {
             When::Refusing => refuse,
         };
         let refusing = |r: &&ReplyForm| matches!(r.means, Means::Full | Means::Busy | Means::Refused) && r.when.is_none();
-        let as_state = replies.iter().find(|r| r.when.is_some_and(holds) || (full && matches!(r.means, Means::Full | Means::Busy)));
+        let filling = role == Role::PutCode && !full && !self.holds_one() && self.waiting.len() + 1 >= self.depth;
+        let becomes = |r: &ReplyForm| (full && matches!(r.means, Means::Full | Means::Busy)) || (filling && r.means == Means::TakenFull);
+        let as_state = replies.iter().find(|r| r.when.is_some_and(holds) || becomes(r));
         let as_refusal = replies.iter().find(refusing).filter(|_| refuse || absent);
-        as_state.or(as_refusal).or_else(|| replies.iter().find(|r| r.when.is_none() && r.means == Means::Ok))
+        let sayable = |r: &&ReplyForm| r.when.is_none() && r.means == Means::Ok && self.can_say(r, values, now_us);
+        as_state.or(as_refusal).or_else(|| replies.iter().find(sayable))
+    }
+
+    /// What stands in a field, as it was written.
+    fn read_back(&self, values: &Values) -> Option<Vec<u8>> {
+        let name = values.bytes("name");
+        if name.is_none() || name == self.bound.place("setting.field").as_deref() {
+            let text = self.field.as_ref().map_or(&[][..], |f| &f.0);
+            return Some(self.talk.encode("code", text).unwrap_or_default());
+        }
+        self.fields.get(name?).cloned()
+    }
+
+    /// The number that the next record must have.
+    fn next_record(&self) -> i64 {
+        self.waiting.back().map_or(self.last.0, |w| w.0) + 1
     }
 
     fn act(&mut self, role: Role, values: &Values) {
@@ -360,9 +424,18 @@ impl Commands {
                 let code = self.talk.decode("code", values.bytes("code").unwrap_or_default());
                 if self.holds_one() {
                     self.field = Some((code, false));
-                } else {
-                    self.waiting.push_back((values.number("record").unwrap_or(0), code));
+                    return;
                 }
+                let record = values.signed("record").unwrap_or(0);
+                if self.kind == BufferKind::NumberedRecords && record != self.next_record() {
+                    self.starved = true;
+                } else {
+                    self.waiting.push_back((record, code));
+                }
+            }
+            Role::SetField => {
+                let of = |place: &str| values.bytes(place).unwrap_or_default().to_vec();
+                self.fields.insert(of("name"), of("value"));
             }
             Role::Clear => {
                 self.waiting.clear();
@@ -373,7 +446,12 @@ impl Commands {
             Role::EnterMode => self.inside_mode = true,
             Role::LeaveMode => self.inside_mode = false,
             Role::Start => (self.running, self.starved) = (true, false),
-            Role::Stop => self.running = false,
+            Role::Stop => {
+                self.running = false;
+                if self.stop_clears {
+                    self.waiting.clear();
+                }
+            }
             Role::Reset => {
                 self.starved = false;
                 // What waited for its print does not keep a new text out any longer.
@@ -396,11 +474,12 @@ impl DeviceSide for Commands {
     /// Buffer, message, regime and armed events outlive a link.
     fn disconnected(&mut self, link: Link, _now_us: u64) {
         self.out.forget(link);
-        self.link.take_if(|l| *l == link);
-        self.request.clear();
-        self.held.clear();
-        self.owed.clear();
-        self.asking = false;
+        if self.link.take_if(|l| *l == link).is_some() {
+            self.request.clear();
+            self.held.clear();
+            self.owed.clear();
+            self.asking = false;
+        }
     }
 
     fn received(&mut self, _link: Link, bytes: &[u8], now_us: u64) {
@@ -431,6 +510,7 @@ impl DeviceSide for Commands {
             self.request.clear();
             self.waiting.clear();
             (self.field, self.message, self.fault_until_us, self.starves_until_us) = (None, None, None, 0);
+            self.fields.clear();
             (self.armed, self.inside_mode, self.starved) = (false, false, false);
             self.running = !self.talk.has(Role::Start);
         }

@@ -112,6 +112,7 @@ impl Feed {
             }
             Report::Printed { count } => self.printed(count, now_us),
             Report::PrintedCode { code } => self.printed_code(code.ordinal, now_us),
+            Report::PrintedTo { code } => self.printed_to(code.ordinal, now_us),
             Report::Reconciled { printed, inside } => self.reconciled(&printed, &inside),
             Report::Up { .. } | Report::Frame(_) | Report::Polled(_) | Report::Overwritten { .. } | Report::Noise { .. } => {}
         }
@@ -148,6 +149,16 @@ impl Feed {
         self.window.pop_front();
         self.judge.credited(code, false);
         self.taken -= at + 1;
+    }
+
+    /// The printer names the code; one that was read before has left the window.
+    fn printed_to(&mut self, code: u32, now_us: u64) {
+        let Some(last) = self.window.iter().position(|n| *n == code) else { return };
+        (self.printed_us, self.silent) = (now_us, 0);
+        self.taken = self.taken.saturating_sub(last + 1);
+        for code in self.window.drain(..=last) {
+            self.judge.credited(code, false);
+        }
     }
 
     fn reconciled(&mut self, printed: &[CodeRef], inside: &[CodeRef]) {

@@ -12,6 +12,7 @@ mod told;
 
 use crate::profile::{Kind, Profiles};
 use crate::vocab::plan::Setting;
+use crate::vocab::plan::Traits;
 use judge::{Declared, Judge, Tally};
 use stage::{Mishaps, Stage, Weather};
 use std::collections::BTreeMap;
@@ -74,6 +75,11 @@ fn cases(profiles: &Profiles) -> Vec<Case> {
     for name in profiles.names().filter(|n| *n != "told-records") {
         let bound = profiles.bind(name, &BTreeMap::new()).unwrap_or_else(|e| panic!("{name}: {e:?}"));
         let kind = bound.profile.kind;
+        let read_only = matches!(bound.traits(), Traits::Printer(t) if t.one_by_one);
+        if bound.unfit().is_some() || read_only {
+            // Nobody has seen it at work: it prints nothing. Or only a reader tells of its prints, and here is none.
+            continue;
+        }
         let Some(buffer) = bound.profile.buffer.as_ref().filter(|_| matches!(kind, Kind::Printer | Kind::LabelPrinter)) else { continue };
         let mut settings = vec![String::new()];
         settings.extend(SETTINGS.iter().filter(|s| s.0 == name).map(|s| s.1.to_string()));

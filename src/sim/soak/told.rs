@@ -205,10 +205,10 @@ fn the_last_record_tells_what_was_printed_and_how_many_wait_what_is_left() {
     t.words();
     t.things(2);
     t.pass(200);
-    assert_eq!(t.words(), ["printed 1", "printed 1"]);
+    assert_eq!(t.words(), ["printed-to 2", "printed-to 3"]);
     t.things(2);
     t.pass(200);
-    assert_eq!(t.words(), ["printed 1", "printed 1"]);
+    assert_eq!(t.words(), ["printed-to 4", "printed-to 5"]);
 }
 
 #[test]
@@ -226,7 +226,7 @@ fn a_power_cut_tells_as_much_as_the_printer_kept() {
     let mut t = Two::with("told-records", 4);
     t.things(1);
     t.pass(200);
-    assert_eq!(t.words(), ["printed 1"]);
+    assert_eq!(t.words(), ["printed-to 0"]);
     t.lose();
     t.things(1);
     t.printer.power(false, t.now_us);

@@ -218,7 +218,15 @@ mod tests {
     #[test]
     fn names_are_words_and_every_knob_says_what_it_does() {
         let printer = |label| {
-            Traits::Printer(PrinterTraits { depth: 1, confirms: true, clear_on_adopt: true, label, repeats_on_empty: false, labels: None })
+            Traits::Printer(PrinterTraits {
+                depth: 1,
+                confirms: true,
+                clear_on_adopt: true,
+                label,
+                repeats_on_empty: false,
+                one_by_one: false,
+                labels: None,
+            })
         };
         for traits in [printer(false), printer(true), Traits::Reader(ReaderTraits::default()), Traits::Io(IoTraits::default())] {
             let mut seen = std::collections::BTreeSet::new();

@@ -18,7 +18,15 @@ const LINE: &str = include_str!("../../../tests/data/line.toml");
 const BOXES: u64 = 1_000;
 
 fn profiles(name: &str, _: &BTreeMap<String, Setting>) -> Result<Traits, Vec<String>> {
-    let printer = |label| PrinterTraits { depth: 1, confirms: true, clear_on_adopt: true, label, repeats_on_empty: false, labels: None };
+    let printer = |label| PrinterTraits {
+        depth: 1,
+        confirms: true,
+        clear_on_adopt: true,
+        label,
+        repeats_on_empty: false,
+        one_by_one: false,
+        labels: None,
+    };
     Ok(match name {
         "domino-codenet" => Traits::Printer(printer(false)),
         "zebra-zpl" => Traits::Printer(printer(true)),

@@ -3,6 +3,7 @@
 
 mod named;
 
+use super::proof::{Kept, Queue};
 use super::reconcile::{Lost, Nature, Settled, Told};
 use super::{AGAIN_US, Asked, Commands, EMPTY_REFUSALS, FULL_US, Refused, Stage, said};
 use crate::profile::bytes::Values;
@@ -21,7 +22,7 @@ const GHOSTS_US: u64 = 2_000 * MS;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Inside {
     pub code: CodeRef,
-    pub record: u64,
+    pub record: i64,
     pub bytes: Vec<u8>,
 }
 
@@ -36,7 +37,17 @@ pub(super) struct Credit {
     fresh_us: u64,
     blanks: bool,
     repeats: bool,
-    inside: VecDeque<Inside>,
+    pub inside: VecDeque<Inside>,
+    /// What a lost link or a trouble left inside, of a printer that can tell which of it was printed.
+    pub away: Option<Kept>,
+    /// Its profile has questions of its own for that (`resume`).
+    resumes: bool,
+    /// Its queue was seen to be stopped, or to have lost a record: what is in it is not believed any more.
+    pub stopped: bool,
+    pub uncounted: i64,
+    first_record: i64,
+    /// It said that nothing more goes in until something is printed.
+    pub full: bool,
     /// Codes of an earlier link or adoption that nobody cleared, and how many bytes they have.
     pub ghosts: u32,
     ghost_bytes: usize,
@@ -50,7 +61,9 @@ pub(super) struct Credit {
     pub named_early: bool,
     /// What is not in the window any more, the newest last; `true`: a ghost, which may still be printed.
     gone: VecDeque<(Vec<u8>, bool)>,
-    pub next_record: u64,
+    pub next_record: i64,
+    /// The record printed last, as it was last told.
+    pub last: Option<i64>,
     /// The counter when it was last read, and when that was.
     counter: Option<(u64, u64)>,
     due_us: u64,
@@ -90,6 +103,12 @@ impl Credit {
             blanks: talk.is_some_and(|t| t.has_quirk(Quirk::BlankAfterPrint)),
             repeats: buffer.is_some_and(|b| b.on_empty == OnEmpty::Repeats),
             inside: VecDeque::new(),
+            away: None,
+            resumes: talk.is_some_and(|t| !t.resume.is_empty()),
+            stopped: false,
+            uncounted: buffer.map_or(0, |b| i64::from(b.uncounted)),
+            first_record: if bound.has("first_record") { bound.number("first_record") } else { 1 },
+            full: false,
             ghosts: 0,
             ghost_bytes: 0,
             ghosts_until_us: None,
@@ -98,6 +117,7 @@ impl Credit {
             named_early: false,
             gone: VecDeque::new(),
             next_record: 1,
+            last: None,
             counter: None,
             due_us: 0,
             proving: false,
@@ -120,7 +140,9 @@ impl Credit {
     /// For a code of so many bytes.
     pub fn has_room(&self, bytes: usize) -> bool {
         let guessed = matches!(self.source, Confirmation::Acceptance | Confirmation::Read);
-        (guessed && self.refusal_means_not_taken) || !self.is_full(bytes)
+        // Who offers the next code to a printer that only a reader tells of knows that the last one is out.
+        let asked = self.source == Confirmation::Read && self.kind == BufferKind::Overwrite;
+        !self.full && (asked || guessed && self.refusal_means_not_taken || !self.is_full(bytes))
     }
 
     /// One of so many bytes more would be too much for it.
@@ -145,10 +167,16 @@ impl Credit {
         let left: Vec<Inside> = self.inside.drain(..).collect();
         left.into_iter().for_each(|i| self.let_go(i.bytes, false));
         self.gone.iter_mut().for_each(|g| g.1 = false);
+        (self.full, self.stopped) = (false, false);
         (self.flying, self.lost, self.counts_to) = (None, None, None);
         (self.kept, self.basing) = (false, false);
         (self.early, self.named_early, self.blank_due, self.bare, self.proving) = (false, false, false, true, false);
         (self.ghosts, self.ghost_bytes, self.ghosts_until_us, self.anchored) = (0, 0, None, true);
+    }
+
+    /// What the counter said was said on a link that is gone.
+    pub fn counter_lost(&mut self) {
+        self.counter = None;
     }
 
     /// The link is gone: what was inside, or on its way there, may still be there.
@@ -178,6 +206,9 @@ impl Credit {
 
     /// Something that it tells would prove something.
     pub fn could_tell(&self) -> bool {
+        if self.resumes {
+            return false;
+        }
         let counts = self.nature.counts() && self.counts_to.is_some() && self.anchored && self.ghosts == 0;
         self.nature.numbered || self.nature.tells_text || counts
     }
@@ -233,7 +264,7 @@ impl Credit {
     }
 
     /// The next record after the last one printed, or after what is inside.
-    pub fn number_on(&mut self, last: u64) {
+    pub fn number_on(&mut self, last: i64) {
         let top = self.inside.back().filter(|_| self.kept).map_or(0, |i| i.record);
         self.next_record = last.max(top).saturating_add(1);
     }
@@ -296,6 +327,15 @@ impl Credit {
         self.ghosts_until_us
     }
 
+    /// What the answer of last-record tells: before the first record where none was printed.
+    pub fn queue(&self, values: &Values) -> Option<Queue> {
+        // Whatever comes: a number that no printer counts to is none.
+        let sane = |n: &i64| (-1..1 << 40).contains(n);
+        let (told, fill) = (values.signed("last").filter(sane)?, values.signed("fill").filter(sane));
+        let none = told == 0 && values.signed("prints").map_or(self.first_record != 0, |p| p == 0);
+        Some(Queue { last: if none { self.first_record - 1 } else { told }, fill })
+    }
+
     /// How many of ours are among `n` prints, oldest first.
     fn take(&mut self, n: u64) -> u32 {
         let old = n.min(u64::from(self.ghosts)) as u32;
@@ -335,6 +375,20 @@ impl Commands {
         if self.credit.anchored {
             self.out.tell(Report::Printed { count: n });
         }
+        self.after_print(now_us);
+    }
+
+    /// So many, oldest first, were printed: the printer says which.
+    pub(super) fn named_to(&mut self, n: usize, now_us: u64) {
+        let Some(code) = n.checked_sub(1).and_then(|last| self.credit.inside.get(last)).map(|i| i.code) else { return };
+        self.credit.inside.drain(..n);
+        (self.credit.ghosts, self.credit.ghosts_until_us, self.credit.anchored) = (0, None, true);
+        self.out.tell(Report::PrintedTo { code });
+        self.after_print(now_us);
+    }
+
+    fn after_print(&mut self, now_us: u64) {
+        self.credit.full = false;
         if let Some(r) = &mut self.refused {
             *r = Refused { again_us: now_us, count: 0 };
         }
@@ -370,7 +424,8 @@ impl Commands {
         self.credited(n, now_us);
     }
 
-    pub(super) fn taken(&mut self, put: Inside, now_us: u64) {
+    /// `last`: nothing more goes in until something is printed.
+    pub(super) fn taken(&mut self, put: Inside, last: bool, now_us: u64) {
         let refused = self.refused.take().is_some();
         let credit = &mut self.credit;
         let guessed = matches!(credit.source, Confirmation::Acceptance | Confirmation::Read);
@@ -392,6 +447,7 @@ impl Commands {
         credit.blank_due = false;
         let code = put.code;
         credit.inside.push_back(put);
+        credit.full = last;
         self.credited(made_room, now_us);
         self.out.tell(Report::Taken { code });
         if std::mem::take(&mut self.credit.named_early) {
@@ -432,17 +488,21 @@ impl Commands {
                 Some(count) => return self.counted(count, now_us),
                 None => return self.unready(&said(Some("its print counter says {count}"), values, b""), now_us),
             },
-            Role::LastRecord => {
-                let last = values.number("last").unwrap_or(0);
-                if let Some(top) = self.credit.inside.back().map(|i| i.record).filter(|top| last > *top) {
-                    return self.out_of_step(&format!("says that record {last} was printed where {top} is the last it got"), now_us);
-                }
-                self.credit.inside.iter().take_while(|i| i.record <= last).count() as u64
-            }
+            Role::LastRecord => return self.recorded(values, now_us),
             Role::LastText => {
                 let text = self.talk.decode("code", values.bytes("text").unwrap_or_default());
                 let at = self.credit.inside.iter().position(|i| i.bytes == text);
-                at.map_or(0, |i| i as u64 + 1)
+                return self.named(at.map_or(0, |i| i + 1), now_us);
+            }
+            Role::Fill => {
+                let inside = u64::from(self.credit.ghosts) + self.credit.inside.len() as u64;
+                let Some(left) = values.number("fill") else {
+                    return self.unready(&said(Some("its queue says {fill}"), values, b""), now_us);
+                };
+                if left > inside {
+                    return self.out_of_step(&format!("it says that {left} codes wait, though {inside} were put in"), now_us);
+                }
+                inside.saturating_sub(left + self.credit.uncounted as u64)
             }
             _ => u64::from(!self.credit.inside.is_empty()),
         };
@@ -490,6 +550,7 @@ fn asked_for(source: Confirmation) -> Option<Role> {
         Confirmation::LastText => Some(Role::LastText),
         Confirmation::Readiness => Some(Role::Readiness),
         Confirmation::Counter => Some(Role::Count),
+        Confirmation::QueueLength => Some(Role::Fill),
         Confirmation::Event | Confirmation::Acceptance | Confirmation::Status | Confirmation::Read => None,
     }
 }

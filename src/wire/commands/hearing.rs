@@ -22,8 +22,8 @@ impl Commands {
         if self.answer(form, &bytes, now_us) || self.event(form, &bytes, now_us) {
             return;
         }
-        let puts = self.talk.commands[&Role::PutCode].replies.iter();
-        let another = puts.into_iter().any(|r| r.from.is_none_or(|f| f == form) && r.is.read(&bytes).is_some());
+        let puts = self.talk.commands.get(&Role::PutCode).map(|c| &c.replies);
+        let another = puts.into_iter().flatten().any(|r| r.from.is_none_or(|f| f == form) && r.is.read(&bytes).is_some());
         if another && self.stage == Stage::Ready {
             return self.out_of_step("an answer came that nobody waited for", now_us);
         }
@@ -45,7 +45,8 @@ impl Commands {
         let mut found = None;
         for r in self.talk.commands[&asked.role].replies.iter().filter(|r| r.from.is_none_or(|f| f == form)) {
             let Some(values) = r.is.read(bytes) else { continue };
-            let differs = values.iter().find(|(place, v)| asked.sent.bytes(place).is_some_and(|s| s != *v)).map(|(p, _)| p.to_string());
+            let own = |place: &str| asked.sent.bytes(place).map(<[u8]>::to_vec).or_else(|| self.bound.place(place));
+            let differs = values.iter().find(|(place, v)| own(place).is_some_and(|s| s != *v)).map(|(p, _)| p.to_string());
             match differs.as_deref() {
                 None => found = Some((r.means, values, r.say.clone())),
                 Some("sum") => found = Some((Means::Damaged, values, Some("its checksum of the command is {sum}".into()))),
@@ -110,7 +111,7 @@ impl Commands {
         let why = format!("no answer to {} within {} ms{may}", asked.role.name(), command.timeout_ms);
         match asked.ask {
             // A code that it has named as printed meanwhile is in it, answer or not.
-            Ask::Put(put) if self.credit.named_early => self.taken(put, now_us),
+            Ask::Put(put) if self.credit.named_early => self.taken(put, false, now_us),
             ask => self.asked = Some(Asked { ask, ..asked }),
         }
         self.hang_up(&why);

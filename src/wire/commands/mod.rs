@@ -11,12 +11,15 @@
 //! - Of codes whose fate is open it is asked before it gets others; what it cannot prove is doubtful.
 //!
 //! What is heard is sorted in `hearing.rs`, sequences and what answers mean are in `steps.rs`, crediting in `credit.rs`, what
-//! a lost printer proves in `reconcile.rs`.
+//! a lost printer proves in `reconcile.rs`, what is read back before it counts, and numbered records after a loss, in
+//! `proof.rs`.
 
 mod credit;
 mod hearing;
+mod proof;
 mod reconcile;
 mod steps;
+mod trouble;
 mod units;
 
 use super::outbox::{Outbox, earliest};
@@ -36,6 +39,8 @@ pub(super) use units::{Unit, Units};
 
 /// A printer in trouble is looked at, or adopted anew, this often.
 const TROUBLE_US: u64 = 1_000 * MS;
+/// A printer that is not up yet is asked again after so long.
+const SETTLE_US: u64 = 500 * MS;
 /// A refused code is offered again after so long, if nothing tells earlier of a print.
 const AGAIN_US: u64 = 20 * MS;
 const FULL_US: u64 = 250 * MS;
@@ -54,6 +59,10 @@ const EMPTY_REFUSALS: u32 = 50;
 enum Ask {
     Step(Run),
     Put(Inside),
+    /// Reads back what was put, or asks whether the record is in the queue.
+    Proof(Inside),
+    /// Reads back a field that a step has set.
+    FieldProof(Run),
     Status,
     /// What tells of prints.
     Confirm,
@@ -117,8 +126,12 @@ pub struct Commands {
     listening: Option<u64>,
     /// How often it has asked so without saying anything.
     inquiries: u32,
+    /// A code that was put and is taken only when the printer confirms it.
+    proof: Option<proof::Proof>,
     /// Nothing is asked before.
     pause_us: Option<u64>,
+    /// Until when a printer may take to come up.
+    settle_until_us: Option<u64>,
     arm: Option<Arm>,
     identity: Option<String>,
     /// Commands that this one has not.
@@ -139,10 +152,11 @@ impl Commands {
     /// For a profile of another dialect: it has nothing to say.
     pub fn new(bound: &Bound) -> Self {
         let talk = bound.profile.talk.clone().expect("a profile of the dialect commands was read with its talk");
+        let place = |place: &str| bound.place(place);
         Self {
             credit: credit::Credit::new(bound),
             bound: bound.clone(),
-            units: Units::new(talk.inbound.clone()),
+            units: Units::new(talk.inbound.clone()).checked(talk.checking(&place), talk.doubling(&place)),
             talk,
             out: Outbox::default(),
             amidst_us: None,
@@ -153,7 +167,9 @@ impl Commands {
             asked: None,
             listening: None,
             inquiries: 0,
+            proof: None,
             pause_us: None,
+            settle_until_us: None,
             arm: None,
             identity: None,
             lacking: BTreeSet::new(),
@@ -219,6 +235,10 @@ impl Commands {
                 return;
             }
             (self.pause_us, self.listening) = (None, None);
+            if self.proof.is_some() {
+                self.ask_proof(now_us);
+                continue;
+            }
             if self.run.is_none() && self.stage != Stage::Connecting {
                 if self.clear_wanted {
                     self.begin(Seq::Clear, now_us);
@@ -301,54 +321,11 @@ impl Commands {
         };
         self.ask(Ask::Put(Inside { code, record, bytes }), Role::PutCode, values, now_us);
     }
-
-    fn forget_orders(&mut self) {
-        self.queue.clear();
-        self.refused = None;
-    }
-
-    /// It cannot print: told once per reason; adopted anew when that has gone.
-    fn unready(&mut self, why: &str, now_us: u64) {
-        self.stage = Stage::Unready;
-        self.run = None;
-        self.forget_orders();
-        self.status_due_us = now_us + TROUBLE_US;
-        if self.trouble.as_deref() != Some(why) {
-            self.trouble = Some(why.into());
-            self.out.tell(Report::NotReady { why: why.into() });
-        }
-    }
-
-    /// What it holds in which order is not known any more: adopt it anew over a new link.
-    fn out_of_step(&mut self, why: &str, now_us: u64) {
-        self.out.tell_noise(now_us);
-        self.out.tell(Report::OutOfStep { why: why.into() });
-        self.hang_up(why);
-        self.credit.lost = None;
-    }
-
-    fn hang_up(&mut self, why: &str) {
-        self.out.hang_up(why);
-        self.stop();
-    }
-
-    /// Nothing is offered, heard or owed on this link any more; what was in the printer may still be there.
-    fn stop(&mut self) {
-        // The code on its way may be there too.
-        let flying = if let Some(Asked { ask: Ask::Put(put), .. }) = self.asked.take() { Some(put) } else { None };
-        self.credit.lose(flying);
-        self.credit.leave_ghosts();
-        self.stage = Stage::Closed;
-        (self.run, self.pause_us, self.amidst_us, self.trouble) = (None, None, None, None);
-        (self.listening, self.inquiries) = (None, 0);
-        self.forget_orders();
-        (self.clear_wanted, self.disarm_wanted) = (false, false);
-    }
 }
 
 impl Conversation for Commands {
     fn opened(&mut self, now_us: u64) {
-        self.stop();
+        self.stop(true);
         self.units.reset();
         self.lacking.clear();
         self.identity = None;
@@ -360,8 +337,8 @@ impl Conversation for Commands {
     }
 
     fn closed(&mut self, now_us: u64, why: &str) {
-        self.stop();
-        if self.credit.lost.is_some() {
+        self.stop(true);
+        if self.credit.lost.is_some() || self.credit.away.is_some() {
             self.out.tell(Report::Unsettled);
         }
         let half = self.units.reset();
@@ -389,6 +366,7 @@ impl Conversation for Commands {
         match order {
             Order::Arm { message, fields } => {
                 self.arm = Some(Arm { message, fields });
+                self.let_go();
                 self.disarm_wanted = false;
                 self.trouble = None;
                 if !matches!(self.stage, Stage::Closed | Stage::Connecting) {
@@ -400,12 +378,15 @@ impl Conversation for Commands {
                 self.forget_orders();
                 self.clear_wanted = true;
             }
+            // Nobody waits any more for what is in there.
+            Order::Clear => self.let_go(),
             Order::Disarm => {
                 self.arm = None;
+                self.let_go();
                 self.credit.lost = None;
                 self.disarm_wanted = self.is_open();
             }
-            Order::Clear | Order::Output { .. } | Order::Pulse { .. } | Order::Trigger { .. } | Order::Verdict { .. } => {}
+            Order::Output { .. } | Order::Pulse { .. } | Order::Trigger { .. } | Order::Verdict { .. } => {}
         }
         self.advance(now_us);
     }
@@ -453,5 +434,9 @@ impl Conversation for Commands {
 
     fn poll(&mut self) -> Option<Action> {
         self.out.poll()
+    }
+
+    fn between_requests(&self) -> bool {
+        self.asked.is_none() && !self.units.amidst()
     }
 }

@@ -41,7 +41,7 @@ pub(super) struct Lost {
 /// What it answered.
 #[derive(Debug, Default)]
 pub(super) struct Told {
-    pub last: Option<u64>,
+    pub last: Option<i64>,
     /// As it was given to the printer, escapes undone.
     pub text: Option<Vec<u8>>,
     pub count: Option<u64>,
@@ -149,7 +149,7 @@ impl Commands {
         let text = values.bytes("text").map(|t| self.talk.decode("code", t));
         let Some(lost) = &mut self.credit.lost else { return };
         match role {
-            Role::LastRecord => lost.told.last = values.number("last"),
+            Role::LastRecord => lost.told.last = values.signed("last"),
             Role::LastText => lost.told.text = text,
             Role::Count => lost.told.count = values.number("count"),
             Role::Fill => lost.told.fill = values.number("fill"),
@@ -185,7 +185,7 @@ mod tests {
     const NUMBERED: Nature = Nature { numbered: true, ..FIFO };
 
     fn inside(n: u32) -> Inside {
-        Inside { code: code(n), record: u64::from(n), bytes: format!("C{n}").into_bytes() }
+        Inside { code: code(n), record: i64::from(n), bytes: format!("C{n}").into_bytes() }
     }
 
     /// Codes 5, 6, 7 in it and 8 on its way; the counter stood at 100 when 4 was credited.
@@ -205,7 +205,7 @@ mod tests {
         Told { count: Some(count), fill, ..Told::default() }
     }
 
-    fn last(last: u64, fill: Option<u64>) -> Told {
+    fn last(last: i64, fill: Option<u64>) -> Told {
         Told { last: Some(last), fill, ..Told::default() }
     }
 

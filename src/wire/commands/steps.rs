@@ -1,7 +1,7 @@
 //! Sequences of a printer's profile (connect, arm, disarm, clear), what the answers to their steps mean, and the line's
 //! orders to print.
 
-use super::{Ask, Asked, Commands, MOST_ORDERS, Stage, TROUBLE_US, said};
+use super::{Ask, Asked, Commands, MOST_ORDERS, SETTLE_US, Stage, TROUBLE_US, said};
 use crate::profile::bytes::Values;
 use crate::profile::printer::{Condition, Confirmation, Means, Role};
 use crate::profile::talk::Step;
@@ -17,6 +17,10 @@ pub(super) enum Seq {
     Arm,
     Disarm,
     Clear,
+    /// After a lost link: what is still inside?
+    Resume,
+    /// Sets right what its status says.
+    Recover,
 }
 
 /// A sequence under way.
@@ -36,9 +40,10 @@ impl Commands {
             self.clear_wanted = false;
             return self.hang_up("its buffer cannot be cleared over the wire: it is adopted anew");
         }
-        if matches!(seq, Seq::Reconcile | Seq::Arm) {
+        if matches!(seq, Seq::Reconcile | Seq::Arm | Seq::Resume) {
             (self.stage, self.cleared) = (Stage::Adopting, false);
         }
+        self.settle_until_us = None;
         self.rounds = self.rounds.wrapping_add(1);
         self.run = Some(Run { seq, step: 0, field: 0, round: self.rounds });
     }
@@ -51,6 +56,9 @@ impl Commands {
             self.stage = Stage::Idle;
             return;
         };
+        if let Some(why) = self.bound.unfit() {
+            return self.unready(&why, now_us);
+        }
         if let Some((field, _)) = arm.fields.first().filter(|_| !self.can(Role::SetField)) {
             let why = format!("has no way to set field {field}: it must be part of the selected message");
             return self.unready(&why, now_us);
@@ -65,7 +73,15 @@ impl Commands {
         if let Some(why) = wrong.into_iter().next() {
             return self.unready(&why, now_us);
         }
-        self.begin(if self.has_questions() { Seq::Reconcile } else { Seq::Arm }, now_us);
+        if self.tells_after_loss() {
+            self.credit.keep(None);
+        }
+        let seq = match (self.credit.away.is_some(), self.has_questions()) {
+            (true, _) => Seq::Resume,
+            (false, true) => Seq::Reconcile,
+            (false, false) => Seq::Arm,
+        };
+        self.begin(seq, now_us);
     }
 
     /// One step of the sequence under way, or its end.
@@ -80,6 +96,8 @@ impl Commands {
             Seq::Arm => &self.talk.arm,
             Seq::Disarm => &self.talk.disarm,
             Seq::Clear => &self.talk.clear,
+            Seq::Resume => &self.talk.resume,
+            Seq::Recover => &self.talk.recover,
         };
         let Some(step) = steps.get(run.step).copied() else {
             self.run = None;
@@ -138,6 +156,9 @@ impl Commands {
                 self.out.tell(Report::Ready { cleared: self.cleared });
             }
             Seq::Disarm => self.stage = Stage::Idle,
+            Seq::Resume => self.resumed(now_us),
+            // Its status says whether that helped.
+            Seq::Recover => self.status_due_us = now_us,
             Seq::Clear => {
                 self.clear_wanted = false;
                 self.credit.forget();
@@ -153,13 +174,24 @@ impl Commands {
         let refusal = || format!("{} was refused{}", role.name(), if say.is_some() { format!(": {words}") } else { String::new() });
         match (asked.ask, means) {
             (_, Means::Damaged) => self.out_of_step(&format!("{} arrived damaged at the printer: {words}", role.name()), now_us),
-            (Ask::Put(put), Means::Ok) => self.taken(put, now_us),
+            (Ask::Put(put), Means::Ok | Means::TakenFull) => self.put_done(put, means == Means::TakenFull, now_us),
             (Ask::Put(put), Means::Full | Means::Busy) => self.refused_code(put, means == Means::Full, now_us),
             (Ask::Put(put), _) => {
                 // Whether it was taken is not known.
                 self.credit.flying = Some(put);
                 self.unready(&refusal(), now_us);
             }
+            (Ask::Proof(put), Means::Ok) => self.proved(put, role, values, now_us),
+            (Ask::Proof(_), _) => {
+                self.proof = None;
+                self.unready(&refusal(), now_us);
+            }
+            (Ask::FieldProof(run), Means::Ok) => {
+                let sent = |place: &str| asked.sent.bytes(place).unwrap_or_default().to_vec();
+                let name = String::from_utf8_lossy(&sent("name")).into_owned();
+                self.field_proved(run, &name, &sent("value"), values, now_us);
+            }
+            (Ask::FieldProof(_), _) => self.unready(&refusal(), now_us),
             (Ask::Status, Means::Ok) => {
                 self.status_due_us = now_us + u64::from(self.talk.poll.status_ms) * MS;
                 self.judged(values, now_us);
@@ -171,7 +203,6 @@ impl Commands {
             (Ask::Confirm, Means::Ok) if self.stage == Stage::Ready => self.confirmed(role, values, now_us),
             // It is not ready: what it holds is not printed yet.
             (Ask::Confirm, _) if role == Role::Readiness || self.stage != Stage::Ready => self.credit.look_later(now_us),
-            (Ask::Confirm | Ask::Blank, Means::Refused | Means::Lacking | Means::Full | Means::Busy) => self.unready(&refusal(), now_us),
             (Ask::Confirm, Means::Ok) => {}
             (Ask::Base, _) => match values.number("count").filter(|_| means == Means::Ok) {
                 Some(count) => self.credit.based(count),
@@ -180,7 +211,11 @@ impl Commands {
                 }
             },
             (Ask::Blank, Means::Ok) => self.credit.blanked(),
-            (Ask::Step(run), Means::Ok) => self.stepped(run, role, values, now_us),
+            (Ask::Confirm | Ask::Blank, _) => self.unready(&refusal(), now_us),
+            (Ask::Step(run), Means::Ok) => match self.talk.commands[&role].read_back.filter(|_| role == Role::SetField) {
+                Some(back) => self.ask(Ask::FieldProof(run), back, asked.sent, now_us),
+                None => self.stepped(run, role, values, now_us),
+            },
             (Ask::Step(run), Means::Lacking) => {
                 if role == Role::Status {
                     self.lacking.insert(role);
@@ -194,7 +229,12 @@ impl Commands {
                 Seq::Clear => self.hang_up(&refusal()),
                 Seq::Arm if self.run == Some(run) => self.unready(&refusal(), now_us),
                 Seq::Arm => {}
-                Seq::Disarm => self.go_on(run, role),
+                Seq::Resume if self.run == Some(run) => {
+                    self.let_go();
+                    self.begin(Seq::Arm, now_us);
+                }
+                Seq::Resume => {}
+                Seq::Disarm | Seq::Recover => self.go_on(run, role),
             },
         }
     }
@@ -225,9 +265,20 @@ impl Commands {
             Role::Fill => self.fill_noted(values),
             Role::Count if self.credit.kept && self.credit.by_counter() => self.confirmed(role, values, now_us),
             Role::Count => self.count_noted(values, now_us),
-            Role::LastRecord => self.credit.number_on(values.number("last").unwrap_or(0)),
-            Role::Status if run.seq == Seq::Arm && self.run == Some(run) => {
+            Role::LastRecord if self.tells_after_loss() => self.record_noted(run.seq, values, now_us),
+            Role::LastRecord => self.credit.number_on(self.credit.queue(values).map_or(0, |q| q.last)),
+            Role::Status if matches!(run.seq, Seq::Arm | Seq::Resume) && self.run == Some(run) => {
                 let v = self.talk.judge(values);
+                if run.seq == Seq::Resume && v.condition == Condition::Offline {
+                    self.found_stopped();
+                    return self.go_on(run, role);
+                }
+                let until_us = *self.settle_until_us.get_or_insert(now_us + u64::from(self.talk.commands[&role].settle_ms) * MS);
+                if v.condition == Condition::Offline && now_us < until_us {
+                    self.pause_us = Some(now_us + SETTLE_US);
+                    return;
+                }
+                self.settle_until_us = None;
                 if v.condition >= Condition::Fault {
                     return self.unready(&v.say, now_us);
                 }
@@ -237,7 +288,7 @@ impl Commands {
         self.go_on(run, role);
     }
 
-    fn go_on(&mut self, run: Run, role: Role) {
+    pub(super) fn go_on(&mut self, run: Run, role: Role) {
         if self.run != Some(run) {
             return;
         }
@@ -251,7 +302,14 @@ impl Commands {
         let v = self.talk.judge(values);
         let bad = v.condition >= Condition::Fault;
         match self.stage {
-            Stage::Ready | Stage::Unready if bad => self.unready(&v.say, now_us),
+            Stage::Unready if bad && v.recovers && !self.talk.recover.is_empty() && self.run.is_none() => {
+                self.status_due_us = now_us + TROUBLE_US;
+                self.begin(Seq::Recover, now_us);
+            }
+            Stage::Ready | Stage::Unready if bad => {
+                self.credit.stopped |= v.condition == Condition::Offline;
+                self.unready(&v.say, now_us);
+            }
             Stage::Unready => self.adopt(now_us),
             _ => {}
         }

@@ -3,8 +3,8 @@
 //!
 //! Invariants: at most [`LONGEST`] bytes are held; no byte is lost without being named as junk (but empty lines).
 
-use crate::profile::printer::{Class, LengthForm};
-use crate::profile::talk::{Begin, InboundForm};
+use crate::profile::printer::{Checksum, ChecksumPlace, Class, LengthForm};
+use crate::profile::talk::{Begin, InboundForm, single};
 
 pub(in crate::wire) const LONGEST: usize = 4_096;
 
@@ -21,6 +21,10 @@ pub(in crate::wire) enum Unit {
 #[derive(Debug)]
 pub(in crate::wire) struct Units {
     forms: Vec<InboundForm>,
+    /// Of the forms that are checked.
+    sum: Option<Checksum>,
+    /// Stands twice within a delimited form.
+    doubled: Option<u8>,
     buf: Vec<u8>,
 }
 
@@ -40,7 +44,12 @@ enum Fit {
 
 impl Units {
     pub fn new(forms: Vec<InboundForm>) -> Self {
-        Self { forms, buf: Vec::new() }
+        Self { forms, sum: None, doubled: None, buf: Vec::new() }
+    }
+
+    /// `sum`: of the forms that are checked; `doubled`: what stands twice within a delimited one.
+    pub fn checked(self, sum: Option<Checksum>, doubled: Option<u8>) -> Self {
+        Self { sum, doubled, ..self }
     }
 
     pub fn reset(&mut self) -> Vec<u8> {
@@ -89,15 +98,15 @@ impl Units {
             return None;
         }
         for (form, f) in self.forms.iter().enumerate() {
-            match fit(&f.form, &self.buf) {
+            match self.fit(f) {
                 Fit::No => continue,
                 Fit::More if self.buf.len() < LONGEST => return None,
                 Fit::More => return Some(Unit::Junk(self.reset())),
                 Fit::Later(n) => return Some(Unit::Junk(self.buf.drain(..n).collect())),
                 Fit::Whole { from, to, used } => {
-                    let bytes = self.buf[from..to].to_vec();
-                    self.buf.drain(..used);
-                    return Some(Unit::Is { form, bytes });
+                    let inside = self.inside(f, from, to, used);
+                    let all = self.buf.drain(..used).collect();
+                    return Some(inside.map_or(Unit::Junk(all), |bytes| Unit::Is { form, bytes }));
                 }
             }
         }
@@ -105,9 +114,33 @@ impl Units {
     }
 }
 
-fn fit(form: &Begin, buf: &[u8]) -> Fit {
+impl Units {
+    fn fit(&self, f: &InboundForm) -> Fit {
+        let behind = |c: &&Checksum| f.checked && c.place != ChecksumPlace::BeforeAfter;
+        let tail = self.sum.as_ref().filter(behind).map_or(0, Checksum::wide);
+        fit(&f.form, self.doubled, tail, &self.buf)
+    }
+
+    /// The inside of a whole unit, its checksum taken off and its doubled bytes single; `None`: it is damaged.
+    fn inside(&self, f: &InboundForm, from: usize, to: usize, used: usize) -> Option<Vec<u8>> {
+        let mut to = to;
+        if let Some(sum) = self.sum.as_ref().filter(|_| f.checked) {
+            let wide = sum.wide();
+            let within = matches!(f.form, Begin::Counted { .. }) || sum.place == ChecksumPlace::BeforeAfter;
+            let at = if within { to } else { used }.checked_sub(wide).filter(|at| *at >= from)?;
+            to = if within { at } else { to };
+            if sum.over_frame(&self.buf[from..to], &self.buf[..at]) != self.buf[at..at + wide] {
+                return None;
+            }
+        }
+        let bytes = &self.buf[from..to];
+        if matches!(f.form, Begin::Delimited { .. }) { single(self.doubled, bytes) } else { Some(bytes.to_vec()) }
+    }
+}
+
+fn fit(form: &Begin, doubled: Option<u8>, tail: usize, buf: &[u8]) -> Fit {
     match form {
-        Begin::Delimited { begin, end } => delimited(begin, end, buf),
+        Begin::Delimited { begin, end } => delimited(begin, end, doubled, tail, buf),
         Begin::Line { end } => match position(buf, end) {
             Some(at) => Fit::Whole { from: 0, to: at, used: at + end.len() },
             None => Fit::More,
@@ -164,23 +197,30 @@ fn exactly(begun: Fit, then: usize, buf: &[u8]) -> Fit {
     }
 }
 
-fn delimited(begin: &[u8], end: &[u8], buf: &[u8]) -> Fit {
+/// `tail`: bytes behind `end` that belong to it.
+fn delimited(begin: &[u8], end: &[u8], doubled: Option<u8>, tail: usize, buf: &[u8]) -> Fit {
     let from = match begun(begin, buf) {
         Fit::Whole { used, .. } => used,
         other => return other,
     };
-    let ended = position(&buf[from..], end);
-    let inside = &buf[from..ended.map_or(buf.len(), |at| from + at)];
-    // A frame that begins anew: the first beginning was none.
-    if begin != end
-        && let Some(again) = position(inside, begin)
-    {
-        return Fit::Later(from + again);
+    let mut at = from;
+    while at < buf.len() {
+        let rest = &buf[at..];
+        if doubled.is_some_and(|d| rest.starts_with(&[d, d])) {
+            at += 2;
+            continue;
+        }
+        if rest.starts_with(end) {
+            let used = at + end.len() + tail;
+            return if buf.len() < used { Fit::More } else { Fit::Whole { from, to: at, used } };
+        }
+        // A frame that begins anew: the first beginning was none.
+        if begin != end && rest.starts_with(begin) {
+            return Fit::Later(at);
+        }
+        at += 1;
     }
-    match ended {
-        Some(at) => Fit::Whole { from, to: from + at, used: from + at + end.len() },
-        None => Fit::More,
-    }
+    Fit::More
 }
 
 fn position(bytes: &[u8], what: &[u8]) -> Option<usize> {
@@ -192,11 +232,15 @@ mod tests {
     use super::*;
 
     fn form(name: &str, form: Begin) -> InboundForm {
-        InboundForm { name: name.into(), form }
+        InboundForm { name: name.into(), form, checked: false }
     }
 
     fn units(forms: Vec<InboundForm>, bytes: &[u8]) -> Vec<String> {
-        let (mut u, mut out) = (Units::new(forms), Vec::new());
+        heard(Units::new(forms), bytes)
+    }
+
+    fn heard(mut u: Units, bytes: &[u8]) -> Vec<String> {
+        let mut out = Vec::new();
         bytes.iter().for_each(|b| u.push(*b, &mut out));
         out.extend(u.quiet());
         let shown = |u| match u {
@@ -231,6 +275,34 @@ mod tests {
         assert_eq!(units(counted(LengthForm::Digits, 2), b"\x1502ab!\x15xx"), ["0:\\x1502ab!", "junk \\x15", "junk x", "junk x"]);
         let fixed = vec![form("s", Begin::Fixed { begin: vec![0x1b], then: 2 }), form("rest", Begin::Idle { gap_ms: 20 })];
         assert_eq!(units(fixed, b"\x1b\x04\x04value"), ["0:\\x1b\\x04\\x04", "1:value"]);
+    }
+
+    #[test]
+    fn checked_frames_with_doubled_escapes() {
+        use crate::profile::printer::{ChecksumForm, ChecksumKind, Coverage};
+        let sum = Checksum {
+            kind: ChecksumKind::Sum8Negated,
+            over: Coverage::AllBefore,
+            over_setting: None,
+            form: ChecksumForm::Byte,
+            place: ChecksumPlace::Last,
+        };
+        let ack = || vec![InboundForm { checked: true, ..form("ack", Begin::Delimited { begin: vec![0x1b, 6], end: vec![0x1b, 3] }) }];
+        // The TIJ document's own example, whole, with a wrong sum, and behind half a frame.
+        assert_eq!(heard(Units::new(ack()).checked(Some(sum.clone()), None), b"\x1b\x06\0\0\x1c\x1b\x03\xa5"), ["0:\\x00\\x00\\x1c"]);
+        let wrong = heard(Units::new(ack()).checked(Some(sum.clone()), None), b"\x1b\x06\0\0\x1c\x1b\x03\xa6\x1b\x06\0\0\x1c\x1b\x03\xa5");
+        assert_eq!(wrong, ["junk \\x1b\\x06\\x00\\x00\\x1c\\x1b\\x03\\xa6", "0:\\x00\\x00\\x1c"]);
+        let half = heard(Units::new(ack()).checked(Some(sum.clone()), None), b"\x1b\x06\0\x1b\x06\0\0\x1c\x1b\x03\xa5");
+        assert_eq!(half, ["junk \\x1b\\x06\\x00", "0:\\x00\\x00\\x1c"]);
+        // ESC ESC ETX is data, ESC ETX the end.
+        let bytes = [&b"\x1b\x06a\x1b\x1b\x03\x1b\x03"[..], &sum.of(b"\x1b\x06a\x1b\x1b\x03\x1b\x03")].concat();
+        assert_eq!(heard(Units::new(ack()).checked(Some(sum.clone()), Some(0x1b)), &bytes), ["0:a\\x1b\\x03"]);
+        // An identifier, a length, a XOR behind the data: Imaje's frame.
+        let xor = Checksum { kind: ChecksumKind::Xor8, ..sum };
+        let counted = Begin::Counted { begin: vec![0x32], length: LengthForm::BigEndian, wide: 2, extra: 1 };
+        let status = || vec![InboundForm { checked: true, ..form("status", counted.clone()) }];
+        assert_eq!(heard(Units::new(status()).checked(Some(xor.clone()), None), b"2\0\x01A\x72"), ["0:2\\x00\\x01A"]);
+        assert_eq!(heard(Units::new(status()).checked(Some(xor), None), b"2\0\x01A\x73"), ["junk 2\\x00\\x01As"]);
     }
 
     #[test]
