@@ -492,7 +492,7 @@ impl Commands {
             Role::LastText => {
                 let text = self.talk.decode("code", values.bytes("text").unwrap_or_default());
                 let at = self.credit.inside.iter().position(|i| i.bytes == text);
-                return self.named(at.map_or(0, |i| i + 1), now_us);
+                return self.named_to(at.map_or(0, |i| i + 1), now_us);
             }
             Role::Fill => {
                 let inside = u64::from(self.credit.ghosts) + self.credit.inside.len() as u64;
