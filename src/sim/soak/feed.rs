@@ -27,10 +27,12 @@ pub struct Feed {
     uncleared: bool,
     printed_us: u64,
     silent: u32,
+    /// Nothing but a read tells of its prints: it gets a code when the last one was read, or was not.
+    one_by_one: bool,
 }
 
 impl Feed {
-    pub fn new(judge: Judge) -> Self {
+    pub fn new(judge: Judge, one_by_one: bool) -> Self {
         Self {
             judge,
             next: 1,
@@ -44,11 +46,13 @@ impl Feed {
             uncleared: false,
             printed_us: 0,
             silent: 0,
+            one_by_one,
         }
     }
 
     /// The next code to be ordered, where there is room for it.
     pub fn next(&mut self, limit: usize) -> Option<u32> {
+        let limit = if self.one_by_one { 1 } else { limit };
         if !self.ready || self.clearing || self.window.len() >= limit {
             return None;
         }
@@ -64,9 +68,29 @@ impl Feed {
         self.running
     }
 
+    /// A thing went by the reader behind it, with this code or with none.
+    pub fn read(&mut self, seen: Option<u32>) {
+        if !self.one_by_one {
+            return;
+        }
+        match seen.filter(|n| self.window.front() == Some(n)) {
+            Some(n) => {
+                self.window.pop_front();
+                self.taken = self.taken.saturating_sub(1);
+                self.judge.read(n);
+            }
+            // Unread: what was in it is replaced by the next.
+            None if seen.is_none() => {
+                self.doubt(true);
+                self.judge.adopted(&[]);
+            }
+            None => {}
+        }
+    }
+
     /// A thing went by without ink; true: its buffer is taken for lost, and to be cleared.
     pub fn bare_thing(&mut self) -> bool {
-        if !self.ready || self.taken == 0 || self.uncleared || self.clearing {
+        if !self.ready || self.taken == 0 || self.uncleared || self.clearing || self.one_by_one {
             return false;
         }
         self.silent += 1;

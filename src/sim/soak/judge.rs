@@ -51,6 +51,8 @@ pub struct Tally {
     pub credited: u64,
     /// Credited by what the printer could tell after it was lost.
     pub reconciled: u64,
+    /// Seen by the reader behind it, where nothing else tells.
+    pub read: u64,
     pub doubtful: u64,
     pub refused: u64,
 }
@@ -143,10 +145,11 @@ impl Judge {
         self.heard = all;
     }
 
-    /// A thing passed: what it carries now.
-    pub fn ink(&mut self, bytes: &[u8]) {
+    /// A thing passed: the code that it carries now.
+    pub fn ink(&mut self, bytes: &[u8]) -> Option<u32> {
         let [n] = codes_in(bytes)[..] else {
-            return self.blame(format!("ink that is no code: \"{}\"", bytes.escape_ascii()));
+            self.blame(format!("ink that is no code: \"{}\"", bytes.escape_ascii()));
+            return None;
         };
         if bytes != text(n) {
             self.blame(format!("code {n} was inked as \"{}\"", bytes.escape_ascii()));
@@ -162,6 +165,15 @@ impl Judge {
             self.blame(format!("code {n} was inked twice"));
         }
         self.window.remove(&n);
+        Some(n)
+    }
+
+    /// The reader saw it.
+    pub fn read(&mut self, n: u32) {
+        if !self.inked.contains(&n) || !self.settled.insert(n) {
+            self.blame(format!("code {n} was read without ink, or after its fate was settled"));
+        }
+        self.tally.read += 1;
     }
 
     /// The host says that this one was printed.
@@ -237,7 +249,7 @@ mod tests {
                 put(j, 1);
                 j.credited(1, false);
             }),
-            ("never left", &|j| j.ink(&text(1))),
+            ("never left", &|j| assert_eq!(j.ink(&text(1)), Some(1))),
             ("inked twice", &|j| {
                 put(j, 1);
                 j.ink(&text(1));
@@ -261,7 +273,7 @@ mod tests {
                 put(j, 1);
                 j.ink(&[&text(1)[..], b"!"].concat());
             }),
-            ("no code", &|j| j.ink(b"?")),
+            ("no code", &|j| assert_eq!(j.ink(b"?"), None)),
         ];
         for (what, play) in cases {
             let wrong = judged(STRICT, play);

@@ -12,6 +12,7 @@ use crate::profile::{Bound, Profiles};
 use crate::sim::bench::{Bench, Trouble};
 use crate::sim::emul::{Emission, Link};
 use crate::sim::rig::Rig;
+use crate::vocab::plan::Traits;
 use crate::vocab::rng::Rng;
 use crate::vocab::time::MS;
 use crate::vocab::{CodeRef, DeviceNo, Order, PackNo};
@@ -104,6 +105,7 @@ impl Stage {
         let plan = config.plan;
         let d = plan.devices.iter().find(|d| d.id == id).expect("the printer is in its line");
         let bound = profiles.bind(&d.profile, &d.settings).unwrap_or_else(|e| panic!("{e:?}"));
+        let one_by_one = matches!(bound.traits(), Traits::Printer(t) if t.one_by_one);
         let label = bound.profile.kind == crate::profile::Kind::LabelPrinter;
         let rest_ms = bound.profile.talk.as_ref().map_or(0, |t| t.poll.rest_ms);
         let mut rng = Rng::new(seed);
@@ -117,7 +119,7 @@ impl Stage {
             mishaps: Mishaps::default(),
             weather,
             rng,
-            feed: Feed::new(judge),
+            feed: Feed::new(judge, one_by_one),
             now_us: SECOND,
             link: Link::FIRST,
             up: false,
@@ -373,7 +375,9 @@ impl Stage {
     /// A thing comes to the head, if the belt moves.
     fn thing(&mut self) {
         let now_us = self.now_us;
-        self.thing_us = now_us + SPACING_US + self.rests_us + self.rng.below(60 * MS);
+        // In fair weather no printer is hurried, also one that is asked slowly.
+        let hurry = if self.weather.troubles > 0 { 1 } else { 4 };
+        self.thing_us = now_us + hurry * SPACING_US + self.rests_us + self.rng.below(60 * MS);
         if self.feed.runs() {
             self.moving_until_us = now_us + COASTS_US;
         }
@@ -384,16 +388,19 @@ impl Stage {
             return;
         }
         match self.rig.print(self.device, now_us) {
-            Some(bytes) => self.ink(&bytes),
+            Some(bytes) => {
+                let seen = self.ink(&bytes);
+                self.feed.read(seen);
+            }
             None if self.feed.bare_thing() => self.host.ordered(Order::Clear, now_us),
-            None => {}
+            None => self.feed.read(None),
         }
     }
 
-    fn ink(&mut self, bytes: &[u8]) {
+    fn ink(&mut self, bytes: &[u8]) -> Option<u32> {
         self.note(format_args!("ink {}", bytes.escape_ascii()));
-        self.feed.judge.ink(bytes);
         self.inked_us = self.now_us;
+        self.feed.judge.ink(bytes)
     }
 
     fn trouble(&mut self) {
