@@ -151,7 +151,7 @@ pub enum Charset {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "form", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Inbound {
-    /// From `begin` to `end`; both are taken off. `checked`: a checksum follows, as [frame] checksum describes it; a wrong
+    /// From `begin` to `end`; both are taken off. `checked`: a checksum follows, as `[frame]` describes it; a wrong
     /// one makes noise of it.
     Delimited {
         name: String,

@@ -33,6 +33,8 @@ pub struct Pty {
     /// The present opening, numbered from 1.
     open: bool,
     openings: u32,
+    /// What was said before this end noticed that the other was opened: a device on a wire hears that too.
+    early: Vec<u8>,
 }
 
 impl Pty {
@@ -46,7 +48,7 @@ impl Pty {
         }
         let (master, name) = pair().map_err(|e| failed(e.into()))?;
         std::os::unix::fs::symlink(&name, beside).map_err(failed)?;
-        Ok(Self { device, master, name, beside: beside.into(), open: false, openings: 0 })
+        Ok(Self { device, master, name, beside: beside.into(), open: false, openings: 0, early: Vec::new() })
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -59,6 +61,9 @@ impl Pty {
 
     /// Looks once, without waiting; to be called until it finds nothing.
     pub(super) fn look(&mut self) -> Look {
+        if !self.early.is_empty() {
+            return Look::Bytes(std::mem::take(&mut self.early));
+        }
         let mut buffer = [0; 4096];
         let found = rustix::io::read(&self.master, &mut buffer);
         match (found, self.open) {
@@ -68,8 +73,8 @@ impl Pty {
             }
             (Ok(0) | Err(Errno::IO), false) => Look::Nothing,
             (Ok(n), true) => Look::Bytes(buffer[..n].to_vec()),
-            // What came with the opening itself is lost: no device listens before it is plugged in.
             (Ok(_) | Err(Errno::AGAIN), false) => {
+                self.early = buffer[..found.unwrap_or(0)].to_vec();
                 self.open = true;
                 self.openings += 1;
                 Look::Opened
@@ -146,8 +151,11 @@ mod tests {
         assert_eq!(p.look(), Look::Nothing, "no echo");
         drop(host);
         assert_eq!((p.look(), p.look()), (Look::Closed, Look::Nothing));
-        let _again = open(&at);
+        // Whoever speaks first is heard, also before his coming was noticed.
+        let mut again = open(&at);
+        again.write_all(b"\x1b#").unwrap();
         assert_eq!((p.look(), p.link()), (Look::Opened, Link(2)));
+        assert_eq!((p.look(), p.look()), (Look::Bytes(b"\x1b#".into()), Look::Nothing));
         drop(p);
         assert!(std::fs::symlink_metadata(&at).is_err(), "the link goes with it");
     }

@@ -247,6 +247,10 @@ impl<S: Scene> Stage<S> {
     fn look_at_terminals(&mut self, now_us: u64) {
         for p in &mut self.terminals {
             loop {
+                // Before what was said with the opening is heard.
+                if p.is_open() && !self.rig.linked(p.device) && self.rig.accepts(p.device, now_us) {
+                    self.rig.connected(p.device, p.link(), now_us);
+                }
                 let link = p.link();
                 match p.look() {
                     Look::Nothing => break,
@@ -255,9 +259,6 @@ impl<S: Scene> Stage<S> {
                     Look::Closed => self.rig.disconnected(p.device, link, now_us),
                     Look::Bytes(b) => self.rig.received(p.device, link, &b, now_us),
                 }
-            }
-            if p.is_open() && !self.rig.linked(p.device) && self.rig.accepts(p.device, now_us) {
-                self.rig.connected(p.device, p.link(), now_us);
             }
         }
     }
