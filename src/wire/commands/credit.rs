@@ -5,6 +5,7 @@ mod named;
 
 use super::proof::{Kept, Queue};
 use super::reconcile::{Lost, Nature, Settled, Told};
+use super::steps::Seq;
 use super::{AGAIN_US, Asked, Commands, EMPTY_REFUSALS, FULL_US, Refused, Stage, said};
 use crate::profile::bytes::Values;
 use crate::profile::printer::{BufferKind, Confirmation, EventMeans, Quirk, Role};
@@ -402,6 +403,10 @@ impl Commands {
         if (self.stage != Stage::Ready && !self.credit.kept) || self.credit.source != Confirmation::Event {
             // Before it is armed, prints are of codes that are doubtful already.
             return;
+        }
+        if self.credit.repeats && self.run.as_ref().is_some_and(|r| r.seq == Seq::Clear) {
+            // It may have emptied its queue before it says so, and then prints its last code once more: nobody's.
+            return self.out.junk(bytes, now_us);
         }
         if self.credit.inside.is_empty() && self.credit.ghosts == 0 {
             let putting = matches!(&self.asked, Some(Asked { ask: super::Ask::Put(_), .. }));

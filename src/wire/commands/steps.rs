@@ -26,7 +26,7 @@ pub(super) enum Seq {
 /// A sequence under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Run {
-    seq: Seq,
+    pub seq: Seq,
     step: usize,
     /// Of a step that is done for each field.
     field: usize,
