@@ -146,7 +146,7 @@ pub struct Buckets {
     used: Vec<u16>,
     /// Where the full chunks of each bucket are.
     full: Vec<Vec<Place>>,
-    kept: Vec<Box<[u64; CHUNK]>>,
+    kept: Vec<Box<[u64]>>,
     spilled: Option<(Aside, Stream)>,
 }
 
@@ -179,7 +179,7 @@ impl Buckets {
         if *room > 0 {
             *room -= 1;
             self.full[b].push(Place::Memory(self.kept.len()));
-            self.kept.push(Box::new(self.held[b]));
+            self.kept.push(self.held[b].as_slice().into());
             return Ok(());
         }
         if self.spilled.is_none() {
