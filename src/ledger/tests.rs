@@ -214,10 +214,12 @@ fn what_an_import_left_half_done_is_swept_at_the_next_start() {
     // Killed after the files stood and before the commit; and killed in the middle of writing.
     prepare(&o, std::slice::from_ref(&g), &import_how(2, "half")).unwrap();
     std::fs::write(store.join("packs/other-0.seg.tmp"), b"half a header").unwrap();
+    std::fs::write(store.join("packs/other.index.spool"), b"entries").unwrap();
     assert!(store.join("packs/half-0.seg").exists());
     drop(o);
     let o = open(&store);
-    assert!(!store.join("packs/half-0.seg").exists() && !store.join("packs/other-0.seg.tmp").exists());
+    let gone = ["half-0.seg", "other-0.seg.tmp", "other.index.spool"];
+    gone.iter().for_each(|n| assert!(!store.join("packs").join(n).exists(), "{n}"));
     assert_eq!(codes(&o, 1, 2), ["a", "b"]);
     prepare(&o, &[g], &import_how(2, "half")).expect("its codes are free again");
 }
