@@ -19,9 +19,9 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 /// After the word to stop, what is on its way is still heard until nothing came for this long …
-const LAST: Duration = Duration::from_millis(30);
+const LAST: Duration = Duration::from_millis(250);
 /// … and passed on within this.
-const LEAVE: Duration = Duration::from_millis(500);
+const LEAVE: Duration = Duration::from_secs(2);
 /// Before a side that is away is tried again.
 const AGAIN: Duration = Duration::from_millis(300);
 const READ: usize = 4_096;
@@ -204,12 +204,17 @@ async fn pass(host: Option<Box<dyn Link>>, device: Box<dyn Link>, record: &RefCe
     // The other direction still ends what it has begun.
     let _ = ending.send(true);
     let rest = async {
-        if !host_over {
-            from_host.await;
-        }
-        if !device_over {
-            from_device.await;
-        }
+        let host = async {
+            if !host_over {
+                from_host.await;
+            }
+        };
+        let device = async {
+            if !device_over {
+                from_device.await;
+            }
+        };
+        tokio::join!(host, device)
     };
     let _ = timeout(LEAVE, rest).await;
     stopped
