@@ -25,10 +25,10 @@ const TICK_US: u64 = 20_000;
 /// Words by which a fault says that its thing may get past a gate, or be kept from it.
 const GETS_BY: &[&str] = &["gate", "flap", "stuck", "escape", "by-pass", "bypass"];
 
-/// Words by which a fault says that an I/O module answers nothing, or too late.
-const FALLS_SILENT: &[&str] = &["silen", "late", "mute", "no-answer"];
-/// So long a module that fell silent may go unnoticed: a daemon waits for its answer, then asks anew.
-const SILENCE_US: u64 = 1_000_000;
+/// Words by which a fault says that an I/O module answers nothing, or too late; and how long that may go unnoticed: a
+/// daemon waits for the answer, then asks anew. Of an answer in pieces the last one comes late, and a coil's word behind it.
+const FALLS_SILENT: &[(&str, u64)] =
+    &[("silen", 1_000_000), ("late", 1_000_000), ("mute", 1_000_000), ("no-answer", 1_000_000), ("split", 100_000)];
 /// Only an answer that comes after a thing says that it went by: what passed this short before is not known to have.
 const UNHEARD_US: u64 = 60_000;
 
@@ -62,10 +62,10 @@ impl Unattended {
             belt_stands(truth, starts.map_or(from, |b| b.0))
         };
         let spans = downs.chain(safes).map(|from| (from, stands(from).saturating_add(STOP_US))).collect();
-        let silent = |fault: No| FALLS_SILENT.iter().any(|w| truth.faults.text(fault).contains(w));
-        let fell = truth.device_faults.iter().filter(|f| module(&f.1) && silent(f.2)).map(|f| f.0);
-        let until = |from: u64| belt_stands(truth, from).saturating_add(STOP_US).min(from + SILENCE_US);
-        let silences = fell.map(|from| (from.saturating_sub(UNHEARD_US), until(from))).collect();
+        let silent = |fault: No| FALLS_SILENT.iter().find(|w| truth.faults.text(fault).contains(w.0)).map(|w| w.1);
+        let fell = truth.device_faults.iter().filter(|f| module(&f.1)).filter_map(|f| Some((f.0, silent(f.2)?)));
+        let until = |from: u64, lasts_us: u64| belt_stands(truth, from).saturating_add(STOP_US).min(from + lasts_us);
+        let silences = fell.map(|(from, lasts_us)| (from.saturating_sub(UNHEARD_US), until(from, lasts_us))).collect();
         Self { spans, silences }
     }
 

@@ -5,7 +5,7 @@ use super::law::Law;
 use super::live::Line;
 use crate::vocab::event::{Event, MAX_UNKNOWN, Seen};
 use crate::vocab::plan::{CodeSource, Role, Station};
-use crate::vocab::{CodeRef, ItemState, LevelNo, ParentState, Passage, Reason, StationNo};
+use crate::vocab::{CodeRef, ItemState, LevelNo, ParentNo, ParentState, Passage, Reason, StationNo};
 
 /// A code fit to go on, or why not.
 pub(super) type Judged = Result<CodeRef, (Reason, Option<Seen>)>;
@@ -159,11 +159,15 @@ impl<L: Law> Line<L> {
         self.reject(s.no, no, reason, seen, None);
         // A void or finished number says nothing of the thing expected; anything else went by in its place.
         if !matches!(reason, Reason::Void | Reason::Duplicate | Reason::WrongJob) {
-            let upto = own.or(expected);
-            for p in self.labelled(s.level) {
-                if upto.is_some_and(|u| p <= u) {
-                    self.undo_labelled(p, reason);
-                }
+            self.undo_labelled_upto(s.level, own.or(expected), reason);
+        }
+    }
+
+    /// The things of these parents went by the eye that reads their labels, and none of them was known by it.
+    fn undo_labelled_upto(&mut self, level: LevelNo, upto: Option<ParentNo>, reason: Reason) {
+        for p in self.labelled(level) {
+            if upto.is_some_and(|u| p <= u) {
+                self.undo_labelled(p, reason);
             }
         }
     }
@@ -177,7 +181,7 @@ impl<L: Law> Line<L> {
     }
 
     /// The label was read on the thing itself.
-    fn seal_read(&mut self, s: &Station, no: Passage, parent: crate::vocab::ParentNo, code: CodeRef) {
+    fn seal_read(&mut self, s: &Station, no: Passage, parent: ParentNo, code: CodeRef) {
         self.emit(Event::Sealed { parent, station: s.no });
         self.label_waits.remove(&parent);
         self.accept(s.no, no, code, None);
@@ -189,6 +193,11 @@ impl<L: Law> Line<L> {
         let s = s.station(station);
         if s.role != Role::Verify {
             return;
+        }
+        // A label nobody saw goes into the bin with its thing: the next number would end on another.
+        if self.plan.level(s.level).codes == CodeSource::Generated {
+            let expected = self.labelled(s.level).first().copied();
+            return self.undo_labelled_upto(s.level, expected, Reason::NoRead);
         }
         if let Some(order) = self.orders.get_mut(&s.level)
             && order.anchored

@@ -98,6 +98,33 @@ fn a_label_not_read_in_time_is_void_and_the_next_is_printed() {
     w.check_folds();
 }
 
+/// A case that went by the reader of labels unseen is in the bin with its label: the number that would come next for the
+/// same boxes would be stuck on the case behind it.
+#[test]
+fn a_case_that_passes_unseen_takes_its_number_with_it() {
+    let mut w = World::start();
+    let mut boxes = Vec::new();
+    for b in 0..2 {
+        let c = [w.bottle(2 * b), w.bottle(2 * b + 1)];
+        w.settle(500);
+        boxes.push(w.boxed(b, &c));
+        w.settle(600);
+    }
+    for _ in 0..2 {
+        w.edge(7);
+        w.settle(100);
+    }
+    let number = w.labels[0];
+    w.edge(3);
+    w.settle(10_000);
+    assert_eq!(w.rejected(5, Reason::NoRead), 1);
+    assert_eq!(w.state(number), ItemState::Void);
+    assert_eq!(w.labels.len(), 1, "no other number for a case in the bin");
+    assert!(boxes.iter().all(|b| w.state(*b) == ItemState::Verified), "its boxes may be gathered again");
+    assert_eq!(w.line.book().life(boxes[0]).parent, ParentNo(0));
+    w.check_folds();
+}
+
 /// A line with a second place where boxes are packed by hand, its own code first.
 fn two_hands() -> Plan {
     let mut p = plan();
