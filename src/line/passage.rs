@@ -51,8 +51,6 @@ pub struct Open {
     pub frame_us: Option<u64>,
     /// What was read so far (frames of one parent accumulate).
     pub marks: Vec<Mark>,
-    /// A frame came that cannot be told from a late one.
-    pub suspect: bool,
 }
 
 impl Lane {
@@ -190,7 +188,6 @@ impl<L: Law> Line<L> {
                 good: false,
                 frame_us: None,
                 marks: Vec::new(),
-                suspect: false,
             });
             fresh.push(no);
             self.gate_open(s, no, at_us);
@@ -233,6 +230,8 @@ impl<L: Law> Line<L> {
                 self.deliver(s, fresh[0], at, r);
             }
             _ => {
+                // What the silent thing before is owed is among them.
+                self.lanes.get_mut(&s.no).expect("a triggered station has a lane").owed_until_us = None;
                 held.iter().for_each(|(_, r)| self.evidence(s.no, r));
                 self.reject(s.no, fresh[0], Reason::NoRead, None, None);
             }
@@ -255,7 +254,6 @@ impl<L: Law> Line<L> {
         if s.trigger.is_none() {
             return self.scanned(s, device, at_us, &reading);
         }
-        let now_us = self.now.mono_us;
         let lane = self.lanes.get_mut(&s.no).expect("a triggered station has a lane");
         if at_us < lane.reader_from_us {
             return self.evidence(s.no, &reading);
@@ -267,10 +265,7 @@ impl<L: Law> Line<L> {
             [one] => self.deliver(s, *one, at_us, reading),
             [] => match window.last() {
                 Some((last, _)) => self.second_frame(s, *last, reading),
-                None if lane.owed_until_us.is_some_and(|t| now_us < t) && !L::CREDITS_LATE_FRAMES => {
-                    lane.owed_until_us = None;
-                    self.evidence(s.no, &reading);
-                }
+                // Also one that is still owed: the silent thing's, or that of the edge about to be seen.
                 None => lane.held.push((at_us, reading)),
             },
             several => {
@@ -315,9 +310,6 @@ impl<L: Law> Line<L> {
         o.frame_us = Some(at_us);
         if owed && !L::CREDITS_LATE_FRAMES && !self.later_than_missing(s, &reading) {
             // The silent passage before may have got its frame only now.
-            if let Some(o) = self.open_mut(s.no, no) {
-                o.suspect = true;
-            }
             self.evidence(s.no, &reading);
             return self.reject(s.no, no, Reason::NoRead, None, None);
         }
@@ -440,6 +432,10 @@ impl<L: Law> Line<L> {
             }
             let over: Vec<Passage> = lane.open.iter().filter(|o| !o.settled && o.deadline_us < now_us).map(|o| o.no).collect();
             if !L::CREDITS_LATE_FRAMES {
+                // No edge followed: it was the silent thing's.
+                if !stale.is_empty() {
+                    lane.owed_until_us = None;
+                }
                 stale.iter().for_each(|r| self.evidence(s.no, r));
             }
             for no in over {

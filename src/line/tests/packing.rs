@@ -135,21 +135,9 @@ fn two_hands() -> Plan {
     p
 }
 
-fn start(plan: Plan) -> World {
-    let mut w = World::with(plan, Book::default(), true);
-    w.pack(BOTTLES, "bottle", 50);
-    w.pack(BOXES, "box", 10);
-    w.connect();
-    w.op(Op::JobCreate { id: "J".into(), product: "P1".into(), lot: "A".into(), target: None, expiry: None });
-    w.op(Op::JobStart { id: "J".into() });
-    w.settle(300);
-    assert_eq!(w.line.book().line.state, PackMl::Execute, "{:?}", w.answers);
-    w
-}
-
 #[test]
 fn a_code_on_a_parent_that_is_open_elsewhere_is_a_duplicate() {
-    let mut w = start(two_hands());
+    let mut w = World::started(two_hands());
     let c: Vec<CodeRef> = (0..4).map(|n| w.bottle(n)).collect();
     w.settle(500);
     let own = CodeRef::new(BOXES, 0);
@@ -169,7 +157,7 @@ fn a_box_packed_by_hand_is_not_what_stands_before_the_sequence() {
     let hand = Station { device: Some(CASECAM), gather: Some(Gather::ParentLast), ..station(6, "case-hand", Role::Pack, 2) };
     p.stations.retain(|s| s.id != "case-check");
     p.stations.push(hand);
-    let mut w = start(p);
+    let mut w = World::started(p);
     let c = [w.bottle(0), w.bottle(1)];
     w.settle(500);
     let b = w.boxed(0, &c);
@@ -189,7 +177,7 @@ fn a_label_scanned_where_nothing_triggers_does_not_seal() {
     let mut p = plan();
     let check = p.stations.iter_mut().find(|s| s.id == "case-check").unwrap();
     (check.trigger, check.gate) = (None, None);
-    let mut w = start(p);
+    let mut w = World::started(p);
     for b in 0..2 {
         let c = [w.bottle(2 * b), w.bottle(2 * b + 1)];
         w.settle(500);

@@ -254,13 +254,7 @@ fn a_range_that_ends_warns_then_holds_with_a_plain_reason() {
     let mut p = plan();
     let of = Box::new(RangeRule::Serial { prefix: "C".into(), digits: 6, start: 1 });
     p.levels[2].range = Some(RangeRule::Block { of, end: 2 });
-    let mut w = World::with(p, Book::default(), true);
-    w.pack(BOTTLES, "bottle", 50);
-    w.pack(BOXES, "box", 10);
-    w.connect();
-    w.op(Op::JobCreate { id: "J".into(), product: "P1".into(), lot: "A".into(), target: None, expiry: None });
-    w.op(Op::JobStart { id: "J".into() });
-    w.settle(300);
+    let mut w = World::started(p);
     for n in 0..2 {
         case(&mut w, n);
         assert!(w.alarm("range-low:case"), "two numbers do not last eight hours");
@@ -280,13 +274,7 @@ fn a_range_that_ends_warns_then_holds_with_a_plain_reason() {
 
 /// One range number, and two cases' boxes: the second case is full and has no number.
 fn without_a_number() -> World {
-    let mut w = World::with(one_number(), Book::default(), true);
-    w.pack(BOTTLES, "bottle", 50);
-    w.pack(BOXES, "box", 10);
-    w.connect();
-    w.op(Op::JobCreate { id: "J".into(), product: "P1".into(), lot: "A".into(), target: None, expiry: None });
-    w.op(Op::JobStart { id: "J".into() });
-    w.settle(300);
+    let mut w = World::started(one_number());
     case(&mut w, 0);
     w.edge(3);
     w.frame(CASECAM, &[CodeRef::new(PackNo(1), 0)]);
@@ -326,13 +314,7 @@ fn a_full_case_without_a_number_gets_one_when_there_are_numbers_again() {
 
 #[test]
 fn a_full_case_without_a_number_takes_nothing_more() {
-    let mut w = World::with(one_number(), Book::default(), true);
-    w.pack(BOTTLES, "bottle", 50);
-    w.pack(BOXES, "box", 10);
-    w.connect();
-    w.op(Op::JobCreate { id: "J".into(), product: "P1".into(), lot: "A".into(), target: None, expiry: None });
-    w.op(Op::JobStart { id: "J".into() });
-    w.settle(300);
+    let mut w = World::started(one_number());
     case(&mut w, 0);
     w.edge(3);
     w.frame(CASECAM, &[CodeRef::new(PackNo(1), 0)]);
@@ -361,13 +343,7 @@ fn a_pack_with_a_code_on_an_open_parent_is_not_withdrawn() {
     let mut p = plan();
     let pack = p.stations.iter_mut().find(|s| s.id == "box-pack").unwrap();
     (pack.gather, pack.trigger, pack.gate) = (Some(Gather::ParentFirst), None, None);
-    let mut w = World::with(p, Book::default(), true);
-    w.pack(BOTTLES, "bottle", 50);
-    w.pack(BOXES, "box", 10);
-    w.connect();
-    w.op(Op::JobCreate { id: "J".into(), product: "P1".into(), lot: "A".into(), target: None, expiry: None });
-    w.op(Op::JobStart { id: "J".into() });
-    w.settle(300);
+    let mut w = World::started(p);
     let c = [w.bottle(0), w.bottle(1)];
     w.settle(500);
     let own = CodeRef::new(BOXES, 0);

@@ -8,14 +8,7 @@ fn world() -> World {
     for d in plan.devices.iter_mut().filter(|d| d.no == CAM) {
         d.traits = Traits::Reader(ReaderTraits { wants_verdict: true, by_command: true, ..ReaderTraits::default() });
     }
-    let mut w = World::with(plan, Book::default(), true);
-    w.pack(BOTTLES, "bottle", 50);
-    w.pack(BOXES, "box", 10);
-    w.connect();
-    w.op(Op::JobCreate { id: "J".into(), product: "P1".into(), lot: "A".into(), target: None, expiry: None });
-    w.op(Op::JobStart { id: "J".into() });
-    w.settle(300);
-    w
+    World::started(plan)
 }
 
 fn verdicts(w: &mut World) -> Vec<bool> {

@@ -45,6 +45,32 @@ fn a_late_frame_is_not_credited_to_the_next_passage() {
     w.check_folds();
 }
 
+/// After a thing without a frame, one that comes just before the next edge is seen: it may be the silent thing's or the next
+/// one's, and so may the frame behind it.
+#[test]
+fn after_a_silent_thing_a_frame_before_the_next_edge_is_credited_to_nobody() {
+    let mut w = World::started(preprinted());
+    let code = |n| CodeRef::new(BOTTLES, n);
+    w.edge(1);
+    w.settle(95);
+    w.frame(CAM, &[code(1)]);
+    w.edge(1);
+    w.frame(CAM, &[code(0)]);
+    w.settle(600);
+    assert_eq!(w.rejected(1, Reason::NoRead), 2);
+    assert_eq!((w.state(code(0)), w.state(code(1))), (ItemState::Pooled, ItemState::Pooled));
+    // It was the silent thing's and no edge came: the next thing is judged as ever.
+    w.edge(1);
+    w.settle(95);
+    w.frame(CAM, &[code(2)]);
+    w.settle(200);
+    w.edge(1);
+    w.frame(CAM, &[code(3)]);
+    w.settle(600);
+    assert_eq!((w.state(code(2)), w.state(code(3))), (ItemState::Pooled, ItemState::Verified));
+    w.check_folds();
+}
+
 #[test]
 fn a_second_other_frame_takes_the_verdict_back() {
     let mut w = World::start();
@@ -142,18 +168,17 @@ fn a_second_frame_with_the_cap_of_another_item_takes_the_verdict_back() {
     w.check_folds();
 }
 
-#[test]
-fn any_code_of_a_preprinted_item_names_it_and_all_must_name_the_same() {
+/// Bottles that come with their codes: nothing tells in which order.
+fn preprinted() -> Plan {
     let mut p = plan();
     p.levels[0].codes = CodeSource::Preprinted;
     p.stations.remove(0);
-    let mut w = World::with(p, Book::default(), true);
-    w.pack(BOTTLES, "bottle", 50);
-    w.pack(BOXES, "box", 10);
-    w.connect();
-    w.op(Op::JobCreate { id: "J".into(), product: "P1".into(), lot: "A".into(), target: None, expiry: None });
-    w.op(Op::JobStart { id: "J".into() });
-    w.settle(300);
+    p
+}
+
+#[test]
+fn any_code_of_a_preprinted_item_names_it_and_all_must_name_the_same() {
+    let mut w = World::started(preprinted());
     let item = |n| CodeRef::new(BOTTLES, n);
     let sights = [
         vec![twin(item(0))],
@@ -184,13 +209,7 @@ fn a_scan_without_a_trigger_holds_further_codes_against_the_printed_ones_too() {
     let mut p = plan();
     let check = p.stations.iter_mut().find(|s| s.id == "check").unwrap();
     (check.trigger, check.gate) = (None, None);
-    let mut w = World::with(p, Book::default(), true);
-    w.pack(BOTTLES, "bottle", 50);
-    w.pack(BOXES, "box", 10);
-    w.connect();
-    w.op(Op::JobCreate { id: "J".into(), product: "P1".into(), lot: "A".into(), target: None, expiry: None });
-    w.op(Op::JobStart { id: "J".into() });
-    w.settle(300);
+    let mut w = World::started(p);
     let item = |n| CodeRef::new(BOTTLES, n);
     w.sight(CAM, vec![Mark::of(item(0)), twin(item(1))]);
     assert_eq!((w.state(item(0)), w.rejected(1, Reason::OverCount)), (ItemState::Sent, 1));

@@ -9,15 +9,7 @@ fn world(change: impl Fn(&mut PrinterTraits)) -> World {
             change(t);
         }
     }
-    let mut w = World::with(plan, Book::default(), true);
-    w.pack(BOTTLES, "bottle", 50);
-    w.pack(BOXES, "box", 10);
-    w.connect();
-    w.op(Op::JobCreate { id: "J".into(), product: "P1".into(), lot: "A".into(), target: None, expiry: None });
-    w.op(Op::JobStart { id: "J".into() });
-    w.settle(300);
-    assert_eq!(w.line.book().line.state, PackMl::Execute, "{:?}", w.answers);
-    w
+    World::started(plan)
 }
 
 fn bottle(n: u32) -> CodeRef {
