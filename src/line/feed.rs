@@ -37,6 +37,13 @@ pub(super) struct ItemPrinter {
     pub limit: usize,
 }
 
+impl ItemPrinter {
+    /// Codes of before that its buffer may hold, as far as the window counts them.
+    pub(super) fn most_ghosts(&self) -> usize {
+        (self.depth as usize).min(self.limit - 1)
+    }
+}
+
 /// The item printers of a plan, in belt order.
 pub(super) fn item_printers_of(plan: &Plan) -> Arc<[ItemPrinter]> {
     let prints = |s: &&Station| s.role == Role::Print && plan.level(s.level).codes == CodeSource::Printed;
@@ -310,12 +317,17 @@ impl<L: Law> Line<L> {
         self.forget_belt_order(device);
     }
 
-    /// Codes of a window whose fate nobody can tell; they may still take room in a buffer that nobody clears.
+    /// Codes of a window whose fate nobody can tell; they may still take room in a buffer that nobody clears. No more of
+    /// them than it has room for, and never so many that nothing new is sent: nothing would come to tell that they are gone,
+    /// and a printer that repeats itself would print its last code on everything.
     fn doubt(&mut self, device: DeviceNo, codes: Vec<CodeRef>, why: Doubt) {
         let keeps = self.printer_traits(device).is_some_and(|t| !t.clear_on_adopt && !t.label);
         let codes: Vec<CodeRef> = codes.into_iter().filter(|c| self.book.state(*c) == ItemState::Sent).collect();
         if keeps {
-            self.windows.get_mut(&device).expect("just made").ghosts.extend(&codes);
+            let most = self.item_printers.iter().find(|p| p.device == device).map_or(0, ItemPrinter::most_ghosts);
+            let ghosts = &mut self.windows.get_mut(&device).expect("just made").ghosts;
+            ghosts.extend(&codes);
+            ghosts.drain(..ghosts.len().saturating_sub(most));
         }
         if !codes.is_empty() {
             self.emit(Event::Doubtful { device: Some(device), codes, why });

@@ -287,7 +287,10 @@ impl<L: Law> Line<L> {
         let up = self.devices.iter().all(|(no, d)| d.up && (d.ready || idle(no))) && self.counters_seen;
         let fed = self.item_printers.iter().all(|p| {
             let w = &self.windows[&p.device];
-            !w.clearing && (w.taken > 0 || !w.ghosts.is_empty()) && !self.runs_dry(p.device)
+            // What was left in a printer may be gone: one that repeats itself needs a code of which it is known, unless it
+            // may have no room for one before the belt moves.
+            let enough = if p.repeats { p.most_ghosts().max(1) } else { 1 };
+            !w.clearing && (w.taken > 0 || w.ghosts.len() >= enough) && !self.runs_dry(p.device)
         });
         if up && fed {
             self.move_line(PackMl::Execute, None);

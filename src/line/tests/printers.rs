@@ -134,6 +134,27 @@ fn a_printer_that_repeats_itself_stops_the_line_before_it_runs_dry() {
     w.check_folds();
 }
 
+/// What may have been left in a printer that cannot be cleared takes no more room than the printer has: new codes come after
+/// it, however often it is lost.
+#[test]
+fn what_a_printer_may_still_hold_never_keeps_new_codes_from_it() {
+    let mut plan = plan();
+    let Traits::Printer(t) = &mut plan.devices[0].traits else { panic!("the first device is a printer") };
+    (t.repeats_on_empty, t.clear_on_adopt) = (true, false);
+    let mut w = World::started(plan);
+    for _ in 0..5 {
+        let before = window(&w);
+        say(&mut w, PRINTER, Report::OutOfStep { why: "reset".into() });
+        say(&mut w, PRINTER, Report::Ready { cleared: false });
+        w.settle(300);
+        let now = window(&w);
+        assert!(!before.is_empty() && !now.is_empty() && now.iter().all(|c| !before.contains(c)), "{before:?} {now:?}");
+        assert_eq!(w.line.windows[&PRINTER].ghosts.len(), 2, "its depth");
+        assert_eq!(w.line.book().line.state, PackMl::Execute);
+    }
+    w.check_folds();
+}
+
 #[test]
 fn a_printer_that_repeats_itself_stops_the_line_when_it_takes_no_codes() {
     let mut w = repeating(40);
