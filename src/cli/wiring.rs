@@ -103,7 +103,9 @@ pub fn probe(g: &Globals, profiles: &Profiles, args: &ProbeArgs) -> Exit {
     } else if done.is_ok() {
         advise(g, &at, &seen);
     }
-    if found.is_empty() { Exit::Refused } else { Exit::Done }
+    // A profile that was named need only fit.
+    let fits = !found.is_empty() || (!args.only.is_empty() && !likely(&seen).is_empty());
+    if fits { Exit::Done } else { Exit::Refused }
 }
 
 /// The profiles to ask: those named, else every one that has a harmless question or knows readers' frames. Those whose
@@ -134,8 +136,20 @@ fn candidates(g: &Globals, profiles: &Profiles, args: &ProbeArgs, at: &Address) 
 fn names_of(seen: &Seen) -> Vec<&str> {
     match seen {
         Seen::Asked { known, .. } => known.iter().filter(|(_, u)| u.certain).map(|(n, _)| n.as_str()).collect(),
-        Seen::Linked { .. } | Seen::Unasked { .. } => Vec::new(),
+        Seen::Waits { .. } | Seen::Linked { .. } | Seen::Unasked { .. } => Vec::new(),
     }
+}
+
+/// Profiles that an answer fits, as it would fit others.
+fn likely(seen: &[Seen]) -> Vec<&str> {
+    let known = seen.iter().flat_map(|s| if let Seen::Asked { known, .. } = s { known.as_slice() } else { &[] });
+    let mut names: Vec<&str> = Vec::new();
+    for (name, _) in known {
+        if !names.contains(&name.as_str()) {
+            names.push(name);
+        }
+    }
+    names
 }
 
 fn tell(g: &Globals, seen: &Seen) {
@@ -143,6 +157,10 @@ fn tell(g: &Globals, seen: &Seen) {
         print(text);
     };
     match seen {
+        Seen::Waits { seconds } => line(match g.english() {
+            true => format!("waiting up to {seconds} s for the device to connect"),
+            false => format!("正在等待设备连接，最多 {seconds} 秒"),
+        }),
         Seen::Linked { first: true } => line(g.either("connected; listening", "已连接，正在监听").into()),
         Seen::Linked { first: false } => line(g.either("connected again", "已重新连接").into()),
         Seen::Unasked { bytes, known } => {
@@ -179,7 +197,7 @@ fn tell(g: &Globals, seen: &Seen) {
 fn as_json(seen: &Seen) -> Option<Value> {
     let hex = |b: &[u8]| crate::vocab::code::hex(b);
     Some(match seen {
-        Seen::Linked { .. } => return None,
+        Seen::Waits { .. } | Seen::Linked { .. } => return None,
         Seen::Unasked { bytes, known } => {
             let known: Vec<Value> = known.iter().map(|(n, f)| json!({"profile": n, "frames": f})).collect();
             json!({"hex": hex(bytes), "text": notation(bytes), "known": known})
@@ -199,12 +217,30 @@ fn advise(g: &Globals, at: &Address, seen: &[Seen]) {
     let heard = seen.iter().any(|s| match s {
         Seen::Asked { answer, .. } => !answer.is_empty(),
         Seen::Unasked { .. } => true,
-        Seen::Linked { .. } => false,
+        Seen::Waits { .. } | Seen::Linked { .. } => false,
     });
     let asked = seen.iter().filter(|s| matches!(s, Seen::Asked { .. })).count();
     let say = |en: &str, zh: &str| {
         print(g.either(en, zh));
     };
+    let likely = likely(seen);
+    if !likely.is_empty() {
+        let names = likely.join(", ");
+        print(match g.english() {
+            true => {
+                format!("it answers as {names} would, and so might others: look at its menu, then try it with packmark simulate's line")
+            }
+            false => format!("应答与 {names} 相符，但其他设备也可能如此：请核对设备菜单后再试运行"),
+        });
+        return;
+    }
+    if asked == 0 && !heard {
+        say(
+            "the profiles named have no question that is harmless to ask: let the device speak by itself, or try it in a line",
+            "所指定的配置文件没有可安全询问的命令：请让设备主动发送，或在产线上试用",
+        );
+        return;
+    }
     if heard {
         say(
             "it speaks, but no profile understands it: wrong speed or parity garbles every byte; else begin a profile with what is shown above (firmware-profiles/README.md)",

@@ -148,6 +148,15 @@ fn devices_fit(p: &Plan, s: &Station, say: &dyn Fn(&str, &str)) {
                     "add a verify station for this level behind it",
                 );
             }
+            if s.message.is_some() && !t.selects {
+                say("its printer's message cannot be selected over the wire", "select it at the printer's panel, and remove message");
+            }
+            if let Some(field) = s.fields.keys().next().filter(|_| !t.sets_fields) {
+                say(
+                    &format!("its printer's fields cannot be set over the wire, \"{field}\" among them"),
+                    "make them part of the message that is selected, and remove fields",
+                );
+            }
             if p.level(s.level).codes == CodeSource::Preprinted {
                 say("codes of this level are pre-printed", "remove the station, or set codes = \"printed\"");
             }
@@ -194,6 +203,14 @@ fn gathers(p: &Plan, s: &Station, say: &dyn Fn(&str, &str)) {
             }
             if matches!(g, Gather::Sequence | Gather::Frame) && s.trigger.is_none() {
                 say("it needs a trigger", "add trigger = \"io1:cnt.N\"");
+            }
+            if let Some(child) = p.child_level(s.level).filter(|c| c.codes == CodeSource::Preprinted && p.child_level(c.no).is_none())
+                && !p.stations.iter().any(|x| x.level == child.no && x.role == Role::Verify)
+            {
+                say(
+                    &format!("codes of level {} are pre-printed, and no station verifies them: none could be packed", child.name),
+                    "add a verify station for that level before this one",
+                );
             }
             if g == Gather::Sequence {
                 let child = p.child_level(s.level).map(|l| l.no);

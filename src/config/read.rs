@@ -341,7 +341,7 @@ fn stations(root: &Table<'_>, base: &Path, levels: &[Level], devices: &[Device],
             device,
             trigger: io_point(&t, "trigger", devices, &[PointKind::Input, PointKind::Counter]),
             gather: t.word("gather", &gathers),
-            message: t.text("message").map(|m| m.value.to_string()),
+            message: message(&t),
             fields: t.table("fields").map(|f| fields(&f)).unwrap_or_default(),
             label: label(&t, base),
             ignore: ignore(&t),
@@ -364,6 +364,14 @@ fn stations(root: &Table<'_>, base: &Path, levels: &[Level], devices: &[Device],
         }
     }
     (out, places, pulses)
+}
+
+fn message(t: &Table<'_>) -> Option<String> {
+    let given = t.text("message")?;
+    if given.value.is_empty() {
+        t.complain(given.at, "message is empty", "name the printer's message, or leave it out");
+    }
+    Some(given.value.to_string()).filter(|m| !m.is_empty())
 }
 
 pub(super) fn fields(t: &Table<'_>) -> BTreeMap<String, String> {

@@ -12,13 +12,15 @@ fn profiles(name: &str, settings: &BTreeMap<String, Setting>) -> Result<Traits, 
         _ => 1,
     };
     match name {
-        "domino-codenet" => Ok(Traits::Printer(PrinterTraits {
+        "domino-codenet" | "hitachi-modbus" => Ok(Traits::Printer(PrinterTraits {
             depth,
             confirms: true,
             clear_on_adopt: true,
             label: false,
             repeats_on_empty: false,
             one_by_one: false,
+            selects: name == "domino-codenet",
+            sets_fields: false,
             labels: None,
         })),
         "zebra-zpl" => Ok(Traits::Printer(PrinterTraits {
@@ -28,6 +30,8 @@ fn profiles(name: &str, settings: &BTreeMap<String, Setting>) -> Result<Traits, 
             label: true,
             repeats_on_empty: false,
             one_by_one: false,
+            selects: true,
+            sets_fields: false,
             labels: None,
         })),
         "keyence-sr" | "line-reader" => Ok(Traits::Reader(ReaderTraits::default())),
@@ -86,6 +90,13 @@ fn every_mistake_has_its_sentence_and_line() {
         ("gather = \"frame\"", "", "gather is missing"),
         ("gather = \"frame\"", "gather = \"parent-last\"\nrole2 = 1", "unknown key role2; did you mean role?"),
         ("device = \"ijp1\"", "device = \"zpl1\"", "a label printer cannot print codes on things"),
+        ("message = \"BOTTLE\"", "message = \"\"", "message is empty; name the printer's message"),
+        ("message = \"BOTTLE\"", "fields = { lot = \"1\" }", "its printer's fields cannot be set over the wire, \"lot\" among them"),
+        (
+            "profile = \"domino-codenet\"",
+            "profile = \"hitachi-modbus\"",
+            "its printer's message cannot be selected over the wire; select it at the printer's panel",
+        ),
         ("device = \"ijp1\"", "device = \"cam1\"", "its device is no printer"),
         ("device = \"cam1\"", "device = \"ijp1\"", "its device is no reader"),
         ("device = \"cam1\"", "device = \"nobody\"", "there is no device \"nobody\""),
@@ -119,6 +130,15 @@ fn a_gate_that_fails_open_is_refused_unless_accepted() {
 fn labels_that_nobody_reads_are_refused_unless_accepted() {
     let text = LINE.replacen("role = \"verify\"\nlevel = \"case\"", "role = \"rework\"\nlevel = \"case\"", 1);
     assert!(complaints(&text).contains("its labels are never read back"));
+}
+
+#[test]
+fn bottles_that_come_with_codes_and_are_never_verified_are_refused() {
+    let text = LINE.replacen("codes = \"printed\"", "codes = \"preprinted\"", 1);
+    let never = "codes of level bottle are pre-printed, and no station verifies them";
+    assert!(!complaints(&text).contains(never));
+    let text = text.replacen("role = \"verify\"\nlevel = \"bottle\"", "role = \"rework\"\nlevel = \"bottle\"", 1);
+    assert!(complaints(&text).contains(never));
 }
 
 #[test]

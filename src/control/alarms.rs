@@ -95,6 +95,13 @@ pub const ALARMS: &[Alarm] = &[
         do_en: "import a pack, then resume",
     },
     Alarm {
+        name: "code-unprintable",
+        zh: "打印机打不了这种码",
+        en: "a printer cannot print such a code",
+        do_zh: "线已暂停，该码作废；status 中有原因；作废该码包（pack void）并换合适的码包，或换打印机配置，然后继续",
+        do_en: "the line is held and the code is lost, status says why; pack void its pack and import a fitting one, or use another printer, then resume",
+    },
+    Alarm {
         name: "supply-refused",
         zh: "自动订码受阻",
         en: "ordering codes is blocked",

@@ -50,6 +50,10 @@ impl Port {
         Self { address, aside, folder, listener: None, allow: Vec::new(), refused: BTreeMap::new() }
     }
 
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
     /// Nobody else may connect, where the device connects to us.
     pub fn allowing(mut self, allow: Vec<Network>) -> Self {
         self.allow = allow;

@@ -39,6 +39,8 @@ pub struct Probe<'a> {
 /// What was seen, in its order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Seen {
+    /// We listen, and wait so long for the device to connect.
+    Waits { seconds: u64 },
     /// It is linked; `false`: again, after it hung up.
     Linked { first: bool },
     /// Bytes that came unasked, and the readers' profiles that know such frames, each with what it makes of them.
@@ -69,6 +71,7 @@ impl Probing {
         for (i, b) in p.candidates.iter().enumerate() {
             for q in questions(b, serial) {
                 match all.iter_mut().find(|(other, _)| other.bytes == q.bytes) {
+                    Some((_, askers)) if askers.contains(&i) => {}
                     Some((_, askers)) => askers.push(i),
                     None => all.push((q, vec![i])),
                 }
@@ -111,6 +114,9 @@ impl Probing {
     }
 
     async fn open(&mut self, told: &mut dyn FnMut(Seen)) -> io::Result<()> {
+        if let Address::Listen { .. } = self.port.address() {
+            told(Seen::Waits { seconds: ARRIVAL.as_secs() });
+        }
         let nobody = || io::Error::new(io::ErrorKind::TimedOut, format!("nobody connected within {} s", ARRIVAL.as_secs()));
         self.link = Some(timeout(ARRIVAL, self.port.open()).await.map_err(|_| nobody())??.link);
         told(Seen::Linked { first: !std::mem::replace(&mut self.linked, true) });

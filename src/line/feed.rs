@@ -255,6 +255,16 @@ impl<L: Law> Line<L> {
         self.item_printers.iter().find(|p| p.device == device).map(|p| p.level)
     }
 
+    /// This code is not for this printer, and the next ones of its pack hardly are: the line is held before more are lost.
+    pub(super) fn unprintable(&mut self, device: DeviceNo, code: CodeRef, why: String) {
+        self.forget_window(code);
+        self.lost_on_the_way(device, vec![code]);
+        let id = self.plan.device(device).id.clone();
+        self.devices.get_mut(&device).expect("every device of the plan is known").trouble = Some(why);
+        self.raise(format!("code-unprintable:{id}"));
+        self.hold("code-unprintable");
+    }
+
     /// A link lost, a silence, a reset: what is in the window is doubtful and stays so.
     pub(super) fn printer_lost(&mut self, device: DeviceNo, why: Doubt) {
         if self.printer_traits(device).is_none() {

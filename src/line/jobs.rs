@@ -247,7 +247,11 @@ impl<L: Law> Line<L> {
             .line
             .alarms
             .iter()
-            .filter(|a| ["consecutive-rejects:", "label-unread:", "encoder-lost:", "io-overwritten:"].iter().any(|n| a.starts_with(n)))
+            .filter(|a| {
+                ["code-unprintable:", "consecutive-rejects:", "label-unread:", "encoder-lost:", "io-overwritten:"]
+                    .iter()
+                    .any(|n| a.starts_with(n))
+            })
             .cloned()
             .collect();
         stale.iter().for_each(|a| self.lower(a));

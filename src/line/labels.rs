@@ -130,7 +130,7 @@ impl<L: Law> Line<L> {
         }
     }
 
-    fn forget_window(&mut self, code: CodeRef) {
+    pub(super) fn forget_window(&mut self, code: CodeRef) {
         for w in self.windows.values_mut() {
             if let Some(i) = w.codes.iter().position(|c| *c == code) {
                 w.codes.remove(i);

@@ -146,8 +146,9 @@ impl<L: Law> Line<L> {
                 let Some((_, value)) = poll.counters.iter().find(|c| c.0 == t.number) else { return 0 };
                 let before = lane.counter.replace(*value).unwrap_or(*value);
                 let by = value.wrapping_sub(before);
-                // A counter that went backwards: the module restarted; what it missed is unknown.
-                if by > u32::MAX / 2 { *value } else { by }
+                // One that went backwards jumped too (`by` is more than any belt brings): the module restarted, and what it
+                // missed is unknown.
+                by
             }
             _ => {
                 let Some((_, on)) = poll.inputs.iter().find(|i| i.0 == t.number) else { return 0 };

@@ -98,6 +98,8 @@ fn plan() -> Plan {
             label,
             repeats_on_empty: false,
             one_by_one: false,
+            selects: true,
+            sets_fields: false,
             labels: None,
         })
     };

@@ -158,6 +158,8 @@ impl Bound {
                     label: false,
                     repeats_on_empty: repeats,
                     one_by_one: overwrites && sources.first() == Some(&Confirmation::Read),
+                    selects: talk.is_some_and(|t| t.has(Role::SelectMessage)),
+                    sets_fields: talk.is_some_and(|t| t.has(Role::SetField)),
                     labels: None,
                 })
             }
@@ -169,6 +171,8 @@ impl Bound {
                 label: false,
                 repeats_on_empty: repeats,
                 one_by_one: false,
+                selects: self.profile.dialect == Dialect::Codenet,
+                sets_fields: false,
                 labels: None,
             }),
             Kind::LabelPrinter => Traits::Printer(PrinterTraits {
@@ -178,6 +182,8 @@ impl Bound {
                 label: true,
                 repeats_on_empty: repeats,
                 one_by_one: false,
+                selects: true,
+                sets_fields: true,
                 labels: self.profile.talk.as_ref().and_then(|t| t.label.as_ref()).map(LabelForm::traits),
             }),
             Kind::Reader => Traits::Reader(self.reader.traits()),

@@ -60,6 +60,8 @@ pub enum Report {
     PrintedCode { code: CodeRef },
     /// Printer: this code was printed, and all that were taken before it: it says which, not how many.
     PrintedTo { code: CodeRef },
+    /// Printer: this code cannot be said to it, or printed by it; nothing of it has left for the printer.
+    Unprintable { code: CodeRef, why: String },
     /// Printer: an acknowledged clear; nothing of ours is in it.
     Cleared,
     /// Printer: a reply was lost or came twice; what it holds in which order is no longer known. The conversation

@@ -38,6 +38,10 @@ pub struct PrinterTraits {
     pub repeats_on_empty: bool,
     /// Nothing but a read tells of its prints, and a new code replaces the last: it gets one when that was read, or was not.
     pub one_by_one: bool,
+    /// Its message can be selected over the wire.
+    pub selects: bool,
+    /// Fixed fields of the message can be set over the wire.
+    pub sets_fields: bool,
     /// What its labels can hold, of a label printer.
     pub labels: Option<LabelTraits>,
 }

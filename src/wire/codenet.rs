@@ -331,7 +331,7 @@ impl Codenet {
             return;
         }
         if bytes.is_empty() || bytes.len() > LONGEST_CODE || bytes.iter().any(|b| !b.is_ascii() || *b == EOT) {
-            return self.unready("cannot print a code of this form: Codenet takes 1 to 1024 ASCII characters without EOT", now_us);
+            return self.out.tell(Report::Unprintable { code, why: "Codenet takes 1 to 1024 ASCII characters without EOT".into() });
         }
         if self.queue.len() >= MOST_ORDERS {
             return self.out_of_step("more codes were ordered than can wait", now_us);

@@ -377,8 +377,7 @@ impl Hitachi {
         }
         let longest = self.bound.profile.values.get("code").map_or(0, |v| v.longest as usize);
         if bytes.is_empty() || bytes.len() > longest || !bytes.iter().all(|b| (0x20..0x7f).contains(b)) {
-            let why = format!("cannot print a code of this form: it takes 1 to {longest} printable ASCII characters");
-            return self.unready(&why, now_us);
+            return self.out.tell(Report::Unprintable { code, why: format!("it takes 1 to {longest} printable ASCII characters") });
         }
         if self.queue.len() >= MOST_ORDERS {
             return self.out_of_step("more codes were ordered than can wait", now_us);

@@ -124,6 +124,7 @@ pub fn shown(report: &Report) -> String {
         Report::PrintedCode { code } => format!("printed-code {}", code.ordinal),
         Report::PrintedTo { code } => format!("printed-to {}", code.ordinal),
         Report::Cleared => "cleared".into(),
+        Report::Unprintable { code, .. } => format!("unprintable {}", code.ordinal),
         Report::OutOfStep { .. } => "out-of-step".into(),
         Report::Unsettled => "unsettled".into(),
         Report::Reconciled { printed, inside } => {

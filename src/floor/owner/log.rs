@@ -21,6 +21,7 @@ pub(super) fn link(id: &str, report: &Report) {
         Report::Up { identity } => tracing::info!(device = %id, identity = identity.as_deref().unwrap_or(""), "connected"),
         Report::Down { why } => tracing::info!(device = %id, why = %why, "not connected"),
         Report::NotReady { why } => tracing::warn!(device = %id, why = %why, "not ready"),
+        Report::Unprintable { why, .. } => tracing::warn!(device = %id, why = %why, "a code it cannot print"),
         Report::OutOfStep { why } => tracing::warn!(device = %id, why = %why, "out of step"),
         Report::Overwritten { number, on } => tracing::warn!(device = %id, output = number, on, "an output was written by somebody else"),
         Report::Noise { count, .. } => tracing::debug!(device = %id, count, "bytes that mean nothing"),

@@ -68,6 +68,22 @@ fn a_counter_that_jumps_is_no_things_and_holds_the_line() {
     w.check_folds();
 }
 
+/// A module that began again while its link stood.
+#[test]
+fn a_counter_that_goes_back_is_no_things_and_holds_the_line() {
+    let mut w = World::start();
+    for n in 0..9 {
+        w.bottle(n);
+    }
+    w.settle(500);
+    w.counters.insert(1, 3);
+    w.poll();
+    let line = &w.line.book().line;
+    assert_eq!((line.state, line.reason.as_deref()), (PackMl::Held, Some("counter-jump")));
+    assert_eq!(w.rejected(1, Reason::NoRead), 0, "no passage is made of it");
+    w.check_folds();
+}
+
 #[test]
 fn a_linked_module_that_is_not_polled_holds_the_line() {
     let mut w = World::start();

@@ -156,6 +156,27 @@ fn what_a_printer_may_still_hold_never_keeps_new_codes_from_it() {
 }
 
 #[test]
+fn a_code_that_its_printer_cannot_print_holds_the_line_and_is_the_only_one_lost() {
+    let mut w = World::start();
+    let before = window(&w);
+    let bad = before[1];
+    say(&mut w, PRINTER, Report::Unprintable { code: bad, why: "it holds the byte 1D".into() });
+    let line = &w.line.book().line;
+    assert_eq!((line.state, line.reason.as_deref()), (PackMl::Held, Some("code-unprintable")));
+    assert!(line.alarms.contains("code-unprintable:ijp"));
+    assert_eq!(w.state(bad), ItemState::Doubtful);
+    let left: Vec<CodeRef> = before.into_iter().filter(|c| *c != bad).collect();
+    w.settle(2_000);
+    assert_eq!(window(&w), left, "the others wait, and no more are sent");
+    w.op(Op::JobResume { id: "J".into() });
+    w.settle(300);
+    let line = &w.line.book().line;
+    assert_eq!((line.state, line.alarms.iter().count()), (PackMl::Execute, 0));
+    assert_eq!(times_sent(&w, bad), 1);
+    w.check_folds();
+}
+
+#[test]
 fn a_printer_that_repeats_itself_stops_the_line_when_it_takes_no_codes() {
     let mut w = repeating(40);
     say(&mut w, PRINTER, Report::NotReady { why: "ink".into() });

@@ -15,15 +15,12 @@ use toml::de::{DeTable, DeValue};
 /// Each file says these for itself.
 const OWN: [&str; 5] = ["name", "extends", "without", "source", "unverified"];
 
-/// `own` over `base`, of which the paths of `without` are left out. `Err`: the numbers of those that are not there.
-pub(super) fn merged<'t>(base: &DeTable<'t>, own: &DeTable<'t>, without: &[&str], at: &Range<usize>) -> Result<DeTable<'t>, Vec<usize>> {
+/// `own` over `base`, of which the paths of `without` are left out; and the numbers of those that are not there.
+pub(super) fn merged<'t>(base: &DeTable<'t>, own: &DeTable<'t>, without: &[&str], at: &Range<usize>) -> (DeTable<'t>, Vec<usize>) {
     let mut base = base.clone();
     let missing: Vec<usize> = (0..without.len()).filter(|i| !take_out(&mut base, without[*i])).collect();
-    if !missing.is_empty() {
-        return Err(missing);
-    }
     OWN.iter().for_each(|key| drop(base.remove(*key)));
-    Ok(over(moved(base, at), own, form::whole()))
+    (over(moved(base, at), own, form::whole()), missing)
 }
 
 fn take_out(table: &mut DeTable<'_>, path: &str) -> bool {
@@ -168,6 +165,11 @@ mod tests {
         assert!(e[0].starts_with("a.toml:3: extends: there is no profile \"nobody\"; name one of ") && e[0].contains("zebra-zpl"), "{e:?}");
         let e = told(&[("a", &of("a", "modbus-io", "without = [\"settings.unit\", \"settings.colour\", \"x\"]\n"))]);
         assert!(e.len() == 2 && e[0].starts_with("a.toml:4: without: modbus-io has no settings.colour; "), "{e:?}");
+        // All else that is wrong is told beside it, but nothing of what may only be missing.
+        let e = told(&[("a", &of("a", "nobody", "colour = 1\n[link]\nconnections = \"two\"\n"))]);
+        assert!(e.len() == 3 && e.iter().any(|l| l.contains("colour")) && e.iter().any(|l| l.contains("connections is \"two\"")), "{e:?}");
+        let e = told(&[("a", &of("a", "modbus-io", "without = [\"x\"]\ncolour = 1\n[link]\nconnections = -4\n"))]);
+        assert!(e.len() == 3 && e.iter().any(|l| l.contains("connections is -4; it must be a whole number")), "{e:?}");
         let broken = of("b", "modbus-io", "colour = 1\n");
         let e = told(&[("b", &broken), ("a", &a)]);
         assert!(e.len() == 2 && e[1].starts_with("a.toml:3: extends: b has mistakes of its own; "), "{e:?}");

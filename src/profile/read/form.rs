@@ -67,7 +67,7 @@ fn table(r: &mut Reading<'_>, label: &str, at: usize, t: &DeTable<'_>, schema: &
         }
     }
     for key in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-        if find(t, key).is_none() {
+        if find(t, key).is_none() && !r.half {
             r.complain(at, format!("{label}: {key} is missing; add it"));
         }
     }
@@ -80,7 +80,7 @@ fn variant(r: &mut Reading<'_>, label: &str, at: usize, t: &DeTable<'_>, schema:
     let words: Vec<&str> = shapes.iter().filter_map(|s| s["properties"][tag]["const"].as_str()).collect();
     let named = find(t, tag).and_then(|(_, v)| v.as_str());
     let shape = shapes.iter().find(|s| s["properties"][tag]["const"].as_str() == named && named.is_some());
-    if shape.is_none() {
+    if shape.is_none() && !(r.half && named.is_none()) {
         r.complain(at, format!("{label}: {tag} is missing or wrong; it must be {}", words.join(" or ")));
     }
     shape
@@ -148,7 +148,13 @@ fn value(r: &mut Reading<'_>, label: &str, key: &str, key_at: usize, v: &Spanned
         _ if is(schema, "array") => "a list".into(),
         _ => "a table".into(),
     };
-    let shown = got.as_str().map_or_else(|| format!("of type {}", got.type_str()), |s| format!("\"{s}\""));
+    let shown = match got {
+        DeValue::String(s) => format!("\"{s}\""),
+        DeValue::Integer(n) => n.to_string(),
+        DeValue::Float(n) => n.to_string(),
+        DeValue::Boolean(b) => b.to_string(),
+        _ => format!("of type {}", got.type_str()),
+    };
     // A table that is none is named by its key.
     let at = if got.is_table() { key_at } else { at };
     r.complain(at, format!("{label}: {key} is {shown}; it must be {want}"));

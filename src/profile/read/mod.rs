@@ -58,7 +58,7 @@ impl From<Vec<Complaint>> for Refused {
 fn whole<'s>(shelf: &'s Shelf, slot: &Slot, above: &mut Vec<Slot>) -> Result<(Profile, DeTable<'s>), Refused> {
     let Some(source) = shelf.source(slot) else { return Err(Refused::default()) };
     let text = source.text.as_ref();
-    let mut r = Reading { file: &source.file, text, extends: None, wrong: Vec::new() };
+    let mut r = Reading { file: &source.file, text, extends: None, half: false, wrong: Vec::new() };
     let (root, errors) = DeTable::parse_recoverable(text);
     for e in &errors {
         r.complain(e.span().map_or(0, |s| s.start), format!("not TOML: {}; see toml.io for the form", e.message()));
@@ -66,7 +66,16 @@ fn whole<'s>(shelf: &'s Shelf, slot: &Slot, above: &mut Vec<Slot>) -> Result<(Pr
     if !r.wrong.is_empty() {
         return Err(r.wrong.into());
     }
-    let (root, bases) = with_base(&mut r, shelf, slot, root.into_inner(), above)?;
+    let own = root.into_inner();
+    let (root, bases) = match with_base(&mut r, shelf, slot, own.clone(), above) {
+        Ok(whole) => whole,
+        // Its other mistakes all the same.
+        Err(refused) => {
+            (r.half, r.wrong) = (true, refused.wrong);
+            form::check(&mut r, &own);
+            return Err(Refused { circle: refused.circle, ..r.wrong.into() });
+        }
+    };
     form::check(&mut r, &root);
     if r.wrong.is_empty() {
         match Profile::deserialize(Deserializer::from(Spanned::new(0..text.len(), root.clone()))) {
@@ -128,19 +137,13 @@ fn with_base<'s>(
         .flat_map(|a| a.iter())
         .filter_map(|v| v.get_ref().as_str())
         .collect();
-    match extends::merged(&base_root, &own, &without, &at) {
-        Ok(root) => {
-            r.extends = Some((at.start, name.clone()));
-            Ok((root, [vec![(name, base.unverified)], base.bases].concat()))
-        }
-        Err(missing) => {
-            for i in missing {
-                let what = format!("without: {name} has no {}; write its keys parted by points, as \"commands.clear\"", without[i]);
-                r.complain(place(&own, &["without", &i.to_string()]), what);
-            }
-            Err(std::mem::take(&mut r.wrong).into())
-        }
+    let (root, missing) = extends::merged(&base_root, &own, &without, &at);
+    for i in missing {
+        let what = format!("without: {name} has no {}; write its keys parted by points, as \"commands.clear\"", without[i]);
+        r.complain(place(&own, &["without", &i.to_string()]), what);
     }
+    r.extends = Some((at.start, name.clone()));
+    Ok((root, [vec![(name, base.unverified)], base.bases].concat()))
 }
 
 /// One file's complaints.
@@ -149,6 +152,8 @@ pub(super) struct Reading<'a> {
     text: &'a str,
     /// Where it says what it extends, and what that is.
     extends: Option<(usize, String)>,
+    /// What it extends is not to be had: nobody knows what is missing.
+    half: bool,
     wrong: Vec<Complaint>,
 }
 

@@ -225,6 +225,8 @@ mod tests {
                 label,
                 repeats_on_empty: false,
                 one_by_one: false,
+                selects: true,
+                sets_fields: false,
                 labels: None,
             })
         };

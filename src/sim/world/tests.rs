@@ -25,6 +25,8 @@ fn profiles(name: &str, _: &BTreeMap<String, Setting>) -> Result<Traits, Vec<Str
         label,
         repeats_on_empty: false,
         one_by_one: false,
+        selects: true,
+        sets_fields: false,
         labels: None,
     };
     Ok(match name {

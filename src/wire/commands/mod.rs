@@ -317,7 +317,7 @@ impl Commands {
         let record = self.credit.next_record;
         let values = match self.talk.encode("code", &bytes) {
             Ok(written) => Values::default().with("code", written).with("record", record.to_string()),
-            Err(e) => return self.unready(&format!("cannot print a code of this form: {e}"), now_us),
+            Err(why) => return self.out.tell(Report::Unprintable { code, why }),
         };
         self.ask(Ask::Put(Inside { code, record, bytes }), Role::PutCode, values, now_us);
     }

@@ -320,8 +320,8 @@ impl Commands {
         if self.stage != Stage::Ready || self.clear_wanted {
             return;
         }
-        if let Err(e) = self.talk.encode("code", &bytes) {
-            return self.unready(&format!("cannot print a code of this form: {e}"), now_us);
+        if let Err(why) = self.talk.encode("code", &bytes) {
+            return self.out.tell(Report::Unprintable { code, why });
         }
         if self.queue.len() >= MOST_ORDERS {
             return self.out_of_step("more codes were ordered than can wait", now_us);
