@@ -407,7 +407,10 @@ impl<L: Law> Line<L> {
         for &ItemPrinter { station, device, level, confirms, one_by_one, .. } in self.item_printers().iter() {
             let ready = self.devices[&device].ready;
             if one_by_one && level == at.level && plan.station(station).same_lane(at) {
-                self.doubt_window(device, Doubt::Silence);
+                // One that waits to be taken is not given up: it would be sent all the same, and be doubtful already.
+                if self.windows.get(&device).is_some_and(|w| w.taken > 0) {
+                    self.doubt_window(device, Doubt::Silence);
+                }
                 continue;
             }
             let w = self.windows.get_mut(&device).expect("a printer has a window");

@@ -172,6 +172,8 @@ struct World {
     inbox: VecDeque<Input>,
     /// Outputs written since the last poll; so much later (µs) than they were ordered.
     taken: Vec<Taken>,
+    /// The printer says at once that it took a code.
+    takes: bool,
     writes_late_us: u64,
     /// What readers were told.
     told: Vec<(DeviceNo, Order)>,
@@ -217,6 +219,7 @@ impl World {
             auto_commit: true,
             inbox: VecDeque::new(),
             taken: Vec::new(),
+            takes: true,
             writes_late_us: 0,
             told: Vec::new(),
             setups: Vec::new(),
@@ -284,7 +287,9 @@ impl World {
             Effect::Order { .. } | Effect::OrderOnDisk { .. } | Effect::Exit => {}
             Effect::Print { device, code } => {
                 self.printed.push(code);
-                self.give(Input::Report { device, report: Report::Taken { code } });
+                if self.takes {
+                    self.give(Input::Report { device, report: Report::Taken { code } });
+                }
             }
             Effect::Label { device, code, .. } => {
                 self.labels.push(code);

@@ -6,6 +6,8 @@
 //! - A code's bytes leave once, and again only after NAK 000 or 050 for that very request (it was not taken).
 //! - A silence hangs up: nothing that comes later is an answer. Orders not yet offered are dropped with the link.
 //! - A print byte is heard only outside frames, and credits the oldest code taken; never more prints than codes taken.
+//! - Emptying the FIFO takes back no print that is under way: its byte may come long after. Where one may be owed the next
+//!   codes are armed with another letter, so that the byte of before says of itself that it is nobody's.
 //! - A reply nobody waits for, or counts that cannot be true, are `OutOfStep`: hang up, clear, arm again.
 //!
 //! The adoption of a printer, its faults and its refusals are in `codenet/adopt.rs`.
@@ -60,6 +62,8 @@ enum Ask {
     Status,
     /// Asked for by the line.
     Clear,
+    /// Another letter for the prints after that clear.
+    Letter,
     Step(Step),
     Print(CodeRef, Vec<u8>),
     PrintByteOff,
@@ -100,9 +104,17 @@ pub struct Codenet {
     /// The head of the queue was refused.
     refused: Option<Refused>,
     clear_wanted: bool,
+    /// The line's clear is done but for the letter.
+    letter_wanted: bool,
     disarm_wanted: bool,
+    /// The byte of a print, of those since the FIFO was last emptied.
+    letter: Option<u8>,
+    /// A print of before the FIFO was emptied may still send the byte of this letter.
+    owed: bool,
     /// Codes taken and not yet told as printed.
     inside: u32,
+    /// At most so many of before stand in front of them: the FIFO was not emptied, and their prints are nobody's.
+    ghosts: u32,
     /// A print byte came while the first code's reply was on its way.
     early: bool,
     /// Whether anything was printed since the FIFO was emptied.
@@ -123,6 +135,9 @@ impl Codenet {
             reply_us: u64::from(bound.profile.link.reply_timeout_ms) * MS,
         };
         Self {
+            letter: how.ack,
+            // Nobody knows what it was left with before we came.
+            ghosts: if how.clear_on_adopt { 0 } else { how.depth },
             how,
             out: Outbox::default(),
             units: Units::new(bound.text("response_length") == "fixed"),
@@ -135,7 +150,9 @@ impl Codenet {
             queue: VecDeque::new(),
             refused: None,
             clear_wanted: false,
+            letter_wanted: false,
             disarm_wanted: false,
+            owed: false,
             inside: 0,
             early: false,
             printed: false,
@@ -149,16 +166,27 @@ impl Codenet {
     }
 
     fn ask(&mut self, ask: Ask, now_us: u64) {
+        if matches!(ask, Ask::Letter | Ask::Step(Step::PrintByte)) {
+            self.renew_letter();
+        }
         let body = match &ask {
             Ask::Identify => b"A?".to_vec(),
             Ask::Status => b"O1?".to_vec(),
             Ask::Clear | Ask::Step(Step::Clear) => [&b"OE0000"[..], &[self.how.fifo]].concat(),
             Ask::PrintByteOff => b"I1 ".to_vec(),
+            Ask::Letter => self.step_body(Step::PrintByte),
             Ask::Step(step) => self.step_body(*step),
             Ask::Print(_, bytes) => [format!("OE{:04}", bytes.len()).as_bytes(), bytes].concat(),
         };
         self.out.send([&[ESC][..], &body, &[EOT]].concat());
         self.asked = Some((ask, now_us + self.how.reply_us));
+    }
+
+    /// Another letter, where a print of before may still send this one's byte and the FIFO was emptied since.
+    fn renew_letter(&mut self) {
+        if std::mem::take(&mut self.owed) {
+            self.letter = self.letter.map(|l| if l == b'Z' { b'A' } else { l + 1 });
+        }
     }
 
     /// The next request, when none is outstanding.
@@ -171,6 +199,9 @@ impl Codenet {
         }
         if self.disarm_wanted && self.stage != Stage::Identifying {
             return self.disarm(now_us);
+        }
+        if self.letter_wanted {
+            return self.ask(Ask::Letter, now_us);
         }
         match self.stage {
             Stage::Closed | Stage::Identifying => {}
@@ -189,6 +220,7 @@ impl Codenet {
         self.disarm_wanted = false;
         self.stage = Stage::Idle;
         self.forget_orders();
+        self.clear_done();
         if self.how.ack.is_some() {
             self.ask(Ask::PrintByteOff, now_us);
         }
@@ -205,7 +237,7 @@ impl Codenet {
         }
         match unit {
             Unit::Junk(bytes) => self.out.junk(&bytes, now_us),
-            Unit::Byte(b) if Some(b) == self.how.ack => self.print_byte(b, now_us),
+            Unit::Byte(b) if Some(b) == self.letter => self.print_byte(b, now_us),
             Unit::Byte(b) => self.out.junk(&[b], now_us),
             Unit::Ack => match self.asked.take() {
                 Some((ask, _)) => self.acknowledged(ask, now_us),
@@ -223,15 +255,23 @@ impl Codenet {
         match self.stage {
             // Before it is armed, prints are of codes that are doubtful already.
             Stage::Closed | Stage::Identifying | Stage::Idle | Stage::Adopting(_) => {}
+            _ if self.ghosts > 0 => {
+                self.ghosts -= 1;
+                self.room_made(now_us);
+            }
             _ if self.inside > 0 => {
                 self.printed = true;
                 self.credit_print();
-                if let Some(r) = &mut self.refused {
-                    *r = Refused { again_us: now_us, count: 0 };
-                }
+                self.room_made(now_us);
             }
             _ if !self.early && matches!(self.asked, Some((Ask::Print(..), _))) => self.early = true,
             _ => self.out.junk(&[b], now_us),
+        }
+    }
+
+    fn room_made(&mut self, now_us: u64) {
+        if let Some(r) = &mut self.refused {
+            *r = Refused { again_us: now_us, count: 0 };
         }
     }
 
@@ -255,6 +295,8 @@ impl Codenet {
             }
         }
         self.inside += 1;
+        // Where ours have room there are no more of the others.
+        self.ghosts = self.ghosts.min(self.how.depth.saturating_sub(self.inside));
         self.out.tell(Report::Taken { code });
         if std::mem::take(&mut self.early) {
             self.printed = true;
@@ -268,9 +310,9 @@ impl Codenet {
     /// NAK 000 or 050 for a code: it is not taken, and is offered again.
     fn refused_code(&mut self, code: CodeRef, bytes: Vec<u8>, full: bool, now_us: u64) {
         if std::mem::take(&mut self.early) {
-            self.out.junk(self.how.ack.as_slice(), now_us);
+            self.out.junk(self.letter.as_slice(), now_us);
         }
-        if self.stage != Stage::Ready || self.clear_wanted || self.disarm_wanted {
+        if self.stage != Stage::Ready || self.is_clearing() || self.disarm_wanted {
             return;
         }
         let count = self.refused.as_ref().map_or(0, |r| r.count) + 1;
@@ -311,23 +353,37 @@ impl Codenet {
     /// Nothing is offered, heard or owed on this link any more.
     fn stop(&mut self) {
         self.stage = Stage::Closed;
-        self.asked = None;
+        // The one on its way may have been taken.
+        self.inside += u32::from(matches!(self.asked.take(), Some((Ask::Print(..), _))));
         self.amidst_us = None;
         self.trouble = None;
         self.forget_orders();
-        self.forget_fifo();
-        (self.clear_wanted, self.disarm_wanted) = (false, false);
+        self.leave_fifo();
+        (self.clear_wanted, self.letter_wanted, self.disarm_wanted) = (false, false, false);
     }
 
-    /// The FIFO is empty, or is not ours any more.
-    fn forget_fifo(&mut self) {
+    /// The line waits for its clear.
+    fn is_clearing(&self) -> bool {
+        self.clear_wanted || self.letter_wanted
+    }
+
+    /// What is inside may still be printed, and is nobody's from here on.
+    fn leave_fifo(&mut self) {
+        self.owed |= self.inside > 0;
+        self.ghosts = if self.how.clear_on_adopt { 0 } else { (self.ghosts + self.inside).min(self.how.depth) };
         (self.inside, self.early, self.printed) = (0, false, false);
         self.overdue_us = None;
     }
 
+    /// It is empty.
+    fn fifo_cleared(&mut self) {
+        self.leave_fifo();
+        self.ghosts = 0;
+    }
+
     fn order_print(&mut self, code: CodeRef, bytes: Vec<u8>, now_us: u64) {
         // Before Ready, and while a clear is on its way, the line's order is of a time that is over.
-        if self.stage != Stage::Ready || self.clear_wanted {
+        if self.stage != Stage::Ready || self.is_clearing() {
             return;
         }
         if bytes.is_empty() || bytes.len() > LONGEST_CODE || bytes.iter().any(|b| !b.is_ascii() || *b == EOT) {
@@ -414,7 +470,7 @@ impl Conversation for Codenet {
                 Ask::Status => "a status request",
                 Ask::Print(..) => "a code",
                 Ask::Clear | Ask::Step(Step::Clear) => "clearing its FIFO",
-                Ask::Step(_) | Ask::PrintByteOff => "a setting",
+                Ask::Step(_) | Ask::Letter | Ask::PrintByteOff => "a setting",
             };
             let why = format!("no answer to {what} within {} ms", self.how.reply_us / MS);
             return self.hang_up(&why);

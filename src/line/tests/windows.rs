@@ -47,3 +47,20 @@ fn a_printer_that_only_a_read_tells_of_gets_one_code_at_a_time() {
     assert_eq!(w.printed, [bottle(0), bottle(1), bottle(2)]);
     w.check_folds();
 }
+
+#[test]
+fn a_code_that_is_still_to_be_taken_outlives_an_unread_thing() {
+    let mut w = world(|t| (t.depth, t.confirms, t.repeats_on_empty, t.one_by_one) = (1, false, true, true));
+    w.takes = false;
+    w.edge(1);
+    w.frame(CAM, &[bottle(0)]);
+    w.settle(120);
+    w.edge(1);
+    w.settle(200);
+    assert_eq!((w.state(bottle(1)), w.printed.len()), (ItemState::Sent, 2), "it is on its way still, and no other is ordered");
+    w.give(Input::Report { device: PRINTER, report: Report::Taken { code: bottle(1) } });
+    w.edge(1);
+    w.settle(200);
+    assert_eq!((w.state(bottle(1)), w.printed.len()), (ItemState::Doubtful, 3));
+    w.check_folds();
+}

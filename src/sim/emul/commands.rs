@@ -7,11 +7,14 @@
 //! Invariants: a request that is not understood is answered as the profile says, or not at all; nothing is inked that was
 //! not put in, nor twice unless the profile says that an empty buffer repeats.
 
+mod hears;
+mod says;
+
 use super::outbox::Outbox;
 use super::{DeviceSide, Emission, Link};
-use crate::profile::bytes::{Pattern, Values};
-use crate::profile::printer::{BufferKind, ChecksumPlace, Confirmation, EventMeans, Means, Role, When};
-use crate::profile::talk::{Begin, EventForm, ReplyForm, Talk, double};
+use crate::profile::bytes::Values;
+use crate::profile::printer::{BufferKind, EventMeans, Means, Role, When};
+use crate::profile::talk::{ReplyForm, Talk};
 use crate::profile::{Bound, OnEmpty};
 use crate::sim::bench::Trouble;
 use crate::vocab::rng::Rng;
@@ -173,162 +176,8 @@ impl Commands {
         }
     }
 
-    /// Says what it says unasked, where it may.
-    fn tell(&mut self, means: EventMeans, now_us: u64) {
-        let Some(link) = self.link.filter(|_| self.armed || !self.talk.has(Role::ArmEvents)) else { return };
-        // It tells of prints only where that is what the device is set to.
-        let prints = !self.bound.has("confirmation") || self.bound.sources().contains(&Confirmation::Event);
-        if means == EventMeans::Printed && !prints {
-            return;
-        }
-        let Some(EventForm { is, from, .. }) = self.talk.events.iter().find(|e| e.means == means).cloned() else { return };
-        // The photo-eye comes before the print.
-        let at_us = now_us + if means == EventMeans::Printed { self.between_ms(3, 6) } else { self.between_ms(1, 2) };
-        let Some(bytes) = self.written(&is, from, &Values::default().with("count", "1"), now_us) else { return };
-        if self.bound.flag("asks_first") && self.talk.events.iter().any(|e| e.means == EventMeans::Asks) {
-            self.held.push_back(bytes);
-            return self.ask_host(link, at_us);
-        }
-        self.said_us = self.out.send(link, bytes, at_us.max(self.said_us));
-    }
-
-    /// Asks whether the host listens, where there is something to say.
-    fn ask_host(&mut self, link: Link, at_us: u64) {
-        let Some(EventForm { is, .. }) = self.talk.events.iter().find(|e| e.means == EventMeans::Asks) else { return };
-        if self.held.is_empty() || self.asking {
-            return;
-        }
-        self.asking = true;
-        let question = is.literal().unwrap_or_default();
-        self.said_us = self.out.send(link, question, at_us.max(self.said_us));
-    }
-
-    /// The host has answered something of ours.
-    fn host_answered(&mut self, now_us: u64) {
-        let Some(link) = self.link else { return };
-        let at_us = now_us + self.between_ms(1, 2);
-        if std::mem::take(&mut self.asking) {
-            let owed: Vec<Vec<u8>> = self.owed.drain(..).collect();
-            for bytes in self.held.pop_front().into_iter().chain(owed) {
-                self.said_us = self.out.send(link, bytes, at_us.max(self.said_us));
-            }
-        } else {
-            self.ask_host(link, at_us);
-        }
-    }
-
     fn between_ms(&mut self, least: u64, most: u64) -> u64 {
         least * MS + self.rng.below((most - least) * MS + 1)
-    }
-
-    /// A pattern with what this printer has to say in its places, in its form.
-    fn written(&self, is: &Pattern, from: Option<usize>, own: &Values, now_us: u64) -> Option<Vec<u8>> {
-        let s = &self.talk.simulated;
-        let of = |place: &str| {
-            let state = [(&s.fault, self.faulty(now_us)), (&s.stopped, !self.running), (&s.values, true)];
-            let said = |all: &BTreeMap<String, String>| all.get(place).map(|t| t.clone().into_bytes());
-            own.bytes(place).map(<[u8]>::to_vec).or_else(|| self.bound.place(place)).or_else(|| match place {
-                "fill" => Some(self.fill().saturating_sub(self.uncounted).to_string().into()),
-                "count" | "prints" => Some(self.count.to_string().into()),
-                "last" => Some(self.last.0.max(0).to_string().into()),
-                "text" => self.talk.encode("code", &self.last.1).ok().or(Some(Vec::new())),
-                "message" => Some(self.message.clone().unwrap_or_default().into()),
-                _ => state.into_iter().filter(|s| s.1).find_map(|s| said(s.0)),
-            })
-        };
-        let inside = is.render(&of).ok()?;
-        let place = |place: &str| self.bound.place(place);
-        let form = from.map(|f| &self.talk.inbound[f]).or_else(|| match self.talk.inbound.as_slice() {
-            [only] => Some(only),
-            all => all.iter().find(|f| f.name == self.bound.text("framing")),
-        });
-        let Some(form) = form else { return Some(inside) };
-        let sum = self.talk.checking(&place).filter(|_| form.checked);
-        let behind = sum.as_ref().is_none_or(|s| s.place != ChecksumPlace::BeforeAfter);
-        let check = |inside: &[u8], all: &[&[u8]]| sum.as_ref().map_or(Vec::new(), |s| s.over_frame(inside, &all.concat()));
-        Some(match &form.form {
-            Begin::Delimited { begin, end } => {
-                let inside = double(self.talk.doubling(&place), inside);
-                let covered: &[&[u8]] = if behind { &[begin, &inside, end] } else { &[begin, &inside] };
-                let check = check(&inside, covered);
-                if behind { [&begin[..], &inside, end, &check].concat() } else { [&begin[..], &inside, &check, end].concat() }
-            }
-            Begin::Line { end } => [&inside[..], end].concat(),
-            Begin::Counted { .. } => [&inside[..], &check(&inside, &[&inside])].concat(),
-            _ => inside,
-        })
-    }
-
-    /// It has something for every place, but what a request decides.
-    fn can_say(&self, r: &ReplyForm, values: &Values, now_us: u64) -> bool {
-        let own = values.clone().with("text", values.bytes("text").unwrap_or_default());
-        self.written(&r.is, r.from, &own, now_us).is_some()
-    }
-
-    /// The request at hand, once it is whole.
-    fn understood(&self) -> Option<(Role, Values, String)> {
-        let of = |place: &str| self.bound.place(place);
-        let framed = self.talk.unwrap_frame(&self.request, &of);
-        // A code's field is one of the fields that can be set: a code is looked for first.
-        let order = std::iter::once(Role::PutCode).chain(self.talk.commands.keys().copied().filter(|r| *r != Role::PutCode));
-        for role in order {
-            let Some(c) = self.talk.commands.get(&role) else { continue };
-            let (body, sum) = match &framed {
-                _ if c.raw => (self.request.clone(), String::new()),
-                Some(framed) => framed.clone(),
-                None => continue,
-            };
-            if body.is_empty() && !c.raw {
-                continue;
-            }
-            let Some(values) = c.send.read(&body) else { continue };
-            if values.iter().all(|(place, v)| self.bound.place(place).is_none_or(|own| own == v)) {
-                return Some((role, values, sum));
-            }
-        }
-        None
-    }
-
-    fn heard(&mut self, now_us: u64) {
-        if self.talk.events.iter().any(|e| e.answer.as_deref() == Some(self.request.as_slice())) {
-            self.request.clear();
-            return self.host_answered(now_us);
-        }
-        if let Some((role, values, sum)) = self.understood() {
-            self.request.clear();
-            // A silence hides which of the two was lost: the request or its reply.
-            let silent = std::mem::take(&mut self.silence);
-            if silent && self.rng.chance(500_000) {
-                return;
-            }
-            return self.obey(role, values.with("sum", sum), silent, now_us);
-        }
-        let of = |place: &str| self.bound.place(place);
-        if !self.ended() && self.request.len() < LONGEST_REQUEST {
-            return;
-        }
-        let framed = self.talk.unwrap_frame(&self.request, &of).filter(|f| !f.0.is_empty()).map(|f| f.1);
-        self.request.clear();
-        if let (Some(sum), Some(unknown), Some(link)) = (framed, self.talk.unknown.clone(), self.link) {
-            let line = self.talk.inbound.iter().position(|f| matches!(f.form, Begin::Line { .. }));
-            let form = line.filter(|_| !self.bound.has("framing"));
-            if let Some(bytes) = self.written(&unknown, form, &Values::default().with("sum", sum), now_us) {
-                let at_us = now_us + self.between_ms(2, 6);
-                self.said_us = self.out.acknowledge(link, bytes, at_us.max(self.said_us));
-            }
-        }
-    }
-
-    /// The request has the end of a frame, understood or not.
-    fn ended(&self) -> bool {
-        let of = |place: &str| self.bound.place(place);
-        let tail = self.talk.checking(&of).filter(|s| s.place == ChecksumPlace::Last).map_or(0, |s| s.wide());
-        let Some(framed) = self.request.len().checked_sub(tail).map(|to| &self.request[..to]) else { return false };
-        let Ok((_, after)) = self.talk.frame(&of) else { return false };
-        let Some(inside) = framed.strip_suffix(after.as_slice()).filter(|_| !after.is_empty()) else { return false };
-        // A doubled byte before the end is data, and so is what looks like an end behind half of it.
-        let run = |d: u8| inside.iter().rev().take_while(|b| **b == d).count();
-        self.talk.doubling(&of).is_none_or(|d| run(d).is_multiple_of(2))
     }
 
     fn obey(&mut self, role: Role, values: Values, silent: bool, now_us: u64) {

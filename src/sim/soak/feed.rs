@@ -79,8 +79,8 @@ impl Feed {
                 self.taken = self.taken.saturating_sub(1);
                 self.judge.read(n);
             }
-            // Unread: what was in it is replaced by the next.
-            None if seen.is_none() => {
+            // Unread: what was in it is replaced by the next. One that is still on its way is not given up.
+            None if seen.is_none() && self.taken > 0 => {
                 self.doubt(true);
                 self.judge.adopted(&[]);
             }

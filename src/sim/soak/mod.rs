@@ -3,7 +3,8 @@
 //!
 //! Every shipped profile of a printer is here by itself, and a few made-up ones that can tell more (`told.rs`); one that
 //! cannot be played fails. An everyday run is short;
-//! `PACKMARK_SOAK=100000 cargo test --lib sim::soak -- --nocapture` is the long one, and prints a table.
+//! `PACKMARK_SOAK=100000 cargo test --lib sim::soak -- --nocapture` is the long one, and prints a table. `PACKMARK_SEED=N` is
+//! another weather; each case has a seed of its own, which a failure names.
 
 mod feed;
 mod judge;
@@ -12,7 +13,6 @@ mod told;
 
 use crate::profile::{Kind, Profiles};
 use crate::vocab::plan::Setting;
-use crate::vocab::plan::Traits;
 use judge::{Declared, Judge, Tally};
 use stage::{Mishaps, Stage, Weather};
 use std::collections::BTreeMap;
@@ -28,7 +28,19 @@ const SETTINGS: &[(&str, &str)] = &[
     ("domino-codenet", "depth = 8, ack_char = \"A\""),
     ("domino-codenet", "depth = 4"),
     ("domino-codenet", "depth = 3, ack_char = \"Q\", response_length = \"fixed\""),
+    ("domino-codenet", "depth = 4, clear_on_adopt = false"),
+    ("domino-codenet", "depth = 5, ack_char = \"M\", clear_on_adopt = false"),
+    ("hitachi-rx-buffer", "confirmation = \"counter\""),
+    ("hitachi-rx-buffer", "confirmation = \"event\""),
+    ("hitachi-rx-overwrite", "confirmation = \"counter\""),
+    ("hitachi-rx-protected", "confirmation = \"event\""),
+    ("hitachi-rx-protected", "confirmation = \"event\", asks_first = true"),
+    ("keyence-mk", "connect_per_command = false, framing = \"stx-etx\""),
 ];
+
+/// Shipped and not here: they are watched only, since no command of theirs that puts a code is documented. Any other that
+/// is not fed fails.
+const WATCHED: &[&str] = &["imaje-v24", "linx-rci"];
 
 /// What stands in every refusal of a printer whose refused codes leave again. A profile that is not here fails.
 const REFUSALS: &[(&str, &[u8])] =
@@ -75,15 +87,14 @@ fn cases(profiles: &Profiles) -> Vec<Case> {
     for name in profiles.names().filter(|n| *n != "told-records") {
         let bound = profiles.bind(name, &BTreeMap::new()).unwrap_or_else(|e| panic!("{name}: {e:?}"));
         let kind = bound.profile.kind;
-        let read_only = matches!(bound.traits(), Traits::Printer(t) if t.one_by_one);
-        if bound.unfit().is_some() || read_only {
-            // Nobody has seen it at work: it prints nothing. Or only a reader tells of its prints, and here is none.
+        let Some(buffer) = bound.profile.buffer.as_ref().filter(|_| matches!(kind, Kind::Printer | Kind::LabelPrinter)) else { continue };
+        assert_eq!(bound.unfit().is_some(), WATCHED.contains(&name), "{name}: is it fed, or watched only?");
+        if WATCHED.contains(&name) {
             continue;
         }
-        let Some(buffer) = bound.profile.buffer.as_ref().filter(|_| matches!(kind, Kind::Printer | Kind::LabelPrinter)) else { continue };
         let mut settings = vec![String::new()];
         settings.extend(SETTINGS.iter().filter(|s| s.0 == name).map(|s| s.1.to_string()));
-        if bound.has("depth") && settings.len() == 1 {
+        if bound.has("depth") && !settings.iter().any(|s| s.contains("depth")) {
             let deeper = |n: i64| profiles.bind(name, &[("depth".to_string(), Setting::Number(n))].into()).is_ok();
             settings.extend([1, 4].into_iter().filter(|n| deeper(*n) && bound.number("depth") != *n).map(|n| format!("depth = {n}")));
         }

@@ -26,6 +26,7 @@ impl Codenet {
     /// Adopts the printer for the job it is armed for; orders of the time before are dropped unoffered.
     pub(super) fn adopt(&mut self, now_us: u64) {
         self.forget_orders();
+        self.clear_done();
         let Some(arm) = &self.arm else {
             self.stage = Stage::Idle;
             return;
@@ -60,7 +61,7 @@ impl Codenet {
                 let name = self.arm.as_ref().and_then(|a| a.message.as_deref()).unwrap_or_default();
                 format!("ON1{:02}{name}", name.len()).into_bytes()
             }
-            Step::PrintByte => vec![b'I', b'1', self.how.ack.unwrap_or(b' ')],
+            Step::PrintByte => vec![b'I', b'1', self.letter.unwrap_or(b' ')],
             Step::HeadQuery => b"Q1?".to_vec(),
             Step::HeadOn => b"Q1Y".to_vec(),
             Step::Status => b"O1?".to_vec(),
@@ -78,7 +79,7 @@ impl Codenet {
         self.stage = Stage::Ready;
         self.trouble = None;
         if !self.how.clear_on_adopt {
-            self.forget_fifo();
+            self.leave_fifo();
         }
         self.out.tell(Report::Ready { cleared: self.how.clear_on_adopt });
     }
@@ -99,11 +100,19 @@ impl Codenet {
             Ask::Print(code, _) => self.taken(code, now_us),
             Ask::Clear => {
                 self.clear_wanted = false;
-                self.forget_fifo();
-                self.out.tell(Report::Cleared);
+                self.fifo_cleared();
+                if self.owed && matches!(self.stage, Stage::Adopting(Step::HeadQuery | Step::HeadOn | Step::Status)) {
+                    self.stage = Stage::Adopting(Step::PrintByte);
+                }
+                self.letter_wanted = true;
+                // Before it is armed the adoption sees to the letter.
+                if !self.owed || self.letter.is_none() || self.stage != Stage::Ready {
+                    self.clear_done();
+                }
             }
+            Ask::Letter => self.clear_done(),
             Ask::Step(Step::Clear) => {
-                self.forget_fifo();
+                self.fifo_cleared();
                 self.stepped(Step::Clear, self.after(Step::Clear));
             }
             Ask::Step(step @ (Step::Select | Step::PrintByte)) => self.stepped(step, self.after(step)),
@@ -112,6 +121,13 @@ impl Codenet {
             Ask::Identify | Ask::Status | Ask::Step(Step::HeadQuery | Step::Status) => {
                 self.out_of_step("an acknowledgement came where a status was asked for", now_us);
             }
+        }
+    }
+
+    /// The line's clear, if one was only waiting for its letter, is done.
+    pub(super) fn clear_done(&mut self) {
+        if std::mem::take(&mut self.letter_wanted) {
+            self.out.tell(Report::Cleared);
         }
     }
 
@@ -125,6 +141,7 @@ impl Codenet {
             (Ask::Print(..), 27) => self.unready("printing is disabled (NAK 027)", now_us),
             (Ask::Print(..), _) => self.unready(&format!("refuses a code with NAK {nak:03}"), now_us),
             (Ask::Identify, _) => self.hang_up(&format!("it refuses to be identified (NAK {nak:03}): is this a Codenet printer?")),
+            (Ask::Letter, _) => self.hang_up(&format!("it refuses another letter for its prints (NAK {nak:03})")),
             (Ask::Clear, _) => self.hang_up(&format!("it refuses to clear its FIFO (NAK {nak:03})")),
             (Ask::PrintByteOff | Ask::Status, _) => self.status_due_us = now_us + STATUS_US,
             (Ask::Step(Step::Select), _) => {

@@ -24,6 +24,7 @@ impl Rig {
         r
     }
 
+    /// With an empty FIFO.
     fn adopt(&mut self) {
         self.host.opened(self.now_us);
         self.host.ordered(Order::Arm { message: None, fields: vec![] }, self.now_us);
@@ -147,8 +148,85 @@ fn a_clear_drops_what_was_not_offered_and_what_was_refused() {
     assert_eq!(r.print(3), "");
     assert_eq!(r.order(Order::Clear), "\"OE00000\"");
     assert_eq!(r.print(4), "", "an order of before the clear");
-    assert_eq!(r.hear(b"A\x06"), "printed 1, cleared");
+    assert_eq!(r.hear(b"A\x06"), "printed 1, \"I1B\"", "of the other its print may be under way");
+    assert_eq!(r.print(4), "", "of before the clear still");
+    assert_eq!(r.hear(b"\x06"), "cleared");
     assert_eq!(r.print(5), "\"OE00015\"");
+}
+
+/// A print that was under way when the FIFO was emptied: its byte comes when there is a new code already.
+#[test]
+fn a_print_byte_of_before_a_clear_is_nobodys() {
+    let mut r = Rig::full();
+    r.order(Order::Clear);
+    assert_eq!((r.hear(b"\x06"), r.hear(b"\x06")), ("\"I1B\"".into(), "cleared".into()));
+    r.print(5);
+    assert_eq!(r.hear(b"A\x06A"), "taken 5");
+    assert_eq!(r.wait(20), "noise 2");
+    assert_eq!(r.hear(b"B"), "printed 1");
+    // Every code has its byte: the next clear needs no other letter.
+    r.order(Order::Clear);
+    assert_eq!(r.hear(b"\x06"), "cleared");
+}
+
+/// The same over a trouble that the printer is adopted anew after, the link unbroken.
+#[test]
+fn a_print_byte_of_before_an_adoption_is_nobodys() {
+    let mut r = Rig::full();
+    while r.wait(250) == "\"OE00012\"" {
+        r.hear(b"\x15000");
+    }
+    assert_eq!(r.hear(b"\x1bO101104\x04"), "not-ready");
+    assert_eq!((r.wait(1_000), r.hear(b"\x1bO100100\x04")), ("\"O1?\"".into(), "\"OE00000\"".into()));
+    assert_eq!(r.hear(b"\x06"), "\"I1B\"");
+    r.hear(b"A\x06");
+    r.hear(b"\x1bQ1Y\x04");
+    assert_eq!(r.hear(b"\x1bO100100\x04"), "ready cleared");
+    r.print(5);
+    assert_eq!((r.hear(b"\x06A"), r.hear(b"B")), ("taken 5".into(), "printed 1".into()));
+}
+
+/// Not so over a code on its way as the link was lost: it may have been taken and printed.
+#[test]
+fn a_code_on_its_way_may_owe_a_print_byte_as_well() {
+    let mut r = Rig::ready();
+    r.print(0);
+    r.host.closed(r.now_us, "pulled");
+    r.host.opened(r.now_us);
+    r.does();
+    assert_eq!((r.hear(b"\x1bA01\x04"), r.hear(b"\x06")), ("up 01, \"OE00000\"".into(), "\"I1B\"".into()));
+}
+
+#[test]
+fn letters_go_round_and_no_more_than_one_clear_is_told() {
+    let mut r = Rig::new(&[("ack_char", Setting::Text("Z".into()))]);
+    r.adopt();
+    r.print(0);
+    r.hear(b"\x06");
+    r.order(Order::Clear);
+    assert_eq!(r.hear(b"\x06"), "\"I1A\"");
+    // Armed anew before the letter's answer: the clear is done, and the adoption goes its way.
+    assert_eq!(r.order(Order::Arm { message: None, fields: vec![] }), "cleared");
+    assert_eq!((r.hear(b"\x06"), r.hear(b"\x06")), ("\"OE00000\"".into(), "\"I1A\"".into()));
+}
+
+/// What nobody clears is printed first; where it was left is not known, only that ours have room beside it.
+#[test]
+fn in_a_fifo_that_is_not_cleared_the_first_prints_are_nobodys() {
+    let settings = [("ack_char", Setting::Text("A".into())), ("depth", Setting::Number(3)), ("clear_on_adopt", Setting::Flag(false))];
+    let mut r = Rig::new(&settings);
+    r.host.opened(r.now_us);
+    r.host.ordered(Order::Arm { message: None, fields: vec![] }, r.now_us);
+    for reply in [&b"\x1bA01\x04"[..], b"\x06", b"\x1bQ1Y\x04"] {
+        r.hear(reply);
+    }
+    assert_eq!(r.hear(b"\x1bO100100\x04"), "ready");
+    for n in 0..2 {
+        r.print(n);
+        assert_eq!(r.hear(b"\x06"), format!("taken {n}"));
+    }
+    assert_eq!(r.hear(b"A"), "", "two of ours are in it: one of before may be too");
+    assert_eq!(r.hear(b"AA"), "printed 2");
 }
 
 #[test]
