@@ -321,12 +321,13 @@ impl<L: Law> Line<L> {
     }
 
     /// The belt stands for good (a job's end, an orderly stop): what is past the middle of its pulse has gone by, what is
-    /// short of it will not be let through any more.
+    /// short of it will not be let through any more. Its stop was seen a poll late, so that it is taken to have moved on
+    /// that much further.
     pub(super) fn settle_gates(&mut self) {
         let now_us = self.now.mono_us;
         for s in self.plan.clone().stations.iter() {
             let Some(gate) = s.gate else { continue };
-            let here = self.position(&gate, now_us);
+            let here = self.position(&gate, now_us).saturating_sub(self.travel(&gate, POLL_US));
             let lane = self.gates.get_mut(&s.no).expect("a gated station has a gate lane");
             for j in std::mem::take(&mut lane.jobs) {
                 match j.word {

@@ -69,6 +69,8 @@ impl Stand {
 pub trait Bench {
     /// The head of an item printer is in front of a thing: the bytes it inks, if any.
     fn print(&mut self, printer: DeviceNo, now_us: u64) -> Option<Vec<u8>>;
+    /// What it inked last it had inked before: nothing new had come, and it repeats itself.
+    fn repeated(&self, printer: DeviceNo) -> bool;
     /// The next label that has come out of a label printer: the code its symbol carries.
     fn label(&mut self, printer: DeviceNo, now_us: u64) -> Option<Vec<u8>>;
     /// A reader is triggered and sees these symbols, in its own order (`None`: one it cannot decode; empty: nothing

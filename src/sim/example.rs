@@ -1,5 +1,9 @@
 //! The contract's example line, what a rate makes of its spacings, and codes to run on it.
 
+use crate::profile::Profiles;
+use crate::vocab::plan::Traits;
+use std::collections::BTreeMap;
+
 /// The configuration as the contract prints it.
 pub const LINE: &str = include_str!("line.toml");
 
@@ -16,6 +20,14 @@ pub fn tightened(text: &str, rate: u32) -> String {
         .replace("pulse_ms = 60,", &format!("pulse_ms = {}, tolerance_ms = 2,", (spacing - 4).min(60)))
         .replace("min_spacing_ms = 500", &format!("min_spacing_ms = {}", (6 * spacing).min(500)))
         .replace("min_spacing_ms = 2000", &format!("min_spacing_ms = {}", (24 * spacing).min(2_000)))
+}
+
+/// The example with another item printer, its first device; a message that only its panel selects is left out.
+pub fn with_messages_selected(text: &str, profiles: &Profiles) -> String {
+    let first = text.split("profile = \"").nth(1).and_then(|t| t.split('"').next()).unwrap_or_default();
+    let bound = profiles.bind(first, &BTreeMap::new());
+    let panel = bound.is_ok_and(|b| matches!(b.traits(), Traits::Printer(t) if !t.selects));
+    text.split_inclusive('\n').filter(|l| !(panel && l.starts_with("message = "))).collect()
 }
 
 /// The example for bottles that come with their codes on: nothing prints them.

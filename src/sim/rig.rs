@@ -248,6 +248,14 @@ impl Bench for Rig {
         }
     }
 
+    fn repeated(&self, printer: DeviceNo) -> bool {
+        match self.seats.get(&printer).map(|s| &s.device) {
+            Some(Emulated::Commands(p)) => p.repeated(),
+            Some(Emulated::Hitachi(p)) => p.repeated(),
+            _ => false,
+        }
+    }
+
     fn label(&mut self, printer: DeviceNo, now_us: u64) -> Option<Vec<u8>> {
         match self.seat(printer)? {
             Emulated::Label(p) => p.take_label(now_us).map(|l| l.code().to_vec()),

@@ -224,8 +224,7 @@ fn gates_that_count_pulses() {
 struct Commanded {
     profile: &'static str,
     settings: &'static str,
-    /// An empty buffer prints the last code again, which the auditor rightly calls inked twice; what matters then is that
-    /// no second carrier passes.
+    /// An empty buffer prints the last code again; what matters then is that no second carrier passes.
     repeats: bool,
     /// It refuses a code when it is full (and says so): the same code is offered again.
     refuses: bool,
@@ -240,9 +239,9 @@ impl Commanded {
         Self { profile, settings, repeats: true, refuses: false, message: "BOTTLE", rate_per_min: 300, bottles: 240 }
     }
 
-    /// The auditor rightly calls a code that was printed again inked twice; so the promise is judged by hand then, against the
-    /// wire, the ink and the gates: each code *left* once, and of its carriers one at most got through; every other that was
-    /// read was rejected as a duplicate.
+    /// What a printer repeats by itself stands in the truth, so the auditor passes over it; the promise is judged by hand then,
+    /// against the wire, the ink and the gates: each code *left* once, and of its carriers one at most got through; every other
+    /// that was read was rejected as a duplicate. On a day without faults nothing is repeated.
     fn run(self) {
         let Self { profile, settings, repeats, refuses, message, rate_per_min, bottles } = self;
         let message = if message.is_empty() { String::new() } else { format!("message = \"{message}\"") };
@@ -257,13 +256,13 @@ impl Commanded {
             let how = ShiftHow { seed, bottles, faults, crashes, rate_per_min, line, tapped: true, ..ShiftHow::default() };
             let (dir, name) = (folder(), format!("{profile} seed {seed}"));
             let j = shift::<Sound>(&how, dir.path()).unwrap_or_else(|e| panic!("{name}: {e}"));
-            let copy = |v: &str| repeats && faults != Faults::None && v.starts_with("once-inked") && v.contains("inked again");
-            let grave: Vec<&String> = j.violations.iter().filter(|v| !copy(v)).collect();
-            assert!(grave.is_empty(), "{name}: {grave:?}");
+            assert_eq!(j.violations, Vec::<String>::new(), "{name}");
             assert_eq!((j.stuck, j.codes, j.passages), (None, 0, 0), "{name}");
             if repeats {
                 let dir = folder();
                 let (tapped, journal, truth) = tapped(&how, dir.path());
+                let repeated = truth.iter().filter(|v| v["fault"] == "repeated-print").count();
+                assert!(faults != Faults::None || repeated == 0, "{name}: {repeated} prints came again on a good day");
                 let second = carriers(&name, &tapped, &journal, &truth, refuses);
                 println!("{name}: {second} codes on more than one thing");
             }
@@ -280,7 +279,8 @@ fn carriers(name: &str, tapped: &[Vec<u8>], journal: &[Value], truth: &[Value], 
     }
     assert!(things.len() > 80, "{name}: {} codes inked", things.len());
     // What a fault let by, as the truth says (a flap that did not move), is the fault's.
-    let hurt = |thing: &String| truth.iter().any(|v| v["k"] == "inject" && v["thing"] == *thing);
+    let done = |v: &Value, thing: &String| v["k"] == "inject" && v["thing"] == *thing && v["fault"] != "repeated-print";
+    let hurt = |thing: &String| truth.iter().any(|v| done(v, thing));
     let through = |thing: &String| {
         let gate = |v: &&Value| v["k"] == "gate" && v["station"] == "bottle-check" && v["out"] == "pass" && v["thing"] == *thing;
         truth.iter().any(|v| gate(&v))

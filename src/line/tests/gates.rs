@@ -200,3 +200,26 @@ fn lamps_follow_the_line_and_the_horn_waits_for_somebody() {
     w.op(Op::HornOff);
     assert_eq!(w.answers.pop().unwrap().code, "no-horn");
 }
+
+/// A belt's stop is seen a poll late: what was hardly past its gate by our count may stand before it.
+#[test]
+fn what_stands_in_its_gate_when_the_job_ends_is_late_unless_it_is_well_past() {
+    let mut seen = [0, 0];
+    for ms in (340..430).step_by(3) {
+        let mut w = World::start();
+        w.edge(1);
+        let code = CodeRef::new(BOTTLES, 0);
+        w.frame(CAM, &[code]);
+        let (gate, due) = (plan().stations[1].gate.unwrap(), w.line.gates[&StationNo(1)].jobs.back().unwrap().due);
+        w.settle(ms);
+        w.op(Op::JobAbort { id: "J".into() });
+        w.settle(10);
+        let past = w.line.position(&gate, w.now_us) as i64 - due as i64;
+        w.settle(5_000);
+        assert_eq!(w.line.book().life(code).through, past >= 5_000, "{past} µs past");
+        assert_eq!(w.state(code), if past >= 5_000 { ItemState::Verified } else { ItemState::Rejected });
+        seen[usize::from(past >= 5_000)] += 1;
+        w.check_folds();
+    }
+    assert!(seen[0] > 5 && seen[1] > 5, "{seen:?}");
+}

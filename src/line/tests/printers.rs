@@ -171,7 +171,7 @@ fn a_code_that_its_printer_cannot_print_holds_the_line_and_is_the_only_one_lost(
     w.op(Op::JobResume { id: "J".into() });
     w.settle(300);
     let line = &w.line.book().line;
-    assert_eq!((line.state, line.alarms.iter().count()), (PackMl::Execute, 0));
+    assert_eq!((line.state, line.alarms.len()), (PackMl::Execute, 0));
     assert_eq!(times_sent(&w, bad), 1);
     w.check_folds();
 }

@@ -56,6 +56,8 @@ pub struct Commands {
     count: u64,
     /// The record printed last, before the first where none was, and its text.
     last: (i64, Vec<u8>),
+    /// It had been printed before.
+    repeated: bool,
     /// Waiting codes that it does not count.
     uncounted: usize,
     /// A print stop empties its buffer.
@@ -106,6 +108,7 @@ impl Commands {
             message: None,
             count: 0,
             last: (if bound.has("first_record") { bound.number("first_record") - 1 } else { 0 }, Vec::new()),
+            repeated: false,
             uncounted: buffer.map_or(0, |b| b.uncounted as usize),
             stop_clears: buffer.is_some_and(|b| b.lost_by.iter().any(|l| l == "print stop")),
             armed: false,
@@ -161,12 +164,14 @@ impl Commands {
     fn next_code(&mut self) -> Option<Vec<u8>> {
         if self.holds_one() {
             let (text, printed) = self.field.as_mut()?;
-            if std::mem::replace(printed, true) && self.on_empty != OnEmpty::Repeats {
+            self.repeated = std::mem::replace(printed, true);
+            if self.repeated && self.on_empty != OnEmpty::Repeats {
                 return None;
             }
             self.last = (0, text.clone());
             return Some(text.clone());
         }
+        self.repeated = self.waiting.is_empty();
         match self.waiting.pop_front() {
             Some(next) => {
                 self.last = next;
@@ -174,6 +179,11 @@ impl Commands {
             }
             None => Some(self.last.1.clone()).filter(|t| self.on_empty == OnEmpty::Repeats && !t.is_empty()),
         }
+    }
+
+    /// See `Bench::repeated`.
+    pub fn repeated(&self) -> bool {
+        self.repeated
     }
 
     fn between_ms(&mut self, least: u64, most: u64) -> u64 {

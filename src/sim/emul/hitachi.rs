@@ -52,6 +52,10 @@ pub struct Hitachi {
     lengths: Vec<u16>,
     /// Two registers a character.
     text: Vec<u16>,
+    /// Something was written since the last print.
+    fresh: bool,
+    /// What was printed last had been printed before.
+    repeated: bool,
     count: u32,
     fault_until_us: u64,
     silence: bool,
@@ -75,6 +79,8 @@ impl Hitachi {
             change: None,
             lengths,
             text: vec![0; 2 * usize::from(MOST_CHARACTERS)],
+            fresh: false,
+            repeated: false,
             count: 0,
             fault_until_us: 0,
             silence: false,
@@ -90,9 +96,15 @@ impl Hitachi {
         if now_us < self.fault_until_us || length == 0 {
             return None;
         }
+        self.repeated = !std::mem::take(&mut self.fresh);
         self.count = (self.count + 1) % 1_000_000_000;
         let registers = self.text.get(2 * before..2 * (before + length))?;
         Some(registers.chunks_exact(2).map(|r| r[1] as u8).collect())
+    }
+
+    /// See `Bench::repeated`.
+    pub fn repeated(&self) -> bool {
+        self.repeated
     }
 
     fn take_requests(&mut self, link: Link, now_us: u64) {
@@ -228,6 +240,7 @@ impl Hitachi {
     fn set(&mut self, at: u16, word: u16) {
         if at >= TEXT {
             self.text[usize::from(at - TEXT)] = word;
+            self.fresh = true;
         } else {
             self.lengths[usize::from(at - CHARACTERS)] = word;
         }

@@ -5,6 +5,7 @@ mod hitachi;
 
 use super::*;
 use crate::config::Config;
+use crate::sim::example::with_messages_selected;
 use crate::vocab::plan::PointKind;
 use crate::vocab::report::{Field, Frame};
 use crate::vocab::{CodeRef, Order, PackNo, Report};
@@ -34,7 +35,8 @@ impl Meeting {
     fn new(text: &str, id: &str, seed: u64) -> Self {
         let profiles = Profiles::load(None).unwrap();
         let bind = |name: &str, s: &_| profiles.bind(name, s).map(|b| b.traits());
-        let config = Config::parse(Path::new("line.toml"), text, &bind).unwrap_or_else(|e| panic!("{e:?}"));
+        let config =
+            Config::parse(Path::new("line.toml"), &with_messages_selected(text, &profiles), &bind).unwrap_or_else(|e| panic!("{e:?}"));
         let plan = config.plan;
         let d = plan.devices.iter().find(|d| d.id == id).unwrap();
         let host = wire::converse(&profiles.bind(&d.profile, &d.settings).unwrap(), &plan, d.no);

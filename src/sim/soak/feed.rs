@@ -138,6 +138,8 @@ impl Feed {
             Report::PrintedCode { code } => self.printed_code(code.ordinal, now_us),
             Report::PrintedTo { code } => self.printed_to(code.ordinal, now_us),
             Report::Reconciled { printed, inside } => self.reconciled(&printed, &inside),
+            // Its codes are of every printer's form; one that is not never left, and stays doubtful.
+            Report::Unprintable { code, .. } => self.window.retain(|c| *c != code.ordinal),
             Report::Up { .. } | Report::Frame(_) | Report::Polled(_) | Report::Overwritten { .. } | Report::Noise { .. } => {}
         }
     }

@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::profile::{Bound, Profiles};
 use crate::sim::bench::{Bench, Trouble};
 use crate::sim::emul::{Emission, Link};
+use crate::sim::example::with_messages_selected;
 use crate::sim::rig::Rig;
 use crate::vocab::plan::Traits;
 use crate::vocab::rng::Rng;
@@ -101,7 +102,8 @@ impl Stage {
     /// `line`: a configuration whose device `id` is the printer.
     pub fn new(profiles: &Profiles, line: &str, id: &str, judge: Judge, weather: Weather, seed: u64) -> Self {
         let bind = |name: &str, s: &_| profiles.bind(name, s).map(|b| b.traits());
-        let config = Config::parse(Path::new("line.toml"), line, &bind).unwrap_or_else(|e| panic!("{id}: {e:?}"));
+        let config =
+            Config::parse(Path::new("line.toml"), &with_messages_selected(line, profiles), &bind).unwrap_or_else(|e| panic!("{id}: {e:?}"));
         let plan = config.plan;
         let d = plan.devices.iter().find(|d| d.id == id).expect("the printer is in its line");
         let bound = profiles.bind(&d.profile, &d.settings).unwrap_or_else(|e| panic!("{e:?}"));

@@ -49,6 +49,10 @@ impl World {
             && let Some(bytes) = bench.print(printer, self.now_us)
         {
             let (id, name) = (&self.plan.device(printer).id, self.things.name(thing));
+            // The printer's own doing, which nobody can prevent; what becomes of the thing is the line's.
+            if bench.repeated(printer) {
+                self.truth.line(self.now_us, "inject", format_args!(r#","fault":"repeated-print","thing":"{name}","device":"{id}""#));
+            }
             let hex = self.things.hex(level, &bytes);
             self.truth.line(self.now_us, "ink", format_args!(r#","printer":"{id}","thing":"{name}","hex":"{hex}""#));
             self.faults.inked(&bytes);

@@ -121,6 +121,10 @@ impl Bench for Obeying {
         Some(code)
     }
 
+    fn repeated(&self, _: DeviceNo) -> bool {
+        false
+    }
+
     fn label(&mut self, _: DeviceNo, now_us: u64) -> Option<Vec<u8>> {
         self.labels.front().is_some_and(|l| l.0 <= now_us).then(|| self.labels.pop_front().map(|l| l.1)).flatten()
     }
