@@ -62,6 +62,10 @@ impl Profiles {
         if profile.dialect == Dialect::Codenet && !matches!(bound.text("ack_char").as_bytes(), [] | [b'A'..=b'Z']) {
             wrong.push("setting ack_char is wrong; it must be one letter A–Z, or empty".into());
         }
+        // A byte says that something was printed, and of a FIFO that nobody emptied not whose it was.
+        if profile.dialect == Dialect::Codenet && !bound.text("ack_char").is_empty() && !bound.flag("clear_on_adopt") {
+            wrong.push("ack_char is set and clear_on_adopt is false: leave ack_char empty, or have the FIFO emptied".into());
+        }
         if wrong.is_empty() { Ok(bound) } else { Err(wrong) }
     }
 }

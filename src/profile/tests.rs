@@ -26,6 +26,10 @@ fn wrong_settings_are_all_named() {
     let given = [("depth", Setting::Number(0)), ("ack_char", Setting::Text("1".into())), ("colour", Setting::Flag(true))];
     let e = all.bind("domino-codenet", &given.map(|(k, v)| (k.to_string(), v)).into()).unwrap_err();
     assert_eq!(e.len(), 3, "{e:?}");
+    // A print byte of what nobody cleared would be credited to what came after.
+    let given = [("ack_char", Setting::Text("A".into())), ("clear_on_adopt", Setting::Flag(false))];
+    let e = all.bind("domino-codenet", &given.map(|(k, v)| (k.to_string(), v)).into()).unwrap_err();
+    assert!(e.len() == 1 && e[0].contains("clear_on_adopt"), "{e:?}");
 }
 
 #[test]

@@ -113,8 +113,6 @@ pub struct Codenet {
     owed: bool,
     /// Codes taken and not yet told as printed.
     inside: u32,
-    /// At most so many of before stand in front of them: the FIFO was not emptied, and their prints are nobody's.
-    ghosts: u32,
     /// A print byte came while the first code's reply was on its way.
     early: bool,
     /// Whether anything was printed since the FIFO was emptied.
@@ -136,8 +134,6 @@ impl Codenet {
         };
         Self {
             letter: how.ack,
-            // Nobody knows what it was left with before we came.
-            ghosts: if how.clear_on_adopt { 0 } else { how.depth },
             how,
             out: Outbox::default(),
             units: Units::new(bound.text("response_length") == "fixed"),
@@ -255,23 +251,15 @@ impl Codenet {
         match self.stage {
             // Before it is armed, prints are of codes that are doubtful already.
             Stage::Closed | Stage::Identifying | Stage::Idle | Stage::Adopting(_) => {}
-            _ if self.ghosts > 0 => {
-                self.ghosts -= 1;
-                self.room_made(now_us);
-            }
             _ if self.inside > 0 => {
                 self.printed = true;
                 self.credit_print();
-                self.room_made(now_us);
+                if let Some(r) = &mut self.refused {
+                    *r = Refused { again_us: now_us, count: 0 };
+                }
             }
             _ if !self.early && matches!(self.asked, Some((Ask::Print(..), _))) => self.early = true,
             _ => self.out.junk(&[b], now_us),
-        }
-    }
-
-    fn room_made(&mut self, now_us: u64) {
-        if let Some(r) = &mut self.refused {
-            *r = Refused { again_us: now_us, count: 0 };
         }
     }
 
@@ -295,8 +283,6 @@ impl Codenet {
             }
         }
         self.inside += 1;
-        // Where ours have room there are no more of the others.
-        self.ghosts = self.ghosts.min(self.how.depth.saturating_sub(self.inside));
         self.out.tell(Report::Taken { code });
         if std::mem::take(&mut self.early) {
             self.printed = true;
@@ -358,7 +344,7 @@ impl Codenet {
         self.amidst_us = None;
         self.trouble = None;
         self.forget_orders();
-        self.leave_fifo();
+        self.forget_fifo();
         (self.clear_wanted, self.letter_wanted, self.disarm_wanted) = (false, false, false);
     }
 
@@ -367,18 +353,11 @@ impl Codenet {
         self.clear_wanted || self.letter_wanted
     }
 
-    /// What is inside may still be printed, and is nobody's from here on.
-    fn leave_fifo(&mut self) {
+    /// It is empty, or is not ours any more; a print of what was inside may be under way.
+    fn forget_fifo(&mut self) {
         self.owed |= self.inside > 0;
-        self.ghosts = if self.how.clear_on_adopt { 0 } else { (self.ghosts + self.inside).min(self.how.depth) };
         (self.inside, self.early, self.printed) = (0, false, false);
         self.overdue_us = None;
-    }
-
-    /// It is empty.
-    fn fifo_cleared(&mut self) {
-        self.leave_fifo();
-        self.ghosts = 0;
     }
 
     fn order_print(&mut self, code: CodeRef, bytes: Vec<u8>, now_us: u64) {

@@ -79,7 +79,7 @@ impl Codenet {
         self.stage = Stage::Ready;
         self.trouble = None;
         if !self.how.clear_on_adopt {
-            self.leave_fifo();
+            self.forget_fifo();
         }
         self.out.tell(Report::Ready { cleared: self.how.clear_on_adopt });
     }
@@ -100,10 +100,7 @@ impl Codenet {
             Ask::Print(code, _) => self.taken(code, now_us),
             Ask::Clear => {
                 self.clear_wanted = false;
-                self.fifo_cleared();
-                if self.owed && matches!(self.stage, Stage::Adopting(Step::HeadQuery | Step::HeadOn | Step::Status)) {
-                    self.stage = Stage::Adopting(Step::PrintByte);
-                }
+                self.forget_fifo();
                 self.letter_wanted = true;
                 // Before it is armed the adoption sees to the letter.
                 if !self.owed || self.letter.is_none() || self.stage != Stage::Ready {
@@ -112,7 +109,7 @@ impl Codenet {
             }
             Ask::Letter => self.clear_done(),
             Ask::Step(Step::Clear) => {
-                self.fifo_cleared();
+                self.forget_fifo();
                 self.stepped(Step::Clear, self.after(Step::Clear));
             }
             Ask::Step(step @ (Step::Select | Step::PrintByte)) => self.stepped(step, self.after(step)),

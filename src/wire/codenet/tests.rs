@@ -210,25 +210,6 @@ fn letters_go_round_and_no_more_than_one_clear_is_told() {
     assert_eq!((r.hear(b"\x06"), r.hear(b"\x06")), ("\"OE00000\"".into(), "\"I1A\"".into()));
 }
 
-/// What nobody clears is printed first; where it was left is not known, only that ours have room beside it.
-#[test]
-fn in_a_fifo_that_is_not_cleared_the_first_prints_are_nobodys() {
-    let settings = [("ack_char", Setting::Text("A".into())), ("depth", Setting::Number(3)), ("clear_on_adopt", Setting::Flag(false))];
-    let mut r = Rig::new(&settings);
-    r.host.opened(r.now_us);
-    r.host.ordered(Order::Arm { message: None, fields: vec![] }, r.now_us);
-    for reply in [&b"\x1bA01\x04"[..], b"\x06", b"\x1bQ1Y\x04"] {
-        r.hear(reply);
-    }
-    assert_eq!(r.hear(b"\x1bO100100\x04"), "ready");
-    for n in 0..2 {
-        r.print(n);
-        assert_eq!(r.hear(b"\x06"), format!("taken {n}"));
-    }
-    assert_eq!(r.hear(b"A"), "", "two of ours are in it: one of before may be too");
-    assert_eq!(r.hear(b"AA"), "printed 2");
-}
-
 #[test]
 fn a_code_refused_while_a_clear_waits_is_not_offered_again() {
     let mut r = Rig::ready();
